@@ -1,0 +1,49 @@
+//! What time it is: the system's wall clock, or one that follows tokio's
+//! clock, so that a test which pauses time also sets the calendar.
+//!
+//! Everything that needs the time is given a [`Clock`]; pure modules take the
+//! [`Timestamp`] it returned as an argument.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// A source of wall-clock time. Cloning gives the same clock.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    origin: Option<(Timestamp, Instant)>,
+}
+
+impl Clock {
+    /// The operating system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { origin: None }
+    }
+
+    /// A clock that shows `start` now and advances with tokio's clock.
+    #[must_use]
+    pub fn starting_at(start: Timestamp) -> Self {
+        Self {
+            origin: Some((start, Instant::now())),
+        }
+    }
+
+    /// The present time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match self.origin {
+            None => system_now(),
+            Some((start, origin)) => start
+                .checked_add(origin.elapsed())
+                .unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the system's clock"
+)]
+fn system_now() -> Timestamp {
+    Timestamp::now()
+}

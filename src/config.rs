@@ -1,0 +1,127 @@
+//! The configuration as it is meant: complete, validated, defaults filled in.
+//! How it is written stands in `config/`; [`crate::cli`] adds flags and
+//! environment. Everything to the right of this module reads these types.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+
+mod secret;
+
+pub use secret::Secret;
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// When the API is asked.
+    pub refresh: Refresh,
+    /// The tenants, ordered by name, each name once.
+    pub tenants: Vec<Arc<Tenant>>,
+    /// Where counters are kept across restarts.
+    pub state_file: Option<PathBuf>,
+    /// A feed without a run for this long is forgotten.
+    pub forget_after: Duration,
+}
+
+/// When the API is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// On a clock or on each scrape.
+    pub mode: Mode,
+    /// Without a success for this long, a tenant's job series leave the page.
+    pub stale_after: Duration,
+}
+
+/// What makes a refresh begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The clock: one refresh per interval, in the background.
+    Interval(Duration),
+    /// The scrape; an answer younger than `max_age` is reused.
+    Scrape {
+        /// The age up to which an answer is reused.
+        max_age: Duration,
+    },
+}
+
+/// One tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tenant {
+    /// The `amperity-tenant` header and the `tenant` label.
+    pub tenant: Arc<str>,
+    /// How its API is reached.
+    pub api: Api,
+    /// How it is asked to let us in.
+    pub credentials: Credentials,
+    /// Jobs that are always on the page, ordered, each once.
+    pub jobs: Vec<Arc<str>>,
+    /// How far back jobs are found by themselves; `None` switches that off.
+    pub discovery: Option<Duration>,
+    /// Which families are on the page.
+    pub collect: Collect,
+    /// At most this many jobs are on the page, newest first.
+    pub max_jobs: usize,
+}
+
+/// How an API is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Api {
+    /// Such as `https://app.amperity.com/api`; no slash at its end.
+    pub base_url: Url,
+    /// The `api-version` header.
+    pub version: String,
+    /// The whole time one request may take.
+    pub timeout: Duration,
+    /// The rate of the token bucket.
+    pub requests_per_second: f64,
+    /// A proxy for every request; without it the environment's is used.
+    /// Its user and password are secret.
+    pub proxy_url: Option<ProxyUrl>,
+    /// Trust these certificates besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A larger answer, after decompression, is refused.
+    pub response_bytes: u64,
+}
+
+/// The address of a proxy; printed without user and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl(pub Url);
+
+/// How the API is asked to let us in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Credentials {
+    /// An access token made by hand.
+    Token(Secret),
+    /// OAuth2 client credentials.
+    OAuth2 {
+        /// The client's id.
+        client_id: String,
+        /// The client's secret.
+        client_secret: Secret,
+        /// Where tokens are made.
+        token_url: Url,
+    },
+}
+
+/// Which families are on the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// One set per job and table.
+    pub jobs: bool,
+    /// One set per feed.
+    pub feeds: bool,
+    /// Two series per file.
+    pub files: bool,
+}
+
+/// The longest window the API lists jobs for.
+pub const MAX_WINDOW: Duration = Duration::from_hours(7 * 24);
+
+impl std::fmt::Debug for ProxyUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let host = self.0.host_str().unwrap_or_default();
+        write!(formatter, "{}://{host}", self.0.scheme())
+    }
+}

@@ -1,0 +1,1 @@
+//! The integration tests: the exporter against the simulator and real peers.
