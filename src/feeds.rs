@@ -88,6 +88,15 @@ impl Ledger {
     /// Drops feeds without a run since `horizon`.
     pub fn forget(&mut self, _horizon: Timestamp) {}
 
+    /// Notes that the API does not know an unfinished job any more.
+    pub fn gone(&mut self, _job_id: &str) {}
+
+    /// Time the ledger could not cover.
+    #[must_use]
+    pub fn state_gap(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     /// The feeds, ordered by table and feed.
     #[must_use]
     pub fn feeds(&self) -> Vec<Feed> {

@@ -1,0 +1,205 @@
+//! One tenant between two refreshes: what it knows, and what follows from the
+//! last one: counters in the ledger, the verdict for `amperity_up`, one log
+//! line where an operator wants to hear of it, the snapshot for the page.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::cycle::Harvest;
+use super::known::{Known, Selection};
+use crate::amperity::{ApiError, Client};
+use crate::clock::Clock;
+use crate::config;
+use crate::feeds::Ledger;
+use crate::feeds::store::Store;
+use crate::snapshot::{Failure, Snapshot, Status};
+use crate::telemetry::{Telemetry, TenantTelemetry};
+
+/// Everything one refresh works with; the memory it leaves for the next one.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) settings: Arc<config::Tenant>,
+    pub(super) client: Arc<Client>,
+    pub(super) known: Known,
+    pub(super) ledger: Ledger,
+    pub(super) status: Status,
+    pub(super) telemetry: TenantTelemetry,
+    /// Configured jobs whose last question failed, as far as they were logged.
+    pub(super) unreachable: Vec<Arc<str>>,
+}
+
+/// What all tenants share.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    pub(super) clock: Clock,
+    pub(super) store: Option<Store>,
+    pub(super) telemetry: Telemetry,
+    /// Whether the last write of the state file failed, to log it once.
+    pub(super) state_failing: Arc<AtomicBool>,
+}
+
+/// The times that the configuration sets for a refresh.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) stale_after: Duration,
+    pub(super) forget_after: Duration,
+    /// The longest a refresh may take.
+    pub(super) budget: Duration,
+}
+
+impl Core {
+    /// Enters the answers in the ledger and saves it before anything of it is
+    /// on the page: a crash must not take back what a scrape has seen.
+    pub(super) async fn account(&mut self, common: &Common, terms: Terms, harvest: &Harvest) {
+        let silent = harvest.answered.is_empty() && harvest.failure.is_some();
+        if !self.settings.collect.feeds || silent {
+            return;
+        }
+        let jobs = harvest.answered.iter().map(|job| &**job);
+        self.ledger.observe(jobs, harvest.now);
+        if let Ok(horizon) = harvest.now.checked_sub(terms.forget_after) {
+            self.ledger.forget(horizon);
+        }
+        self.status.state_gap = self.ledger.state_gap();
+        let Some(store) = &common.store else { return };
+        let saved = store.save(&self.settings.tenant, Some(&self.ledger)).await;
+        let failed = saved.is_err();
+        let failed_before = common.state_failing.swap(failed, Ordering::Relaxed);
+        match saved {
+            Err(error) => {
+                common.telemetry.state_write_failure();
+                if !failed_before {
+                    tracing::warn!(error = %error, "the state file cannot be written; counters go on, but would not survive a restart");
+                }
+            }
+            Ok(()) if failed_before => tracing::info!("the state file is written again"),
+            Ok(()) => {}
+        }
+    }
+
+    /// Draws the conclusion for `amperity_up`, and logs an outage when it
+    /// begins, when its reason changes and when it ends.
+    pub(super) fn conclude(&mut self, failure: Option<ApiError>, now: Timestamp) {
+        let tenant = &*self.settings.tenant;
+        let observed = self.client.observations();
+        self.status.token_expiry = observed.token_expiry;
+        self.status.deprecation = observed.deprecation;
+        self.status.sunset = observed.sunset;
+        self.status.up = failure.is_none();
+        let before = self.status.failure.take();
+        let Some(error) = failure else {
+            self.status.last_success = Some(now);
+            if let Some(before) = before {
+                let lasted = humantime::format_duration(seconds_between(before.since, now));
+                tracing::info!(tenant, reason = %before.reason, lasted = %lasted, "the API answers again");
+            }
+            return;
+        };
+        match &before {
+            None => {
+                tracing::warn!(tenant, reason = %error.reason, error = %error, "refresh failed; the last good data stays on the page until refresh.stale_after");
+            }
+            Some(before) if before.reason != error.reason => {
+                tracing::warn!(tenant, reason = %error.reason, error = %error, "refresh still fails, for another reason");
+            }
+            Some(_) => {}
+        }
+        self.status.failure = Some(Failure {
+            reason: error.reason,
+            message: error.message,
+            since: before.map_or(now, |before| before.since),
+        });
+    }
+
+    /// Logs once which configured jobs cannot be fetched, and once when they
+    /// can again. In an outage of the tenant there is nothing to add.
+    pub(super) fn log_unreachable(&mut self, harvest: &Harvest) {
+        if harvest.failure.is_some() {
+            return;
+        }
+        let configured = self.known.configured();
+        let asked = |id: &Arc<str>| self.known.jobs.get(id).is_some_and(|e| e.failure.is_some());
+        let failing: Vec<Arc<str>> = configured
+            .into_iter()
+            .filter(|(id, up)| !up && asked(id))
+            .map(|(id, _)| id)
+            .collect();
+        if failing == self.unreachable {
+            return;
+        }
+        let tenant = &*self.settings.tenant;
+        if failing.is_empty() {
+            tracing::info!(tenant, "every configured job can be fetched again");
+        } else if let Some(error) = &harvest.job_failure {
+            let jobs = abridged(&failing);
+            tracing::warn!(tenant, jobs, reason = %error.reason, error = %error, "configured jobs cannot be fetched; their amperity_ingest_job_up is 0");
+        }
+        self.unreachable = failing;
+    }
+
+    /// What the page is to show now.
+    pub(super) fn snapshot(&mut self, terms: Terms, now: Timestamp) -> Snapshot {
+        let settings = &self.settings;
+        let fresh = |success: Timestamp| seconds_between(success, now) <= terms.stale_after;
+        let selection = if self.status.last_success.is_some_and(fresh) || self.status.up {
+            self.known.select(settings.max_jobs)
+        } else {
+            Selection::default()
+        };
+        if (selection.dropped > 0) != (self.status.jobs_dropped > 0) {
+            let tenant = &*settings.tenant;
+            let (limit, dropped) = (settings.max_jobs, selection.dropped);
+            if dropped > 0 {
+                tracing::warn!(
+                    tenant,
+                    limit,
+                    dropped,
+                    "more jobs than limits.jobs; the oldest are left out: raise the limit or shorten discovery.window"
+                );
+            } else {
+                tracing::info!(tenant, limit, "all jobs fit in limits.jobs again");
+            }
+        }
+        self.status.jobs_dropped = selection.dropped;
+        self.status.jobs = selection.jobs.len();
+        let jobs = if settings.collect.jobs {
+            selection.jobs
+        } else {
+            Vec::new()
+        };
+        let feeds = if settings.collect.feeds {
+            self.ledger.feeds()
+        } else {
+            Vec::new()
+        };
+        Snapshot {
+            tenant: Arc::clone(&settings.tenant),
+            status: self.status.clone(),
+            jobs: jobs.into(),
+            configured: self.known.configured().into(),
+            feeds: feeds.into(),
+            files: settings.collect.files,
+        }
+    }
+}
+
+/// The first few of many.
+fn abridged(ids: &[Arc<str>]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<&str> = ids.iter().take(SHOWN).map(|id| &**id).collect();
+    let more = ids.len().saturating_sub(SHOWN);
+    let list = shown.join(", ");
+    if more == 0 {
+        list
+    } else {
+        format!("{list} and {more} more")
+    }
+}
+
+/// Zero if time ran backwards.
+fn seconds_between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::from_secs(u64::try_from(to.as_second() - from.as_second()).unwrap_or(0))
+}

@@ -1,0 +1,199 @@
+//! What the refreshes of one tenant have learned of its jobs. Pure: answers
+//! go in with the time they came, what is on the page comes out.
+//!
+//! [`super::plan`] reads it to decide what to ask next.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::plan::Window;
+use crate::config;
+use crate::jobs::Job;
+use crate::telemetry::Reason;
+
+/// The jobs of one tenant, as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) jobs: BTreeMap<Arc<str>, Entry>,
+    /// The window of the last list that was answered.
+    pub(super) last_list: Option<Window>,
+    /// When the last list of a full window was answered.
+    pub(super) last_full: Option<Timestamp>,
+}
+
+/// One job.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    /// The last good answer.
+    pub(super) job: Option<Arc<Job>>,
+    /// Whether the configuration names it.
+    pub(super) configured: bool,
+    /// When it was last asked for, successfully or not.
+    pub(super) asked_at: Option<Timestamp>,
+    /// Why the last question failed.
+    pub(super) failure: Option<Reason>,
+}
+
+impl Entry {
+    /// Whether it is finished and the last question about it was answered.
+    pub(super) fn is_settled(&self) -> bool {
+        self.failure.is_none() && self.job.as_ref().is_some_and(|job| job.is_finished())
+    }
+
+    fn answered(&mut self, job: Job, now: Timestamp) -> Arc<Job> {
+        self.asked_at = Some(now);
+        self.failure = None;
+        match &self.job {
+            // The same allocation says that nothing changed.
+            Some(known) if **known == job => Arc::clone(known),
+            _ => Arc::clone(self.job.insert(Arc::new(job))),
+        }
+    }
+}
+
+/// The jobs for the page.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Selection {
+    /// Ordered by id.
+    pub(super) jobs: Vec<Arc<Job>>,
+    /// How many the limit left out.
+    pub(super) dropped: usize,
+}
+
+impl Known {
+    /// Takes over the configured ids: new ones are to be asked for, former
+    /// ones stay only as far as discovery finds them.
+    pub(super) fn configure(&mut self, tenant: &config::Tenant) {
+        for entry in self.jobs.values_mut() {
+            entry.configured = false;
+        }
+        for id in &tenant.jobs {
+            self.jobs.entry(Arc::clone(id)).or_default().configured = true;
+        }
+        let discovery = tenant.discovery.is_some();
+        self.jobs
+            .retain(|_, entry| entry.configured || (discovery && entry.job.is_some()));
+        // Discovery begins anew: a longer window has more to find.
+        self.last_list = None;
+        self.last_full = None;
+    }
+
+    /// Notes the answer to a list. A discovered job that should be in it and
+    /// is not has vanished, unless it is unfinished: that one is asked for by
+    /// its id before it is given up.
+    pub(super) fn listed(
+        &mut self,
+        window: Window,
+        jobs: Vec<Job>,
+        complete: bool,
+        now: Timestamp,
+    ) -> Vec<Arc<Job>> {
+        let listed: Vec<Arc<Job>> = jobs
+            .into_iter()
+            .map(|job| {
+                let id = Arc::clone(&job.id);
+                self.jobs.entry(id).or_default().answered(job, now)
+            })
+            .collect();
+        if complete {
+            let ids: HashSet<&str> = listed.iter().map(|job| &*job.id).collect();
+            self.jobs.retain(|id, entry| {
+                let expected = |job: &Arc<Job>| {
+                    job.is_finished()
+                        && job.started_at().is_some_and(|start| window.contains(start))
+                };
+                entry.configured || ids.contains(&**id) || !entry.job.as_ref().is_some_and(expected)
+            });
+        }
+        if window.full {
+            self.last_full = Some(now);
+        }
+        self.last_list = Some(window);
+        listed
+    }
+
+    /// Notes the answer to a question for one job.
+    pub(super) fn fetched(&mut self, job: Job, now: Timestamp) -> Arc<Job> {
+        let id = Arc::clone(&job.id);
+        self.jobs.entry(id).or_default().answered(job, now)
+    }
+
+    /// Notes that a question for one job failed. A discovered job that the
+    /// API does not know any more is dropped: returns whether that happened.
+    pub(super) fn failed(&mut self, id: &str, reason: Reason, now: Timestamp) -> bool {
+        let Some(entry) = self.jobs.get_mut(id) else {
+            return false;
+        };
+        entry.asked_at = Some(now);
+        entry.failure = Some(reason);
+        let gone = reason == Reason::NotFound && !entry.configured;
+        if gone {
+            self.jobs.remove(id);
+        }
+        gone
+    }
+
+    /// Drops discovered jobs that have left the window. Unfinished ones stay.
+    pub(super) fn expire(&mut self, tenant: &config::Tenant, now: Timestamp) {
+        let horizon = tenant
+            .discovery
+            .and_then(|window| now.checked_sub(window).ok())
+            .unwrap_or(now);
+        self.jobs.retain(|_, entry| {
+            let Some(job) = &entry.job else {
+                return entry.configured;
+            };
+            // Without a start, the last time it was heard of has to do.
+            let age = job.started_at().or(entry.asked_at);
+            entry.configured || !job.is_finished() || age.is_some_and(|age| age >= horizon)
+        });
+    }
+
+    /// The jobs for the page: configured ones, then the newest, `limit` at most.
+    pub(super) fn select(&self, limit: usize) -> Selection {
+        let mut candidates: Vec<(&Entry, &Arc<Job>)> = self
+            .jobs
+            .values()
+            .filter_map(|entry| entry.job.as_ref().map(|job| (entry, job)))
+            .collect();
+        let dropped = candidates.len().saturating_sub(limit);
+        if dropped > 0 {
+            // A job without a start is about to begin: nothing is newer.
+            candidates.sort_by_cached_key(|(entry, job)| {
+                let start = job.started_at().unwrap_or(Timestamp::MAX);
+                std::cmp::Reverse((entry.configured, start, Arc::clone(&job.id)))
+            });
+            candidates.truncate(limit);
+        }
+        let mut jobs: Vec<Arc<Job>> = candidates
+            .into_iter()
+            .map(|(_, job)| Arc::clone(job))
+            .collect();
+        jobs.sort_by(|one, two| one.id.cmp(&two.id));
+        Selection { jobs, dropped }
+    }
+
+    /// Each configured job, and whether its last fetch succeeded.
+    pub(super) fn configured(&self) -> Vec<(Arc<str>, bool)> {
+        self.jobs
+            .iter()
+            .filter(|(_, entry)| entry.configured)
+            .map(|(id, entry)| {
+                (
+                    Arc::clone(id),
+                    entry.failure.is_none() && entry.job.is_some(),
+                )
+            })
+            .collect()
+    }
+
+    /// The merged table entries of a job the last time it was seen.
+    pub(super) fn merged(&self, id: &str) -> u64 {
+        let entry = self.jobs.get(id);
+        entry
+            .and_then(|entry| entry.job.as_ref())
+            .map_or(0, |job| job.merged)
+    }
+}

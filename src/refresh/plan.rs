@@ -1,0 +1,140 @@
+//! Which requests the next refresh of a tenant makes. Pure, so that economy
+//! and completeness are properties that can be tested.
+//!
+//! Discovery costs one request: the list of a window that reaches back to the
+//! oldest unfinished job, and once an hour over the whole configured window.
+//! What no list shows is asked for by id: configured jobs, and unfinished ones
+//! that started longer ago than the API lists. A finished job is settled and
+//! rests for an hour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::known::{Entry, Known};
+use crate::config::{self, MAX_WINDOW};
+use crate::telemetry::Reason;
+
+/// Time between two lists of the full window, and between two looks at a
+/// settled configured job.
+pub(super) const RECHECK: Duration = Duration::from_hours(1);
+
+/// Time between two questions for a configured job the API does not know.
+pub(super) const UNKNOWN_RECHECK: Duration = Duration::from_mins(10);
+
+/// How far a list reaches behind the one before it, for jobs that appear late.
+const OVERLAP: Duration = Duration::from_mins(10);
+
+/// How far a list reaches into the future, for clocks that differ a little.
+const AHEAD: Duration = Duration::from_mins(1);
+
+/// A window to list: from (inclusive) to (exclusive).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    /// Whether it covers all of the configured window.
+    pub(super) full: bool,
+}
+
+impl Window {
+    pub(super) fn contains(&self, time: Timestamp) -> bool {
+        self.from <= time && time < self.to
+    }
+}
+
+/// The window to list next, `None` without discovery. The first list after a
+/// start reaches back as far as the API allows if feeds are collected, so
+/// that they are known at once.
+pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> Option<Window> {
+    let configured = tenant.discovery?;
+    let to = later(now, AHEAD);
+    let earliest = earlier(to, MAX_WINDOW);
+    let whole = match known.last_full {
+        None if tenant.collect.feeds => earliest,
+        _ => earlier(now, configured),
+    };
+    let due = known
+        .last_full
+        .is_none_or(|last| elapsed(last, now) >= RECHECK);
+    let wanted = known
+        .last_list
+        .filter(|_| !due)
+        .map_or(whole, |last| earlier(last.to, AHEAD + OVERLAP));
+    let oldest_unfinished = known
+        .jobs
+        .values()
+        .filter_map(unfinished_start)
+        .filter(|start| *start >= earliest)
+        .min();
+    // A clock that was set back must not make the window empty.
+    let latest = earlier(to, AHEAD + OVERLAP);
+    let from = wanted
+        .min(oldest_unfinished.unwrap_or(wanted))
+        .clamp(earliest, latest);
+    Some(Window {
+        from,
+        to,
+        full: due,
+    })
+}
+
+/// The ids to ask for after the list was answered at `now`, most urgent first,
+/// `limit` at most; what did not fit comes first the next time.
+pub(super) fn due(known: &Known, now: Timestamp, limit: usize) -> Vec<Arc<str>> {
+    let mut due: Vec<(Urgency, Option<Timestamp>, &Arc<str>)> = known
+        .jobs
+        .iter()
+        .filter_map(|(id, entry)| Some((urgency(entry, now)?, entry.asked_at, id)))
+        .collect();
+    due.sort_unstable();
+    due.into_iter()
+        .take(limit)
+        .map(|(_, _, id)| Arc::clone(id))
+        .collect()
+}
+
+/// What is asked for first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Unfinished,
+    Recheck,
+}
+
+fn urgency(entry: &Entry, now: Timestamp) -> Option<Urgency> {
+    let rested = |rest| {
+        entry
+            .asked_at
+            .is_none_or(|asked| elapsed(asked, now) >= rest)
+    };
+    if entry.is_settled() {
+        return (entry.configured && rested(RECHECK)).then_some(Urgency::Recheck);
+    }
+    if entry.failure == Some(Reason::NotFound) {
+        return rested(UNKNOWN_RECHECK).then_some(Urgency::Recheck);
+    }
+    // The list of this refresh has just shown it.
+    let fresh = entry.failure.is_none() && entry.asked_at == Some(now);
+    (!fresh).then_some(Urgency::Unfinished)
+}
+
+/// The start of a discovered job that a list still has to show.
+fn unfinished_start(entry: &Entry) -> Option<Timestamp> {
+    let job = entry.job.as_ref()?;
+    (!job.is_finished()).then(|| job.started_at()).flatten()
+}
+
+/// A negative time, from a clock that was set back, counts as long ago: asking
+/// once too often repairs it.
+fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or(Duration::MAX)
+}
+
+fn earlier(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}

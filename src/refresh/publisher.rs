@@ -1,0 +1,111 @@
+//! What is published: the snapshots of all tenants and the page made of them,
+//! replaced together in one step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::exposition::{Blocks, Page};
+use crate::snapshot::Snapshot;
+
+/// One published state of affairs; immutable.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The page of all tenants.
+    pub page: Arc<Page>,
+    tenants: BTreeMap<Arc<str>, Part>,
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    snapshot: Arc<Snapshot>,
+    blocks: Arc<Blocks>,
+}
+
+impl Published {
+    fn new(tenants: BTreeMap<Arc<str>, Part>) -> Self {
+        let blocks: Vec<_> = tenants
+            .values()
+            .map(|part| Arc::clone(&part.blocks))
+            .collect();
+        Self {
+            page: Arc::new(Page::assemble(&blocks)),
+            tenants,
+        }
+    }
+
+    /// The snapshots, ordered by tenant.
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<Arc<Snapshot>> {
+        let snapshots = self.tenants.values();
+        snapshots.map(|part| Arc::clone(&part.snapshot)).collect()
+    }
+
+    /// The page of some of the tenants, with no word about the others.
+    #[must_use]
+    pub fn page_of(&self, tenants: &[Arc<str>]) -> Arc<Page> {
+        let chosen = self
+            .tenants
+            .iter()
+            .filter(|(name, _)| tenants.contains(name));
+        let blocks: Vec<_> = chosen.map(|(_, part)| Arc::clone(&part.blocks)).collect();
+        Arc::new(Page::assemble(&blocks))
+    }
+}
+
+/// The writing side of what is published.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    current: RwLock<Arc<Published>>,
+    /// Who may be published: a refresh that outlives its tenant must not bring
+    /// it back. Held from reading the old state to writing the new one.
+    roster: Mutex<BTreeSet<Arc<str>>>,
+}
+
+impl Publisher {
+    pub(super) fn new() -> Self {
+        Self {
+            current: RwLock::new(Arc::new(Published::new(BTreeMap::new()))),
+            roster: Mutex::default(),
+        }
+    }
+
+    pub(super) fn current(&self) -> Arc<Published> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces what is published of some tenants, in one step. With a new
+    /// `roster`, all who are not on it vanish in the same step.
+    pub(super) async fn publish(
+        self: &Arc<Self>,
+        snapshots: Vec<Snapshot>,
+        roster: Option<BTreeSet<Arc<str>>>,
+    ) {
+        let publisher = Arc::clone(self);
+        // Takes time in proportion to the page: not for an async thread.
+        let written = tokio::task::spawn_blocking(move || publisher.write(snapshots, roster));
+        if let Err(error) = written.await {
+            tracing::error!(error = %error, "a page could not be written; the last one stays: please report this");
+        }
+    }
+
+    fn write(&self, snapshots: Vec<Snapshot>, new_roster: Option<BTreeSet<Arc<str>>>) {
+        let parts: Vec<Part> = snapshots
+            .into_iter()
+            .map(|snapshot| Part {
+                blocks: Arc::new(Blocks::render(&snapshot)),
+                snapshot: Arc::new(snapshot),
+            })
+            .collect();
+        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(new) = new_roster {
+            *roster = new;
+        }
+        let mut tenants = self.current().tenants.clone();
+        for part in parts {
+            tenants.insert(Arc::clone(&part.snapshot.tenant), part);
+        }
+        tenants.retain(|name, _| roster.contains(name));
+        let published = Arc::new(Published::new(tenants));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = published;
+    }
+}
