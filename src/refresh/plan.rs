@@ -80,43 +80,38 @@ pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> 
     })
 }
 
-/// The ids to ask for after the list was answered at `now`, most urgent first,
-/// `limit` at most; what did not fit comes first the next time.
+/// The ids to ask for after the list was answered at `now`, `limit` at most,
+/// the longest overdue first: what did not fit has its turn the next time, and
+/// many settled jobs cannot hold up an unfinished one for long.
 pub(super) fn due(known: &Known, now: Timestamp, limit: usize) -> Vec<Arc<str>> {
-    let mut due: Vec<(Urgency, Option<Timestamp>, &Arc<str>)> = known
+    let mut due: Vec<(Option<Timestamp>, &Arc<str>)> = known
         .jobs
         .iter()
-        .filter_map(|(id, entry)| Some((urgency(entry, now)?, entry.asked_at, id)))
+        .filter_map(|(id, entry)| Some((due_since(entry, now)?, id)))
         .collect();
     due.sort_unstable();
     due.into_iter()
         .take(limit)
-        .map(|(_, _, id)| Arc::clone(id))
+        .map(|(_, id)| Arc::clone(id))
         .collect()
 }
 
-/// What is asked for first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
-    Unfinished,
-    Recheck,
-}
-
-fn urgency(entry: &Entry, now: Timestamp) -> Option<Urgency> {
-    let rested = |rest| {
-        entry
-            .asked_at
-            .is_none_or(|asked| elapsed(asked, now) >= rest)
+/// Since when a job is due, `Some(None)` if it was never asked for; `None` if
+/// it is not due.
+fn due_since(entry: &Entry, now: Timestamp) -> Option<Option<Timestamp>> {
+    let rest = if entry.is_settled() {
+        entry.configured.then_some(RECHECK)?
+    } else if entry.failure == Some(Reason::NotFound) {
+        UNKNOWN_RECHECK
+    } else {
+        Duration::ZERO
     };
-    if entry.is_settled() {
-        return (entry.configured && rested(RECHECK)).then_some(Urgency::Recheck);
-    }
-    if entry.failure == Some(Reason::NotFound) {
-        return rested(UNKNOWN_RECHECK).then_some(Urgency::Recheck);
-    }
+    let Some(asked) = entry.asked_at else {
+        return Some(None);
+    };
     // The list of this refresh has just shown it.
-    let fresh = entry.failure.is_none() && entry.asked_at == Some(now);
-    (!fresh).then_some(Urgency::Unfinished)
+    let fresh = entry.failure.is_none() && asked == now;
+    (!fresh && elapsed(asked, now) >= rest).then(|| Some(later(asked, rest)))
 }
 
 /// The start of a discovered job that a list still has to show.
