@@ -2,15 +2,32 @@
 //! How it is written stands in `config/`; [`crate::cli`] adds flags and
 //! environment. Everything to the right of this module reads these types.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 
+mod error;
+pub(crate) mod file;
 mod secret;
+mod source;
+mod validate;
+mod values;
+mod yaml;
 
+pub use error::ConfigError;
 pub use secret::Secret;
+pub(crate) use source::GivenTenant;
+pub use source::Source;
+
+/// Reads and validates a configuration file and the files it names.
+///
+/// # Errors
+/// With every problem found, one line each.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    Source::file(path).load()
+}
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +40,30 @@ pub struct Settings {
     pub state_file: Option<PathBuf>,
     /// A feed without a run for this long is forgotten.
     pub forget_after: Duration,
+}
+
+impl Settings {
+    /// What is allowed but deserves a second look, one line each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for tenant in &self.tenants {
+            let mut addresses = vec![("base_url", &tenant.api.base_url)];
+            if let Credentials::OAuth2 { token_url, .. } = &tenant.credentials {
+                addresses.push(("token_url", token_url));
+            }
+            for (field, url) in addresses {
+                if url.scheme() == "http" && !values::is_loopback(url) {
+                    let tenant = &tenant.tenant;
+                    warnings.push(format!(
+                        "tenant {tenant}: {field} is http, so that credentials cross the network \
+                         unencrypted; use https"
+                    ));
+                }
+            }
+        }
+        warnings
+    }
 }
 
 /// When the API is asked.
@@ -125,3 +166,6 @@ impl std::fmt::Debug for ProxyUrl {
         write!(formatter, "{}://{host}", self.0.scheme())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! From the configuration as it is written to the configuration as it is
+//! meant: defaults, bounds, and what contradicts itself. All problems are
+//! found in one go.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{ConfigError, Problems};
+use super::file::{self, File, Origin, Written};
+use super::values::{Bounds, Reader, folder_of};
+use super::{Collect, MAX_WINDOW, Mode, Refresh, Settings, Tenant};
+
+mod api;
+mod credentials;
+
+use api::Said;
+use credentials::credentials;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+const INTERVAL: Bounds = Bounds {
+    default: MINUTE,
+    least: SECOND,
+    most: DAY,
+};
+const MAX_AGE: Bounds = Bounds {
+    default: Duration::ZERO,
+    least: Duration::ZERO,
+    most: DAY,
+};
+const WINDOW: Bounds = Bounds {
+    default: DAY,
+    least: MINUTE,
+    most: MAX_WINDOW,
+};
+/// The API lists a finished run for a week: a feed forgotten sooner would
+/// have its runs counted again.
+const FORGET_AFTER: Bounds = Bounds {
+    default: Duration::from_hours(35 * 24),
+    least: Duration::from_hours(7 * 24),
+    most: Duration::from_hours(3650 * 24),
+};
+const STALE_AFTER: Duration = Duration::from_mins(15);
+const MAX_JOBS: usize = 10_000;
+const RESPONSE_BYTES: u64 = 64 << 20;
+
+/// What holds for every tenant that says nothing else.
+struct General {
+    max_jobs: usize,
+    response_bytes: u64,
+    api: Said,
+}
+
+/// Turns what was written into settings.
+pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, ConfigError> {
+    let folder = folder_of(problems.file());
+    let mut reader = Reader { problems, folder };
+    let refresh = refresh(&mut reader, &written.refresh);
+    let general = General {
+        max_jobs: max_jobs(&mut reader, &written.limits),
+        response_bytes: reader.bytes(
+            &written.limits.response_bytes,
+            "limits.response_bytes",
+            RESPONSE_BYTES,
+        ),
+        api: api::said(&mut reader, &written.api, "api"),
+    };
+    let tenants = tenants(&mut reader, &written.tenants, &general);
+    let state_file = written.state.file.map(|path| {
+        let full = reader.path(&path);
+        if path.value.as_os_str().is_empty() {
+            reader
+                .problems
+                .add(path.origin, "state.file", "must not be blank");
+        } else if full.is_dir() {
+            let message = "is a directory; name a file in it";
+            reader.problems.add(path.origin, "state.file", message);
+        }
+        full
+    });
+    let forget_after = &written.feeds.forget_after;
+    let forget_after = reader.duration(forget_after, "feeds.forget_after", FORGET_AFTER);
+    reader.problems.or(Settings {
+        refresh,
+        tenants,
+        state_file,
+        forget_after,
+    })
+}
+
+fn refresh(reader: &mut Reader, written: &file::Refresh) -> Refresh {
+    let interval = reader.duration(&written.interval, "refresh.interval", INTERVAL);
+    let max_age = reader.duration(&written.max_age, "refresh.max_age", MAX_AGE);
+    let name = written.mode.as_ref();
+    let mode = match name.map(|text| text.value.as_str()) {
+        None | Some("interval") => Mode::Interval(interval),
+        Some("scrape") => Mode::Scrape { max_age },
+        Some(_) => {
+            if let Some(text) = name {
+                let message = "must be interval or scrape";
+                reader.problems.add(text.origin, "refresh.mode", message);
+            }
+            Mode::Interval(interval)
+        }
+    };
+    // Data must live until the next refresh had its chance to replace it.
+    let (age, field) = match mode {
+        Mode::Interval(interval) => (interval, "refresh.interval"),
+        Mode::Scrape { max_age } => (max_age, "refresh.max_age"),
+    };
+    let bounds = Bounds {
+        default: STALE_AFTER.max(age * 3),
+        least: SECOND,
+        most: DAY * 30,
+    };
+    let stale_after = reader.duration(&written.stale_after, "refresh.stale_after", bounds);
+    if let Some(text) = &written.stale_after
+        && stale_after <= age
+    {
+        let message = format!("must be longer than {field}; three times as long is usual");
+        reader
+            .problems
+            .add(text.origin, "refresh.stale_after", message);
+    }
+    Refresh { mode, stale_after }
+}
+
+fn max_jobs(reader: &mut Reader, written: &file::Limits) -> usize {
+    match &written.jobs {
+        None => MAX_JOBS,
+        Some(jobs) => {
+            if jobs.value == 0 {
+                let message = "must be at least 1";
+                reader.problems.add(jobs.origin, "limits.jobs", message);
+            }
+            jobs.value
+        }
+    }
+}
+
+fn tenants(
+    reader: &mut Reader,
+    written: &[Written<file::Tenant>],
+    general: &General,
+) -> Vec<Arc<Tenant>> {
+    if written.is_empty() {
+        let message = "no tenants; list at least one under `tenants:`";
+        reader.problems.add_missing(message);
+    }
+    let mut seen: BTreeMap<&str, Origin> = BTreeMap::new();
+    let mut tenants = Vec::new();
+    for (index, entry) in written.iter().enumerate() {
+        let place = format!("tenants[{index}]");
+        if let Some(name) = &entry.value.tenant
+            && let Some(Origin::Line(first)) = seen.insert(&name.value, entry.origin)
+        {
+            let message = format!("the same tenant is listed in line {first}; merge the two");
+            reader.problems.add(entry.origin, &place, message);
+        }
+        tenants.extend(tenant(reader, entry, &place, general).map(Arc::new));
+    }
+    tenants.sort_by(|one, two| one.tenant.cmp(&two.tenant));
+    tenants
+}
+
+fn tenant(
+    reader: &mut Reader,
+    entry: &Written<file::Tenant>,
+    place: &str,
+    general: &General,
+) -> Option<Tenant> {
+    let written = &entry.value;
+    let name = written.tenant.as_ref();
+    let name = name.map(|name| reader.word(name, &format!("{place}.tenant")));
+    if name.is_none() {
+        let message = "tenant is missing; add the tenant's id, such as `tenant: socktown`";
+        reader.problems.add(entry.origin, place, message);
+    }
+    let credentials = credentials(reader, entry, place);
+    let discovery = written.discovery.as_ref().map(|discovery| {
+        let place = format!("{place}.discovery");
+        if discovery.window.is_none() {
+            let message = "window is missing; add one, such as `window: 24h`";
+            reader.problems.add(entry.origin, &place, message);
+        }
+        let place = format!("{place}.window");
+        reader.duration(&discovery.window, &place, WINDOW)
+    });
+    if written.jobs.is_empty() && discovery.is_none() {
+        let message = match entry.origin {
+            Origin::Line(_) => "nothing to export; add `jobs:` or `discovery: {window: 24h}`",
+            Origin::Named(_) => {
+                "nothing to export; add --amperity.job=ID or --amperity.discovery-window=24h"
+            }
+        };
+        reader.problems.add(entry.origin, place, message);
+    }
+    let jobs = jobs(reader, &written.jobs, place);
+    let api = api::said(reader, &written.api(), place);
+    Some(Tenant {
+        tenant: name?.into(),
+        api: api.or(&general.api, general.response_bytes)?,
+        credentials: credentials?,
+        jobs,
+        discovery,
+        collect: Collect {
+            jobs: written.collect.jobs.unwrap_or(true),
+            feeds: written.collect.feeds.unwrap_or(true),
+            files: written.collect.files.unwrap_or(false),
+        },
+        max_jobs: general.max_jobs,
+    })
+}
+
+/// Ids of jobs, ordered, each once.
+fn jobs(reader: &mut Reader, written: &[Written<String>], place: &str) -> Vec<Arc<str>> {
+    let mut jobs: Vec<Arc<str>> = Vec::with_capacity(written.len());
+    for (index, id) in written.iter().enumerate() {
+        let id = reader.word(id, &format!("{place}.jobs[{index}]"));
+        jobs.push(id.into());
+    }
+    jobs.sort();
+    jobs.dedup();
+    jobs
+}
