@@ -3,18 +3,37 @@
 //! pace, with one layer of retries, and one error type whose reason is a
 //! metric label.
 //!
-//! Answers are handed on as the domain's [`crate::jobs::Job`]s.
+//! A question goes from here to `auth` for a token, then down the `line`:
+//! `pacing` makes it wait for its turn, `transport` sends it, `observer` reads
+//! the headers and `failure` tells what went wrong. The answer is read by
+//! [`wire`] and handed on as the domain's [`crate::jobs::Job`]s.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use hyper::header::{ACCEPT, AUTHORIZATION};
 use jiff::Timestamp;
+use reqwest::Url;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Credentials, Secret};
 use crate::jobs::Job;
-use crate::telemetry::{Reason, TenantTelemetry};
+use crate::telemetry::{Endpoint, Reason, TenantTelemetry};
 
+use auth::Auth;
+use failure::{Failure, safe};
+use line::{Line, Question};
+use token::Token;
+
+mod auth;
+mod failure;
+mod line;
+mod observer;
+mod pacing;
+#[cfg(test)]
+mod tests;
+mod token;
 mod transport;
 pub mod wire;
 
@@ -22,7 +41,14 @@ pub use transport::{Exchange, Transport, TransportError};
 
 /// The client of one tenant.
 #[derive(Debug)]
-pub struct Client {}
+pub struct Client {
+    tenant: Arc<str>,
+    base_url: Url,
+    version: String,
+    credentials: Credentials,
+    auth: Auth,
+    line: Line,
+}
 
 /// The jobs of a window.
 #[derive(Debug, Default)]
@@ -75,20 +101,46 @@ impl Client {
     /// A client over any transport.
     #[must_use]
     pub fn with_transport(
-        _tenant: &config::Tenant,
-        _transport: Arc<dyn Transport>,
-        _telemetry: TenantTelemetry,
-        _clock: Clock,
+        tenant: &config::Tenant,
+        transport: Arc<dyn Transport>,
+        telemetry: TenantTelemetry,
+        clock: Clock,
     ) -> Self {
-        Self {}
+        Self {
+            tenant: Arc::clone(&tenant.tenant),
+            base_url: tenant.api.base_url.clone(),
+            version: tenant.api.version.clone(),
+            credentials: tenant.credentials.clone(),
+            auth: Auth::new(tenant),
+            line: Line::new(tenant, transport, telemetry, clock),
+        }
     }
 
     /// `GET /ingest/jobs/{id}`. Retries and waits until `deadline` at most.
     ///
     /// # Errors
     /// If there was no usable answer in time.
-    pub async fn job(&self, _id: &str, _deadline: Instant) -> Result<Job, ApiError> {
-        std::future::pending().await
+    pub async fn job(&self, id: &str, deadline: Instant) -> Result<Job, ApiError> {
+        let name = format!("GET ingest/jobs/{}", safe(id, 100, &[]));
+        let explained = |failure| self.explained(&name, Endpoint::IngestJob, &failure);
+        // An address drops these as path segments, and would ask for a list.
+        if matches!(id, "" | "." | "..") {
+            return Err(explained(Failure::lasting(
+                Reason::NotFound,
+                "not the id of a job",
+            )));
+        }
+        let url = self.address(&["ingest", "jobs", id]).map_err(explained)?;
+        let body = self.ask(&name, Endpoint::IngestJob, &url, deadline).await?;
+        let malformed = |text: String| explained(Failure::lasting(Reason::Malformed, text));
+        let answer = wire::Job::parse(&body).map_err(|error| malformed(unreadable(&error)))?;
+        let job = Job::from_wire(&answer)
+            .ok_or_else(|| malformed("the answer is a job without an id".to_owned()))?;
+        if &*job.id != id {
+            let other = safe(&job.id, 100, &[]);
+            return Err(malformed(format!("the answer is another job, {other}")));
+        }
+        Ok(job)
     }
 
     /// `GET /ingest/jobs` for the jobs started from `from` (inclusive) to
@@ -98,16 +150,181 @@ impl Client {
     /// If there was no usable answer in time.
     pub async fn jobs(
         &self,
-        _from: Timestamp,
-        _to: Timestamp,
-        _deadline: Instant,
+        from: Timestamp,
+        to: Timestamp,
+        deadline: Instant,
     ) -> Result<Listing, ApiError> {
-        std::future::pending().await
+        let name = "GET ingest/jobs";
+        let explained = |failure| self.explained(name, Endpoint::IngestJobs, &failure);
+        let mut url = self.address(&["ingest", "jobs"]).map_err(explained)?;
+        url.query_pairs_mut()
+            .append_pair("created_from", &format!("{from:.3}"))
+            .append_pair("created_to", &format!("{to:.3}"));
+        let body = self.ask(name, Endpoint::IngestJobs, &url, deadline).await?;
+        Listing::parse(&body)
+            .map_err(|error| explained(Failure::lasting(Reason::Malformed, unreadable(&error))))
     }
 
     /// What was learned so far.
     #[must_use]
     pub fn observations(&self) -> Observations {
-        Observations::default()
+        self.line.observer.seen()
     }
+
+    /// Asks with a token; if that is refused, once more with another.
+    async fn ask(
+        &self,
+        name: &str,
+        endpoint: Endpoint,
+        url: &Url,
+        deadline: Instant,
+    ) -> Result<Bytes, ApiError> {
+        let explained = |failure| self.explained(name, endpoint, &failure);
+        let token = self.auth.token(&self.line, deadline).await?;
+        match self.ask_with(&token, endpoint, url, deadline).await {
+            Err(failure) if failure.reason == Reason::Unauthorized => {
+                let other = self
+                    .auth
+                    .after_refusal(&token, &self.line, deadline)
+                    .await?;
+                let Some(other) = other else {
+                    return Err(explained(failure));
+                };
+                self.ask_with(&other, endpoint, url, deadline)
+                    .await
+                    .map_err(explained)
+            }
+            answer => answer.map_err(explained),
+        }
+    }
+
+    async fn ask_with(
+        &self,
+        token: &Token,
+        endpoint: Endpoint,
+        url: &Url,
+        deadline: Instant,
+    ) -> Result<Bytes, Failure> {
+        let request = hyper::Request::get(url.as_str())
+            .header(AUTHORIZATION, token.header())
+            .header("amperity-tenant", &*self.tenant)
+            .header("api-version", &self.version)
+            .header(ACCEPT, "application/json")
+            .body(Bytes::new())
+            .map_err(|error| Failure::lasting(Reason::BadRequest, error.to_string()))?;
+        let question = Question {
+            endpoint,
+            request,
+            secrets: vec![&token.secret],
+        };
+        let answer = self.line.ask(&question, deadline).await;
+        if answer.is_ok() {
+            token.accept();
+        }
+        answer
+    }
+
+    fn address(&self, segments: &[&str]) -> Result<Url, Failure> {
+        let mut url = self.base_url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Failure::lasting(Reason::BadRequest, "base_url cannot have a path"))?
+            .pop_if_empty()
+            .extend(segments);
+        Ok(url)
+    }
+
+    fn explained(&self, name: &str, endpoint: Endpoint, failure: &Failure) -> ApiError {
+        let mut message = format!("{name}: {}", failure.text);
+        if let Some(advice) = self.advice(endpoint, failure.reason) {
+            message.push_str(". ");
+            message.push_str(&advice);
+        }
+        ApiError {
+            reason: failure.reason,
+            message,
+        }
+    }
+
+    /// What the operator can do about it.
+    fn advice(&self, endpoint: Endpoint, reason: Reason) -> Option<String> {
+        let tenant = &self.tenant;
+        let host = self.base_url.host_str().unwrap_or_default();
+        Some(match reason {
+            Reason::Unreachable => format!(
+                "Check that {host} can be reached from here: base_url, DNS, firewall, proxy"
+            ),
+            Reason::Tls => format!(
+                "{host} could not prove who it is, or does not speak TLS: check base_url; a                  private CA is named in tls_config.ca_file"
+            ),
+            Reason::Unauthorized => match &self.credentials {
+                Credentials::Token(Secret::Value(_)) => "The token was refused: it is wrong,                      expired or revoked. Put a new one in its place and reload"
+                    .to_owned(),
+                Credentials::Token(Secret::File(path)) => format!(
+                    "The token was refused: it is wrong, expired or revoked. Write a new one into                      {}",
+                    path.display()
+                ),
+                Credentials::OAuth2 { .. } => "The token was refused, and a new one too: check                      that the API key still exists and is this tenant's"
+                    .to_owned(),
+            },
+            Reason::Forbidden => format!(
+                "The API key needs the DataGrid Operator policy and must be one of tenant {tenant}"
+            ),
+            Reason::NotFound if endpoint == Endpoint::IngestJob => {
+                format!("Tenant {tenant} has no such job: check the id")
+            }
+            Reason::NotFound => "Check base_url: it ends in /api".to_owned(),
+            Reason::RateLimited => format!(
+                "All clients of tenant {tenant} share 10 requests a second; this one now asks more                  slowly. If it goes on, lower requests_per_second"
+            ),
+            Reason::BadRequest => format!(
+                "Check base_url, the tenant's name and api.version ({})",
+                self.version
+            ),
+            Reason::Malformed => "Check that base_url leads to the API and not to a proxy's page"
+                .to_owned(),
+            Reason::TooLarge => {
+                "Raise limits.response_bytes or shorten discovery.window".to_owned()
+            }
+            Reason::Timeout | Reason::ServerError => return None,
+        })
+    }
+}
+
+impl Listing {
+    /// Reads every entry by itself only if they cannot be read together.
+    fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut listing = Self::default();
+        if let Ok(list) = serde_json::from_slice::<wire::JobList<'_>>(body) {
+            for wire::OneOf(job) in &list.data {
+                listing.push(job.as_ref());
+            }
+            return Ok(listing);
+        }
+        let list = serde_json::from_slice::<wire::RawJobList<'_>>(body)?;
+        for entry in list.data {
+            listing.push(wire::Job::parse(entry.get().as_bytes()).ok().as_ref());
+        }
+        Ok(listing)
+    }
+
+    fn push(&mut self, entry: Option<&wire::Job<'_>>) {
+        match entry.and_then(Job::from_wire) {
+            Some(job) => self.jobs.push(job),
+            None => self.malformed += 1,
+        }
+    }
+}
+
+/// Where the answer stops making sense; what stands there is not told.
+fn unreadable(error: &serde_json::Error) -> String {
+    let problem = match error.classify() {
+        serde_json::error::Category::Eof => "the answer ends too early",
+        serde_json::error::Category::Data => "the answer is JSON of another shape",
+        _ => "the answer is not JSON",
+    };
+    format!(
+        "{problem} (line {} column {})",
+        error.line(),
+        error.column()
+    )
 }

@@ -17,7 +17,7 @@ mod values;
 mod yaml;
 
 pub use error::ConfigError;
-pub use secret::Secret;
+pub use secret::{Secret, SecretError};
 pub(crate) use source::GivenTenant;
 pub use source::Source;
 

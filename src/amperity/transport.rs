@@ -2,17 +2,30 @@
 //! bounded body. The network's is reqwest; tests put the simulator's own
 //! handler here, so that scenarios run with paused time.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
 
 use super::ApiError;
 use crate::config;
 use crate::telemetry::Reason;
+
+mod causes;
+mod tls;
+
+/// How long a connection may take, name lookup and TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the peer may stay silent within an exchange.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Connections kept for the next refresh.
+const IDLE_CONNECTIONS: usize = 8;
 
 /// Sends a request and reads the whole answer.
 pub trait Transport: Debug + Send + Sync + 'static {
@@ -39,9 +52,121 @@ pub struct TransportError {
 }
 
 /// reqwest, set up for one tenant.
-pub(super) fn network(_api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
-    Err(ApiError {
+pub(super) fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(api)?)
+        .user_agent(concat!("amperity_exporter/", env!("CARGO_PKG_VERSION")))
+        // A token must not follow a redirect to another host.
+        .redirect(reqwest::redirect::Policy::none())
+        // The only layer of retries is `super::line`.
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .connect_timeout(api.timeout.min(CONNECT_TIMEOUT))
+        .read_timeout(api.timeout.min(READ_TIMEOUT))
+        .timeout(api.timeout);
+    // Without one of its own, reqwest asks the environment for a proxy.
+    if let Some(proxy) = &api.proxy_url {
+        let proxy = reqwest::Proxy::all(proxy.0.clone()).map_err(|error| {
+            unusable(format!(
+                "proxy_url: {}; it should look like http://proxy.example.com:3128",
+                causes::words(&error)
+            ))
+        })?;
+        builder = builder.proxy(proxy);
+    }
+    let client = builder
+        .build()
+        .map_err(|error| unusable(format!("HTTP client: {}", causes::words(&error))))?;
+    Ok(Arc::new(Network {
+        client,
+        response_bytes: api.response_bytes,
+    }))
+}
+
+fn unusable(message: String) -> ApiError {
+    ApiError {
         reason: Reason::Unreachable,
-        message: "not written yet".to_owned(),
-    })
+        message,
+    }
+}
+
+struct Network {
+    client: reqwest::Client,
+    response_bytes: u64,
+}
+
+/// reqwest's own shows proxies, and those have passwords.
+impl Debug for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Network")
+            .field("response_bytes", &self.response_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Transport for Network {
+    fn send(&self, request: hyper::Request<Bytes>) -> Exchange<'_> {
+        Box::pin(async move {
+            let request = reqwest::Request::try_from(request).map_err(|e| failed(&e))?;
+            let response = self.client.execute(request).await.map_err(|e| failed(&e))?;
+            self.read(response).await
+        })
+    }
+}
+
+impl Network {
+    /// Reads the body as far as the limit, counted after decompression.
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+    ) -> Result<hyper::Response<Bytes>, TransportError> {
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        let begun = |error: TransportError| TransportError {
+            status: Some(status.as_u16()),
+            headers: headers.clone(),
+            ..error
+        };
+        // A length is only known of a body that is not compressed.
+        if response
+            .content_length()
+            .is_some_and(|length| length > self.response_bytes)
+        {
+            return Err(begun(self.too_large()));
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| begun(failed(&e)))? {
+            if (body.len() + chunk.len()) as u64 > self.response_bytes {
+                return Err(begun(self.too_large()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut answer = hyper::Response::new(body.freeze());
+        *answer.status_mut() = status;
+        *answer.headers_mut() = headers;
+        Ok(answer)
+    }
+
+    fn too_large(&self) -> TransportError {
+        TransportError {
+            reason: Reason::TooLarge,
+            message: format!(
+                "the answer is larger than limits.response_bytes ({} bytes)",
+                self.response_bytes
+            ),
+            status: None,
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
+fn failed(error: &reqwest::Error) -> TransportError {
+    TransportError {
+        reason: causes::reason(error),
+        message: causes::words(error),
+        status: None,
+        headers: HeaderMap::new(),
+    }
 }

@@ -66,13 +66,33 @@ pub struct File<'a> {
     pub errors: Count,
 }
 
+/// `GET /ingest/jobs`. One job that cannot be read makes the whole list
+/// unreadable; [`RawJobList`] is for that case.
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct JobList<'a> {
+    /// The jobs of the window.
+    pub data: Vec<OneOf<Job<'a>>>,
+}
+
 /// `GET /ingest/jobs`: each job is kept as raw text, so that one that cannot
 /// be read does not hide the others.
 #[derive(Debug, serde::Deserialize)]
-pub struct JobList<'a> {
+pub struct RawJobList<'a> {
     /// The jobs of the window.
     #[serde(borrow)]
     pub data: Vec<&'a RawValue>,
+}
+
+impl<'a> Job<'a> {
+    /// Reads one job.
+    ///
+    /// # Errors
+    /// If the text is not JSON, or not an object.
+    pub fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let OneOf(job) = serde_json::from_slice(text)?;
+        job.ok_or_else(|| serde::de::Error::custom("not an object"))
+    }
 }
 
 /// A string, or nothing where the answer holds anything else.
@@ -197,7 +217,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 }
 
 /// An object of the list, or nothing where the element is not an object.
-struct OneOf<T>(Option<T>);
+#[derive(Debug)]
+pub struct OneOf<T>(pub Option<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOf<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,9 +1,15 @@
 //! A secret: given in place, or the path of a file that is read when it is
 //! needed, so that a rotated one works without a restart.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+
+/// More than any token or password needs; keeps a path such as `/dev/zero`
+/// from filling the memory.
+const MAX_BYTES: u64 = 64 << 10;
 
 /// A secret, or where it is read. `Debug` shows the path, never the secret.
 #[derive(Clone, Debug)]
@@ -14,6 +20,75 @@ pub enum Secret {
     File(PathBuf),
 }
 
+/// A file that holds no usable secret; says which, why and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct SecretError {
+    path: PathBuf,
+    problem: String,
+}
+
+impl Secret {
+    /// The secret as it is now; a file is read anew each time, away from the
+    /// asynchronous threads.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is empty, is not UTF-8, or is longer than
+    /// any secret.
+    pub async fn read(&self) -> Result<SecretString, SecretError> {
+        match self {
+            Self::Value(secret) => Ok(secret.clone()),
+            Self::File(path) => {
+                let owned = path.clone();
+                tokio::task::spawn_blocking(move || read_file(&owned))
+                    .await
+                    .unwrap_or_else(|_| Err(SecretError::new(path, "reading it was interrupted")))
+            }
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<SecretString, SecretError> {
+    let cannot = |error: std::io::Error| {
+        let problem = format!(
+            "cannot read the secret in it ({error}); check that the file is there and that this \
+             process may read it"
+        );
+        SecretError::new(path, problem)
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::fs::File::open(path)
+        .map_err(cannot)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(SecretError::new(
+            path,
+            "too long for a secret (over 64 KiB); is it the right file?",
+        ));
+    }
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| SecretError::new(path, "not UTF-8 text; is it the right file?"))?
+        .trim();
+    if text.is_empty() {
+        return Err(SecretError::new(
+            path,
+            "the file is empty; write the secret into it",
+        ));
+    }
+    Ok(SecretString::from(text))
+}
+
+impl SecretError {
+    fn new(path: &Path, problem: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
+    }
+}
+
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -21,5 +96,57 @@ impl PartialEq for Secret {
             (Self::File(one), Self::File(two)) => one == two,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn of_file(content: &[u8]) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, content).unwrap();
+        match Secret::File(path).read().await {
+            Ok(secret) => Ok(secret.expose_secret().to_owned()),
+            Err(error) => Err(error
+                .to_string()
+                .replace(&folder.path().display().to_string(), "…")),
+        }
+    }
+
+    #[tokio::test]
+    async fn white_space_around_the_secret_of_a_file_does_not_count() {
+        assert_eq!(of_file(b" \n s3cr3t\r\n").await.unwrap(), "s3cr3t");
+    }
+
+    #[tokio::test]
+    async fn an_unusable_file_is_named_with_what_to_do() {
+        let empty = of_file(b" \n").await.unwrap_err();
+        assert_eq!(
+            empty,
+            "…/token: the file is empty; write the secret into it"
+        );
+        let binary = of_file(b"\xff\xfe").await.unwrap_err();
+        assert_eq!(binary, "…/token: not UTF-8 text; is it the right file?");
+        let long = of_file(&[b'x'; 70_000]).await.unwrap_err();
+        assert_eq!(
+            long,
+            "…/token: too long for a secret (over 64 KiB); is it the right file?"
+        );
+        let absent = Secret::File("/does/not/exist".into()).read().await;
+        assert_eq!(
+            absent.unwrap_err().to_string(),
+            "/does/not/exist: cannot read the secret in it (No such file or directory (os error \
+             2)); check that the file is there and that this process may read it"
+        );
+    }
+
+    #[test]
+    fn debug_shows_the_path_and_never_the_secret() {
+        let value = Secret::Value("hunter2".into());
+        assert!(!format!("{value:?}").contains("hunter2"));
+        let file = Secret::File("/etc/token".into());
+        assert_eq!(format!("{file:?}"), r#"File("/etc/token")"#);
     }
 }

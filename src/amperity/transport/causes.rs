@@ -1,0 +1,88 @@
+//! What went wrong in an exchange: the chain of an error's causes, read as a
+//! closed reason and as words for people.
+
+use std::error::Error;
+use std::io;
+
+use crate::telemetry::Reason;
+
+/// The reason to count.
+pub(super) fn reason(error: &reqwest::Error) -> Reason {
+    let causes = chain(error);
+    let hyper = causes
+        .iter()
+        .find_map(|cause| cause.downcast_ref::<hyper::Error>());
+    if causes.iter().any(|cause| cause.is::<rustls::Error>()) {
+        Reason::Tls
+    } else if error.is_timeout() {
+        Reason::Timeout
+    } else if error.is_builder() {
+        Reason::BadRequest
+    } else if hyper.is_some_and(hyper::Error::is_parse) {
+        Reason::Malformed
+    } else if hyper.is_none() && !error.is_connect() && error.is_decode() {
+        Reason::Malformed
+    } else {
+        Reason::Unreachable
+    }
+}
+
+/// The causes in words, from the general to the particular. reqwest's own
+/// texts are left out: they say little and may hold the whole address.
+pub(super) fn words(error: &reqwest::Error) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in chain(error) {
+        if cause.is::<reqwest::Error>() || cause.is::<hyper_util::client::legacy::Error>() {
+            continue;
+        }
+        let text = plain(&cause.to_string());
+        if !words.iter().any(|word| word.contains(&text)) {
+            words.push(text);
+        }
+    }
+    if words.is_empty() {
+        // These three have no cause below them.
+        words.push(if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else if error.is_connect() {
+            "no connection".to_owned()
+        } else if error.is_builder() {
+            "not usable".to_owned()
+        } else {
+            "the exchange broke".to_owned()
+        });
+    }
+    words.join(": ")
+}
+
+/// The error and what caused it. An [`io::Error`] hides the error it wraps
+/// from [`Error::source`]; it is looked into here.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut causes: Vec<&(dyn Error + 'static)> = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        causes.push(cause);
+        let wrapped = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .map(|inner| inner as &(dyn Error + 'static));
+        next = wrapped.or_else(|| cause.source());
+    }
+    causes
+}
+
+/// `Connection refused (os error 111)` as `connection refused`.
+fn plain(text: &str) -> String {
+    let text = match text.find(" (os error") {
+        Some(end) => &text[..end],
+        None => text,
+    };
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        // An abbreviation keeps its capitals.
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
+}

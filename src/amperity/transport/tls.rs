@@ -1,0 +1,74 @@
+//! Whom the client trusts: the system's certificate authorities, and those of
+//! `tls_config.ca_file` besides.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::super::ApiError;
+use crate::config;
+use crate::telemetry::Reason;
+
+/// A configuration that names its cryptography itself and so depends on no
+/// setting of the process.
+pub(super) fn client_config(api: &config::Api) -> Result<ClientConfig, ApiError> {
+    let mut roots = RootCertStore::empty();
+    // What the system cannot read of its own store is missed only if a
+    // handshake needs it, and then the handshake says so.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = &api.ca_file {
+        add_file(&mut roots, path)?;
+    }
+    if roots.is_empty() && api.base_url.scheme() == "https" {
+        return Err(error(
+            "this system has no CA certificates: install its ca-certificates package, or name a \
+             file of them in tls_config.ca_file"
+                .to_owned(),
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|cause| error(format!("TLS: {cause}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ApiError> {
+    let file = path.display();
+    let bytes = std::fs::read(path).map_err(|cause| {
+        error(format!(
+            "tls_config.ca_file {file}: cannot read it: {cause}"
+        ))
+    })?;
+    let before = roots.len();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        certificate
+            .map_err(|cause| cause.to_string())
+            .and_then(|certificate| roots.add(certificate).map_err(|cause| cause.to_string()))
+            .map_err(|cause| {
+                error(format!(
+                    "tls_config.ca_file {file}: a certificate in it is damaged: {cause}"
+                ))
+            })?;
+    }
+    if roots.len() == before {
+        return Err(error(format!(
+            "tls_config.ca_file {file}: no certificate in it; it needs PEM blocks that begin with \
+             -----BEGIN CERTIFICATE-----"
+        )));
+    }
+    Ok(())
+}
+
+fn error(message: String) -> ApiError {
+    ApiError {
+        reason: Reason::Tls,
+        message,
+    }
+}
