@@ -158,6 +158,12 @@ impl Exporter {
         self.fleet().tenants.keys().cloned().collect()
     }
 
+    /// The page of some tenants only; `None` if one of them does not exist.
+    /// In scrape mode only these are refreshed, within `budget`.
+    pub async fn page_of(&self, _tenants: &[&str], _budget: Option<Duration>) -> Option<Arc<Page>> {
+        std::future::pending().await
+    }
+
     /// The published snapshots, ordered by tenant.
     #[must_use]
     pub fn snapshots(&self) -> Vec<Arc<Snapshot>> {

@@ -1,0 +1,267 @@
+//! The accept loop and the life of each connection.
+//!
+//! A fixed number of connections is open at a time. When there is no room for
+//! another, the oldest one that has not sent a whole request makes place, or
+//! else the one that has been idle longest; a request under way is never cut.
+//! So clients that only open connections, or send their request byte by byte,
+//! cost a fixed amount of memory and stand in nobody's way.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::Limits;
+use super::activity::{Activity, Watched};
+use super::body::Body;
+use super::gate::Gate;
+
+/// How often connections are looked at for being overdue.
+const INSPECTION: Duration = Duration::from_secs(1);
+
+/// The wait after an accept error that will not go away by itself, such as
+/// too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// All open connections of all listeners.
+#[derive(Debug)]
+pub(super) struct Connections {
+    limits: Limits,
+    room: Arc<Semaphore>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    connections: HashMap<u64, Arc<Activity>>,
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            room: Arc::new(Semaphore::new(limits.connections)),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Closes overdue connections, for ever.
+    pub(super) async fn inspect(&self) {
+        let mut ticks = interval(INSPECTION);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            for connection in self.lock().connections.values() {
+                if connection.is_overdue(&self.limits) {
+                    connection.close();
+                }
+            }
+        }
+    }
+
+    /// Accepts and serves connections, for ever.
+    pub(super) async fn accept<S>(
+        self: Arc<Self>,
+        listener: TcpListener,
+        gate: Arc<Gate>,
+        service: S,
+        stopping: watch::Receiver<bool>,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send,
+    {
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    self.accept_failed(&error).await;
+                    continue;
+                }
+            };
+            let registration = self.register().await;
+            let activity = Arc::clone(&registration.activity);
+            let (gate, service, stopping) = (Arc::clone(&gate), service.clone(), stopping.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = converse(stream, &activity, gate, service, stopping) => {}
+                    () = activity.closed() => {}
+                }
+                drop(registration);
+            });
+        }
+    }
+
+    /// Waits until every connection has ended, `limits.drain` at most, and
+    /// tells how many had not.
+    pub(super) async fn drain(&self) -> usize {
+        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
+        let everyone_left = self.room.acquire_many(all);
+        if timeout(self.limits.drain, everyone_left).await.is_ok() {
+            return 0;
+        }
+        let open = self.lock();
+        for connection in open.connections.values() {
+            connection.close();
+        }
+        open.connections.len()
+    }
+
+    /// A failed accept tells of a client that has left already, or of a lack
+    /// of file descriptors or memory: the latter passes with time, or when
+    /// somebody makes place.
+    async fn accept_failed(&self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionReset | Interrupted
+        ) {
+            return;
+        }
+        tracing::warn!(%error, "cannot accept connections; trying again");
+        self.make_room();
+        sleep(ACCEPT_PAUSE).await;
+    }
+
+    async fn register(self: &Arc<Self>) -> Registration {
+        let permit = loop {
+            if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+                break Some(permit);
+            }
+            self.make_room();
+            let freed = Arc::clone(&self.room).acquire_owned();
+            if let Ok(permit) = timeout(INSPECTION, freed).await {
+                break permit.ok();
+            }
+        };
+        let activity = Arc::new(Activity::new());
+        let mut open = self.lock();
+        let id = open.next;
+        open.next += 1;
+        open.connections.insert(id, Arc::clone(&activity));
+        Registration {
+            id,
+            activity,
+            all: Arc::clone(self),
+            _permit: permit,
+        }
+    }
+
+    /// Closes the connection that matters least, if there is one without a
+    /// request under way.
+    fn make_room(&self) {
+        let open = self.lock();
+        let least = open
+            .connections
+            .values()
+            .filter_map(|connection| Some((connection.worth()?, connection)))
+            .min_by_key(|(worth, _)| *worth);
+        if let Some((_, connection)) = least {
+            connection.close();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place, given back when dropped.
+#[derive(Debug)]
+struct Registration {
+    id: u64,
+    activity: Arc<Activity>,
+    all: Arc<Connections>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.all.lock().connections.remove(&self.id);
+    }
+}
+
+/// One connection, from its first byte to its last.
+async fn converse<S>(
+    stream: TcpStream,
+    activity: &Arc<Activity>,
+    _gate: Arc<Gate>,
+    service: S,
+    stopping: watch::Receiver<bool>,
+) where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    // Without it a small response can wait for an acknowledgement.
+    let _unimportant = stream.set_nodelay(true);
+    serve(stream, activity, service, false, stopping).await;
+}
+
+/// Speaks HTTP/1.1, or HTTP/2 where TLS agreed on it.
+async fn serve<I, S>(
+    stream: I,
+    activity: &Arc<Activity>,
+    service: S,
+    http2: bool,
+    mut stopping: watch::Receiver<bool>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
+    let noted = Arc::clone(activity);
+    let service = service_fn(move |request| {
+        let exchange = noted.begin();
+        let response = service.call(request);
+        async move { Ok::<_, Infallible>(response.await?.map(|body| body.during(exchange))) }
+    });
+    let stop = async move { stopping.wait_for(|stopping| *stopping).await.is_ok() };
+    let outcome = if http2 {
+        activity.multiplexed();
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .max_header_list_size(Limits::HEAD_BYTES_HTTP2)
+            .max_concurrent_streams(Limits::STREAMS)
+            .serve_connection(io, service);
+        tokio::pin!(connection);
+        tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            _ = stop => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    } else {
+        let connection = hyper::server::conn::http1::Builder::new()
+            // `Activity` knows the difference between a slow and an idle one.
+            .header_read_timeout(None)
+            // A client may close its half once it has asked.
+            .half_close(true)
+            .max_buf_size(Limits::HEAD_BYTES)
+            .serve_connection(io, service);
+        tokio::pin!(connection);
+        tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            _ = stop => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended early");
+    }
+}

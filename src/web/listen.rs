@@ -1,0 +1,132 @@
+//! Where connections come from: addresses as the ecosystem writes them
+//! (`:10109`, `0.0.0.0:80`, `[::1]:80`, `localhost:80`), or sockets handed
+//! over by systemd.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use listenfd::ListenFd;
+use tokio::net::TcpListener;
+
+/// Nothing to accept connections from.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address is no address: a usage error.
+    #[error("listen address {0:?}: expected HOST:PORT or :PORT, such as 127.0.0.1:10109")]
+    Address(String),
+    /// The address cannot be used.
+    #[error("cannot listen on {0}: {1}")]
+    Bind(String, #[source] io::Error),
+    /// systemd handed over no TCP socket.
+    #[error(
+        "--web.systemd-socket: no TCP socket was handed over; \
+         start the service through its .socket unit (ListenStream=)"
+    )]
+    NoInheritedSocket,
+    /// A socket handed over by systemd cannot be used.
+    #[error("cannot use the socket handed over by systemd: {0}")]
+    Inherited(#[source] io::Error),
+}
+
+/// Binds every address. `:PORT` means all addresses of the machine, IPv6 and
+/// IPv4, or IPv4 alone on a machine without IPv6.
+///
+/// # Errors
+/// If one of them is no address or cannot be bound.
+pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, ListenError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let (host, port) = split(address).ok_or_else(|| ListenError::Address(address.clone()))?;
+        let bound = if host.is_empty() {
+            bind_all(port).await
+        } else {
+            TcpListener::bind((host, port)).await.map(|one| vec![one])
+        };
+        listeners.extend(bound.map_err(|error| ListenError::Bind(address.clone(), error))?);
+    }
+    Ok(listeners)
+}
+
+/// The sockets that systemd opened for this process.
+///
+/// # Errors
+/// If there is none, or one that is not a listening TCP socket.
+pub fn inherited() -> Result<Vec<TcpListener>, ListenError> {
+    let mut handed = ListenFd::from_env();
+    let mut listeners = Vec::with_capacity(handed.len());
+    for index in 0..handed.len() {
+        let socket = handed.take_tcp_listener(index);
+        let Some(socket) = socket.map_err(ListenError::Inherited)? else {
+            continue;
+        };
+        socket
+            .set_nonblocking(true)
+            .map_err(ListenError::Inherited)?;
+        listeners.push(TcpListener::from_std(socket).map_err(ListenError::Inherited)?);
+    }
+    if listeners.is_empty() {
+        return Err(ListenError::NoInheritedSocket);
+    }
+    Ok(listeners)
+}
+
+/// Usually one IPv6 socket takes IPv4 connections too. Where the system keeps
+/// the two apart, a second socket is needed; where it does not, the second one
+/// is refused because the address is taken, by the first.
+async fn bind_all(port: u16) -> io::Result<Vec<TcpListener>> {
+    let Ok(both) = TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await else {
+        let only = TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await?;
+        return Ok(vec![only]);
+    };
+    let port = both.local_addr()?.port();
+    match TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await {
+        Ok(second) => Ok(vec![both, second]),
+        Err(_) => Ok(vec![both]),
+    }
+}
+
+fn split(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.trim().rsplit_once(':')?;
+    let port = port.parse().ok()?;
+    let host = match host.strip_prefix('[') {
+        Some(bracketed) => bracketed.strip_suffix(']')?,
+        // `::1:80` could be read in two ways.
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    Some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_split_at_its_last_colon_and_ipv6_needs_brackets() {
+        assert_eq!(split(":10109"), Some(("", 10109)));
+        assert_eq!(split("[::1]:80"), Some(("::1", 80)));
+        assert_eq!(split("0.0.0.0:80"), Some(("0.0.0.0", 80)));
+        assert_eq!(split("localhost:0"), Some(("localhost", 0)));
+        for wrong in ["10109", "::1:80", "[::1:80", "host:http", "host:70000", ""] {
+            assert_eq!(split(wrong), None, "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_alone_listens_on_ipv4_whatever_else_there_is() {
+        let listeners = bind(&[":0".into(), "127.0.0.1:0".into()]).await.unwrap();
+        assert!(listeners.len() >= 2);
+        let port = listeners[0].local_addr().unwrap().port();
+        tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_an_error_that_names_it() {
+        let first = bind(&["127.0.0.1:0".into()]).await.unwrap();
+        let address = first[0].local_addr().unwrap().to_string();
+        let error = bind(std::slice::from_ref(&address)).await.unwrap_err();
+        assert!(error.to_string().contains(&address), "{error}");
+    }
+}

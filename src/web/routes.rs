@@ -1,0 +1,313 @@
+//! From a request to a response: the endpoints listed in [`super`].
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hyper::header::{self, HeaderValue};
+use hyper::service::Service;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::exposition::Encoding;
+
+use super::body::Body;
+use super::fresh::{Fresh, Ready};
+use super::query::Query;
+use super::source::Source;
+use super::{probe, scrape, sd, status};
+
+/// Reads the configuration again; an error says why the old one stays.
+pub type Reload =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The routes over an exporter. Cloning gives the same ones.
+#[derive(Debug)]
+pub struct Routes<S>(Arc<Inner<S>>);
+
+struct Inner<S> {
+    source: S,
+    clock: Clock,
+    telemetry_path: String,
+    reload: Option<Reload>,
+    fresh: Fresh,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Status,
+    Metrics,
+    Probe,
+    Discovery,
+    Healthy,
+    Ready,
+    Reload,
+}
+
+impl<S: Source> Routes<S> {
+    /// Serves metrics at `telemetry_path`, and `/-/reload` if there is a way
+    /// to reload.
+    #[must_use]
+    pub fn new(source: S, clock: Clock, telemetry_path: &str, reload: Option<Reload>) -> Self {
+        Self(Arc::new(Inner {
+            source,
+            clock,
+            telemetry_path: telemetry_path.to_owned(),
+            reload,
+            fresh: Fresh::default(),
+        }))
+    }
+
+    /// The response to a request.
+    pub async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        let inner = &*self.0;
+        let Some(route) = inner.route(request.uri().path()) else {
+            return text(StatusCode::NOT_FOUND, "no such page; see /");
+        };
+        let mut response = match (route.allowed(), request.method()) {
+            ("POST", &Method::POST) | ("GET, HEAD", &Method::GET | &Method::HEAD) => {
+                inner.answer(route, request).await
+            }
+            (allowed, _) => refuse_method(allowed),
+        };
+        if route == Route::Metrics {
+            let code = response.status().as_u16();
+            inner.source.telemetry().scrape(code);
+        }
+        if request.method() == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+}
+
+impl Route {
+    fn allowed(self) -> &'static str {
+        match self {
+            Self::Reload => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+}
+
+impl<S: Source> Inner<S> {
+    fn route(&self, path: &str) -> Option<Route> {
+        if path == self.telemetry_path {
+            return Some(Route::Metrics);
+        }
+        match path {
+            "/" => Some(Route::Status),
+            "/probe" => Some(Route::Probe),
+            "/sd" => Some(Route::Discovery),
+            "/-/healthy" => Some(Route::Healthy),
+            "/-/ready" => Some(Route::Ready),
+            "/-/reload" => Some(Route::Reload),
+            _ => None,
+        }
+    }
+
+    async fn answer<B>(&self, route: Route, request: &Request<B>) -> Response<Body> {
+        let query = Query::parse(request.uri().query());
+        match route {
+            Route::Status => self.status(&query),
+            Route::Metrics => self.metrics(request.headers(), &query).await,
+            Route::Probe => self.probe(request.headers(), &query).await,
+            Route::Discovery => self.discovery(request),
+            Route::Healthy if self.source.is_healthy() => text(StatusCode::OK, "healthy"),
+            Route::Healthy => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no refresh has ended for three intervals",
+            ),
+            Route::Ready if self.source.is_ready() => text(StatusCode::OK, "ready"),
+            Route::Ready => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the first refresh of a tenant is still under way",
+            ),
+            Route::Reload => self.reload().await,
+        }
+    }
+
+    async fn metrics(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
+        let budget = scrape::budget(headers);
+        let (format, encoding) = scrape::negotiate(headers);
+        let tenants: Vec<&str> = query.all("tenant").collect();
+        let telemetry = self.source.telemetry();
+        let ready = if tenants.is_empty() {
+            let page = self.source.page(budget).await;
+            self.fresh.get_or_make(page, format, encoding, |page| {
+                page.body(format, encoding, &telemetry.gather())
+            })
+        } else {
+            let Some(page) = self.source.page_of(&tenants, budget).await else {
+                return self.unknown_tenant(&tenants);
+            };
+            let mut own = telemetry.gather();
+            scrape::restrict(&mut own, &tenants);
+            page.body(format, encoding, &own).into()
+        };
+        exposition(ready, encoding)
+    }
+
+    async fn probe(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
+        let (tenant, job) = match (query.one("tenant"), query.one("job")) {
+            (Ok(tenant), Ok(job)) => (tenant, job),
+            (Err(problem), _) | (_, Err(problem)) => {
+                return text(StatusCode::BAD_REQUEST, &problem);
+            }
+        };
+        let budget = scrape::budget(headers).unwrap_or(probe::DEFAULT_BUDGET);
+        let started = Instant::now();
+        let Some(outcome) = self.source.probe(tenant, job, budget).await else {
+            return self.unknown_tenant(&[tenant]);
+        };
+        let elapsed = started.elapsed();
+        if let Err(error) = &outcome {
+            tracing::info!(tenant, job, reason = %error.reason, %error, "probe failed");
+        }
+        let (format, encoding) = scrape::negotiate(headers);
+        let body = probe::body(tenant, outcome, elapsed, format, encoding);
+        exposition(body.into(), encoding)
+    }
+
+    fn discovery<B>(&self, request: &Request<B>) -> Response<Body> {
+        // HTTP/2 names the host in the address, HTTP/1 in a header.
+        let header = request.headers().get(header::HOST);
+        let authority = request
+            .uri()
+            .authority()
+            .map(hyper::http::uri::Authority::as_str);
+        let host = authority.or_else(|| header.and_then(|host| host.to_str().ok()));
+        let Some(host) = host.filter(|host| !host.is_empty()) else {
+            return text(StatusCode::BAD_REQUEST, "the Host header is missing");
+        };
+        let tenants: Vec<Arc<str>> = self
+            .source
+            .snapshots()
+            .iter()
+            .map(|snapshot| Arc::clone(&snapshot.tenant))
+            .collect();
+        let document = sd::document(host, &tenants);
+        respond(StatusCode::OK, "application/json", Body::from(document))
+    }
+
+    fn status(&self, query: &Query) -> Response<Body> {
+        let snapshots = self.source.snapshots();
+        let asked = query.all("tenant").next();
+        let Some(page) = status::page(&snapshots, asked, &self.telemetry_path, self.clock.now())
+        else {
+            return self.unknown_tenant(&[asked.unwrap_or_default()]);
+        };
+        let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page.html.into());
+        let headers = response.headers_mut();
+        if let Ok(policy) = HeaderValue::try_from(page.content_security_policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        response
+    }
+
+    async fn reload(&self) -> Response<Body> {
+        let Some(reload) = &self.reload else {
+            return text(
+                StatusCode::FORBIDDEN,
+                "reloading over HTTP is off; start with --web.enable-lifecycle, or send SIGHUP",
+            );
+        };
+        match reload().await {
+            Ok(()) => text(StatusCode::OK, "reloaded"),
+            Err(reason) => text(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &format!("the old configuration keeps running: {reason}"),
+            ),
+        }
+    }
+
+    fn unknown_tenant(&self, asked: &[&str]) -> Response<Body> {
+        let snapshots = self.source.snapshots();
+        let unknown = asked
+            .iter()
+            .find(|asked| snapshots.iter().all(|known| *known.tenant != ***asked));
+        let unknown = unknown.or(asked.first()).copied().unwrap_or_default();
+        text(
+            StatusCode::BAD_REQUEST,
+            &format!("no tenant {unknown:?} is configured; /sd lists those that are"),
+        )
+    }
+}
+
+impl<S: Source> Service<Request<hyper::body::Incoming>> for Routes<S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
+        let routes = self.clone();
+        // No route reads a body.
+        let request = request.map(|_body| ());
+        Box::pin(async move { Ok(routes.answer(&request).await) })
+    }
+}
+
+impl<S> Clone for Routes<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Inner<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Routes")
+            .field("source", &self.source)
+            .field("telemetry_path", &self.telemetry_path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn exposition(ready: Ready, encoding: Encoding) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, ready.content_type, ready.pieces.into());
+    let headers = response.headers_mut();
+    if encoding == Encoding::Gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept, accept-encoding"),
+    );
+    response
+}
+
+/// A sentence as plain text.
+pub(super) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
+    respond(status, TEXT, Body::from(format!("{sentence}\n")))
+}
+
+fn refuse_method(allowed: &'static str) -> Response<Body> {
+    let sentence = format!("this page takes {allowed} only; use that method");
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &sentence);
+    let headers = response.headers_mut();
+    headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let length = hyper::body::Body::size_hint(&body).lower();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}

@@ -1,0 +1,189 @@
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use hyper::header::HeaderValue;
+
+use super::*;
+use crate::clock::Clock;
+
+fn routes(source: Fixed) -> Routes<Fixed> {
+    Routes::new(source, Clock::system(), "/metrics", None)
+}
+
+async fn ask(routes: &Routes<Fixed>, method: &str, target: &str) -> (u16, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .header("host", "exporter:10109")
+        .body(())
+        .unwrap();
+    let response = routes.answer(&request).await;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn every_page_takes_get_and_head_and_a_reload_takes_post() {
+    let routes = routes(Fixed::new(&["socktown"]));
+    let pages = [
+        "/",
+        "/metrics",
+        "/probe?tenant=socktown&job=isj-1",
+        "/sd",
+        "/-/healthy",
+        "/-/ready",
+    ];
+    for page in pages {
+        assert_eq!(ask(&routes, "GET", page).await.0, 200, "{page}");
+        let (status, body) = ask(&routes, "HEAD", page).await;
+        assert_eq!((status, body.as_str()), (200, ""), "{page}");
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+            let (status, body) = ask(&routes, method, page).await;
+            assert_eq!(status, 405, "{method} {page}");
+            assert_eq!(body, "this page takes GET, HEAD only; use that method\n");
+        }
+    }
+    let (status, body) = ask(&routes, "GET", "/-/reload").await;
+    assert_eq!(status, 405);
+    assert_eq!(body, "this page takes POST only; use that method\n");
+}
+
+#[tokio::test]
+async fn a_head_request_has_the_length_of_the_page_it_stands_for() {
+    let routes = routes(Fixed::new(&["socktown"]));
+    let head = Request::head("/-/healthy").body(()).unwrap();
+    let response = routes.answer(&head).await;
+    assert_eq!(response.headers()["content-length"], "8");
+    assert!(response.body().is_end_stream());
+}
+
+#[tokio::test]
+async fn a_405_names_the_methods_that_work() {
+    let routes = routes(Fixed::new(&[]));
+    let request = Request::get("/-/reload").body(()).unwrap();
+    let response = routes.answer(&request).await;
+    assert_eq!(response.headers()["allow"], "POST");
+}
+
+#[tokio::test]
+async fn another_path_is_not_found() {
+    let routes = routes(Fixed::new(&[]));
+    for path in ["/metric", "/metrics/", "/-/quit", "//", "/favicon.ico"] {
+        assert_eq!(ask(&routes, "GET", path).await.0, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_path_can_be_another_one() {
+    let routes = Routes::new(Fixed::new(&[]), Clock::system(), "/amperity", None);
+    assert_eq!(ask(&routes, "GET", "/amperity").await.0, 200);
+    assert_eq!(ask(&routes, "GET", "/metrics").await.0, 404);
+}
+
+#[tokio::test]
+async fn health_and_readiness_say_503_while_they_are_not_given() {
+    let mut source = Fixed::new(&[]);
+    source.ready = false;
+    source.healthy = false;
+    let routes = routes(source);
+    assert_eq!(ask(&routes, "GET", "/-/healthy").await.0, 503);
+    assert_eq!(ask(&routes, "GET", "/-/ready").await.0, 503);
+}
+
+#[tokio::test]
+async fn a_probe_needs_one_known_tenant_and_one_job() {
+    let routes = routes(Fixed::new(&["socktown"]));
+    let cases = [
+        ("/probe", "the parameter \"tenant\" is missing\n"),
+        (
+            "/probe?tenant=socktown",
+            "the parameter \"job\" is missing\n",
+        ),
+        (
+            "/probe?tenant=socktown&job=a&job=b",
+            "the parameter \"job\" is given more than once\n",
+        ),
+        (
+            "/probe?tenant=a&tenant=socktown&job=b",
+            "the parameter \"tenant\" is given more than once\n",
+        ),
+        (
+            "/probe?tenant=acme&job=isj-1",
+            "no tenant \"acme\" is configured; /sd lists those that are\n",
+        ),
+    ];
+    for (target, sentence) in cases {
+        let (status, body) = ask(&routes, "GET", target).await;
+        assert_eq!((status, body.as_str()), (400, sentence), "{target}");
+    }
+    assert_eq!(
+        ask(&routes, "GET", "/probe?tenant=socktown&job=unknown")
+            .await
+            .0,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_scrape_can_be_restricted_to_known_tenants() {
+    let routes = routes(Fixed::new(&["acme", "socktown"]));
+    assert_eq!(
+        ask(&routes, "GET", "/metrics?tenant=acme&tenant=socktown")
+            .await
+            .0,
+        200
+    );
+    let (status, body) = ask(&routes, "GET", "/metrics?tenant=acme&tenant=nobody").await;
+    assert_eq!(status, 400);
+    assert_eq!(
+        body,
+        "no tenant \"nobody\" is configured; /sd lists those that are\n"
+    );
+}
+
+#[tokio::test]
+async fn discovery_names_the_host_the_client_asked() {
+    let routes = routes(Fixed::new(&["socktown"]));
+    let (_, body) = ask(&routes, "GET", "/sd").await;
+    assert!(
+        body.starts_with(r#"[{"targets":["exporter:10109"]"#),
+        "{body}"
+    );
+    let request = Request::get("/sd").body(()).unwrap();
+    assert_eq!(routes.answer(&request).await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_reload_tells_how_it_went_and_is_off_unless_asked_for() {
+    let off = routes(Fixed::new(&[]));
+    let (status, body) = ask(&off, "POST", "/-/reload").await;
+    assert_eq!(status, 403);
+    assert!(body.contains("--web.enable-lifecycle"));
+
+    let reload = |outcome: Result<(), &'static str>| -> Reload {
+        Arc::new(move || Box::pin(async move { outcome.map_err(str::to_owned) }))
+    };
+    let on = |outcome| {
+        Routes::new(
+            Fixed::new(&[]),
+            Clock::system(),
+            "/metrics",
+            Some(reload(outcome)),
+        )
+    };
+    let good = ask(&on(Ok(())), "POST", "/-/reload").await;
+    assert_eq!(good, (200, "reloaded\n".to_owned()));
+    let bad = ask(&on(Err("line 3: unknown field")), "POST", "/-/reload").await;
+    let sentence = "the old configuration keeps running: line 3: unknown field\n";
+    assert_eq!(bad, (422, sentence.to_owned()));
+}
+
+#[tokio::test]
+async fn an_answer_depends_on_what_the_client_accepts_and_says_so() {
+    let routes = routes(Fixed::new(&[]));
+    let mut request = Request::get("/metrics").body(()).unwrap();
+    let gzip = HeaderValue::from_static("gzip");
+    request.headers_mut().insert("accept-encoding", gzip);
+    let response = routes.answer(&request).await;
+    assert_eq!(response.headers()["vary"], "accept, accept-encoding");
+}
