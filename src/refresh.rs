@@ -36,8 +36,7 @@ mod tenant;
 mod tests;
 
 use core::{Common, Terms};
-pub use publisher::Published;
-use publisher::Publisher;
+use publisher::{Published, Publisher};
 use tenant::Tenant;
 
 /// Makes the client of a tenant.
@@ -111,7 +110,7 @@ impl Exporter {
     /// What is published, after a refresh in scrape mode: by one that begins
     /// now, or the one under way. Waits for it `budget` at most; then the
     /// refresh goes on for the next scrape. `tenants` limits whom it concerns.
-    pub async fn scrape(
+    async fn scrape(
         &self,
         tenants: Option<&[Arc<str>]>,
         budget: Option<Duration>,
@@ -141,15 +140,10 @@ impl Exporter {
         self.0.publisher.current()
     }
 
-    /// The page to answer a scrape with; see [`scrape`](Self::scrape).
+    /// The page to answer a scrape with. In scrape mode this refreshes first,
+    /// or joins the refresh under way, and waits for it `budget` at most.
     pub async fn page(&self, budget: Option<Duration>) -> Arc<Page> {
         Arc::clone(&self.scrape(None, budget).await.page)
-    }
-
-    /// What is published now.
-    #[must_use]
-    pub fn published(&self) -> Arc<Published> {
-        self.0.publisher.current()
     }
 
     /// The names of the configured tenants, ordered.
@@ -160,14 +154,19 @@ impl Exporter {
 
     /// The page of some tenants only; `None` if one of them does not exist.
     /// In scrape mode only these are refreshed, within `budget`.
-    pub async fn page_of(&self, _tenants: &[&str], _budget: Option<Duration>) -> Option<Arc<Page>> {
-        std::future::pending().await
+    pub async fn page_of(&self, tenants: &[&str], budget: Option<Duration>) -> Option<Arc<Page>> {
+        let known = self.tenants();
+        let mut chosen = Vec::with_capacity(tenants.len());
+        for tenant in tenants {
+            chosen.push(Arc::clone(known.iter().find(|name| &***name == *tenant)?));
+        }
+        Some(self.scrape(Some(&chosen), budget).await.page_of(&chosen))
     }
 
     /// The published snapshots, ordered by tenant.
     #[must_use]
     pub fn snapshots(&self) -> Vec<Arc<Snapshot>> {
-        self.published().snapshots()
+        self.0.publisher.current().snapshots()
     }
 
     /// The exporter's own metrics.

@@ -9,9 +9,9 @@ use crate::snapshot::Snapshot;
 
 /// One published state of affairs; immutable.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub(super) struct Published {
     /// The page of all tenants.
-    pub page: Arc<Page>,
+    pub(super) page: Arc<Page>,
     tenants: BTreeMap<Arc<str>, Part>,
 }
 
@@ -34,15 +34,13 @@ impl Published {
     }
 
     /// The snapshots, ordered by tenant.
-    #[must_use]
-    pub fn snapshots(&self) -> Vec<Arc<Snapshot>> {
+    pub(super) fn snapshots(&self) -> Vec<Arc<Snapshot>> {
         let snapshots = self.tenants.values();
         snapshots.map(|part| Arc::clone(&part.snapshot)).collect()
     }
 
     /// The page of some of the tenants, with no word about the others.
-    #[must_use]
-    pub fn page_of(&self, tenants: &[Arc<str>]) -> Arc<Page> {
+    pub(super) fn page_of(&self, tenants: &[Arc<str>]) -> Arc<Page> {
         let chosen = self
             .tenants
             .iter()
