@@ -1,4 +1,24 @@
 //! A Prometheus exporter for Amperity ingest jobs.
+//!
+//! Data flows one way through these rooms:
+//!
+//! ```text
+//! config → amperity (client) → jobs (domain) → feeds → snapshot → refresh
+//!                                                      snapshot → exposition → web
+//! ```
+//!
+//! [`config`] says whom to ask and how. A tenant's [`amperity::Client`] asks,
+//! and hands on [`jobs::Job`]s. The [`feeds::Ledger`] counts each finished run
+//! once. [`refresh`] decides what to ask and when, makes a
+//! [`snapshot::Snapshot`] of the outcome and publishes it as a page of bytes,
+//! which [`exposition`] writes and [`web`] sends. [`telemetry`], [`clock`] and
+//! [`simulator`] are leaves. This file alone joins the ends, in [`run`].
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub mod amperity;
 pub mod cli;
@@ -12,3 +32,107 @@ pub mod simulator;
 pub mod snapshot;
 pub mod telemetry;
 pub mod web;
+
+use clock::Clock;
+use config::{ConfigError, Settings};
+use feeds::store::{Store, StoreError};
+use refresh::{Environment, Exporter};
+use telemetry::Telemetry;
+
+/// What an exporter is run with.
+#[derive(Debug)]
+pub struct Options {
+    /// The settings to begin with.
+    pub settings: Settings,
+    /// Where they are read again on SIGHUP and `POST /-/reload`.
+    pub source: config::Source,
+    /// The path of the metrics page.
+    pub telemetry_path: String,
+    /// Whether `POST /-/reload` is answered.
+    pub enable_lifecycle: bool,
+    /// The rules of the web configuration file.
+    pub gate: Arc<web::Gate>,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+/// Why an exporter could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StoreError),
+    /// A tenant's client cannot be made from its settings.
+    #[error("{0}")]
+    Tenant(#[from] amperity::ApiError),
+    /// Two of the exporter's own metrics have one name.
+    #[error("the exporter's own metrics cannot be registered: {0}")]
+    Telemetry(#[from] prometheus::Error),
+    /// The signal of a reload cannot be received.
+    #[error("SIGHUP cannot be received: {0}")]
+    Signal(std::io::Error),
+}
+
+/// Exports until `shutdown`, then lets requests under way end. The caller owns
+/// the sockets and says when to stop.
+///
+/// # Errors
+/// If it cannot begin; once it serves, nothing ends it but `shutdown`.
+pub async fn run(
+    options: Options,
+    listeners: Vec<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let mut hangup = signal(SignalKind::hangup()).map_err(RunError::Signal)?;
+    let telemetry = Telemetry::new()?;
+    let store = match &options.settings.state_file {
+        Some(path) => Some(Store::open(path)?),
+        None => None,
+    };
+    let exporter = Exporter::new(Environment {
+        clock: options.clock.clone(),
+        telemetry: telemetry.clone(),
+        store,
+        connect: Arc::new(amperity::Client::new),
+    });
+    exporter.apply(options.settings).await?;
+    telemetry.config_reload(true, options.clock.now());
+
+    let reload: web::Reload = {
+        let (exporter, source) = (exporter.clone(), options.source);
+        Arc::new(move || Box::pin(reload(exporter.clone(), source.clone())))
+    };
+    let on_hangup = Arc::clone(&reload);
+    let reloading = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // The outcome is logged where it is known.
+            let _ = on_hangup().await;
+        }
+    });
+    let reload = options.enable_lifecycle.then_some(reload);
+    let routes = web::Routes::new(exporter, options.clock, &options.telemetry_path, reload);
+    let limits = web::Limits::default();
+    web::serve(listeners, routes, options.gate, limits, shutdown).await;
+    reloading.abort();
+    Ok(())
+}
+
+/// Reads the configuration again and takes it, whole or not at all.
+async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String> {
+    let loaded = tokio::task::spawn_blocking(move || source.load()).await;
+    let outcome = match loaded {
+        Ok(Ok(settings)) => exporter.apply(settings).await.map_err(|e| e.to_string()),
+        Ok(Err(error)) => Err(ConfigError::to_string(&error)),
+        Err(error) => Err(error.to_string()),
+    };
+    let now = exporter.clock().now();
+    exporter.telemetry().config_reload(outcome.is_ok(), now);
+    match &outcome {
+        Ok(()) => tracing::info!("configuration reloaded"),
+        Err(error) => tracing::error!(
+            error,
+            "the configuration was not reloaded; the old one keeps running"
+        ),
+    }
+    outcome
+}
