@@ -1,0 +1,265 @@
+//! A stage for scenarios: the whole exporter on one side, the simulator's own
+//! request handler on the other, paused time between them. Nothing of the
+//! exporter is replaced but the socket.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use amperity_exporter::amperity::{Client, Exchange, Transport, TransportError};
+use amperity_exporter::clock::Clock;
+use amperity_exporter::config::{
+    Api, Collect, Credentials, Mode, Refresh, Secret, Settings, Tenant,
+};
+use amperity_exporter::exposition::{Encoding, Format};
+use amperity_exporter::feeds::store::Store;
+use amperity_exporter::refresh::{Environment, Exporter};
+use amperity_exporter::simulator::{Act, Simulator, World};
+use amperity_exporter::telemetry::{Reason, Telemetry};
+use bytes::Bytes;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+/// When every scenario begins, unless it says otherwise.
+pub const START: &str = "2024-07-01T12:00:00Z";
+
+pub fn start() -> Timestamp {
+    START.parse().unwrap()
+}
+
+pub fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn minutes(minutes: u64) -> Duration {
+    Duration::from_mins(minutes)
+}
+
+pub fn hours(hours: u64) -> Duration {
+    Duration::from_hours(hours)
+}
+
+/// An exporter, the simulator it asks, and what it logged.
+pub struct Stage {
+    pub simulator: Simulator,
+    pub exporter: Exporter,
+    pub clock: Clock,
+    log: LogBuffer,
+    _subscriber: tracing::subscriber::DefaultGuard,
+}
+
+impl Stage {
+    /// An exporter of this world, by these settings, refreshing from now on.
+    pub async fn open(world: World, settings: Settings) -> Self {
+        Self::with(world, settings, None, |_| {}).await
+    }
+
+    /// The same, with a state file, after the simulator was told something.
+    pub async fn with(
+        world: World,
+        settings: Settings,
+        store: Option<Store>,
+        prepare: impl FnOnce(&Simulator),
+    ) -> Self {
+        let clock = Clock::starting_at(start());
+        let simulator = Simulator::new(world, clock.clone());
+        prepare(&simulator);
+        let log = LogBuffer::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let exporter = exporter(&simulator, &clock, store);
+        exporter.apply(settings).await.unwrap();
+        Self {
+            simulator,
+            exporter,
+            clock,
+            log,
+            _subscriber: guard,
+        }
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// The page as text.
+    pub async fn page(&self) -> Page {
+        let page = self.exporter.page(None).await;
+        let own = self.exporter.telemetry().gather();
+        let body = page.body(Format::Text, Encoding::Identity, &own);
+        Page(String::from_utf8(body.chunks.concat()).unwrap())
+    }
+
+    /// What was logged so far, line by line.
+    pub fn log(&self) -> Vec<String> {
+        let bytes = self.log.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+/// An exporter without tenants that asks this simulator.
+pub fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store>) -> Exporter {
+    let simulator = simulator.clone();
+    Exporter::new(Environment {
+        clock: clock.clone(),
+        telemetry: Telemetry::new().unwrap(),
+        store,
+        connect: Arc::new(move |tenant, telemetry, clock| {
+            let transport = Arc::new(InProcess(simulator.clone()));
+            Ok(Client::with_transport(tenant, transport, telemetry, clock))
+        }),
+    })
+}
+
+/// A page in text 0.0.4.
+pub struct Page(pub String);
+
+impl Page {
+    /// The value of a series, written as on the page; `None` without it.
+    pub fn value(&self, series: &str) -> Option<f64> {
+        let lines = self.0.lines().filter(|line| !line.starts_with('#'));
+        let mut values = lines.filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            (name == series).then(|| value.parse().unwrap())
+        });
+        let value = values.next();
+        assert!(values.next().is_none(), "{series} is there twice");
+        value
+    }
+
+    /// All samples of a family, by their labels as written.
+    pub fn family(&self, name: &str) -> BTreeMap<String, f64> {
+        let lines = self.0.lines();
+        let samples = lines.filter_map(|line| {
+            let (series, value) = line.strip_prefix(name)?.rsplit_once(' ')?;
+            let labels = series.strip_prefix('{')?.strip_suffix('}')?;
+            Some((labels.to_owned(), value.parse().unwrap()))
+        });
+        samples.collect()
+    }
+
+    /// The ids of the jobs on the page.
+    pub fn jobs(&self) -> Vec<String> {
+        let labels = self.family("amperity_ingest_job_info").into_keys();
+        labels.map(|labels| label(&labels, "job_id")).collect()
+    }
+
+    /// The state of a job's only table.
+    pub fn state(&self, job: &str) -> Option<String> {
+        let states = self.family("amperity_ingest_state");
+        let mut current = states.into_iter().filter(|(labels, value)| {
+            *value == 1.0 && label(labels, "job_id") == job
+        });
+        current.next().map(|(labels, _)| label(&labels, "state"))
+    }
+}
+
+/// A label's value, for values without quotes in them.
+pub fn label(labels: &str, name: &str) -> String {
+    let start = labels.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
+    let end = start + labels[start..].find('"').unwrap();
+    labels[start..end].to_owned()
+}
+
+/// Settings of these tenants, refreshed every minute.
+pub fn settings(tenants: impl IntoIterator<Item = Tenant>) -> Settings {
+    Settings {
+        refresh: Refresh {
+            mode: Mode::Interval(minutes(1)),
+            stale_after: minutes(15),
+        },
+        tenants: tenants.into_iter().map(Arc::new).collect(),
+        state_file: None,
+        forget_after: hours(35 * 24),
+    }
+}
+
+/// A tenant that discovers the jobs of a day, with the simulator's usual
+/// token for it.
+pub fn tenant(name: &str) -> Tenant {
+    Tenant {
+        tenant: name.into(),
+        api: Api {
+            base_url: "http://simulator.test/api".parse().unwrap(),
+            version: "2024-04-01".to_owned(),
+            timeout: seconds(30),
+            requests_per_second: 5.0,
+            proxy_url: None,
+            ca_file: None,
+            response_bytes: 64 << 20,
+        },
+        credentials: Credentials::Token(secret(&format!("token-of-{name}"))),
+        jobs: Vec::new(),
+        discovery: Some(hours(24)),
+        collect: Collect {
+            jobs: true,
+            feeds: true,
+            files: false,
+        },
+        max_jobs: 10_000,
+    }
+}
+
+/// The simulator's OAuth2 client of a tenant.
+pub fn oauth2(simulated: &amperity_exporter::simulator::Credentials) -> Credentials {
+    Credentials::OAuth2 {
+        client_id: simulated.client_id.clone(),
+        client_secret: secret(&simulated.client_secret),
+        token_url: "http://simulator.test/api/v0/oauth2/token".parse().unwrap(),
+    }
+}
+
+pub fn secret(text: &str) -> Secret {
+    Secret::Value(SecretString::from(text))
+}
+
+/// Asks the simulator's handler and acts out its faults.
+#[derive(Debug)]
+struct InProcess(Simulator);
+
+impl Transport for InProcess {
+    fn send(&self, request: hyper::Request<Bytes>) -> Exchange<'_> {
+        Box::pin(async move {
+            let reply = self.0.respond(&request);
+            tokio::time::sleep(reply.delay).await;
+            let broken = |status| TransportError {
+                reason: Reason::Unreachable,
+                message: "connection reset by peer".to_owned(),
+                status,
+                headers: reqwest::header::HeaderMap::new(),
+            };
+            match reply.act {
+                Act::Send => Ok(reply.response),
+                Act::Hang => std::future::pending().await,
+                Act::Reset => Err(broken(None)),
+                Act::ResetAfter(_) | Act::CloseAfter(_) => {
+                    Err(broken(Some(reply.response.status().as_u16())))
+                }
+            }
+        })
+    }
+}
+
+#[derive(Clone, Default)]
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for LogBuffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
