@@ -240,15 +240,6 @@ impl Ledger {
         });
     }
 
-    /// Notes that the API does not know an unfinished job any more.
-    pub fn gone(&mut self, _job_id: &str) {}
-
-    /// Time the ledger could not cover.
-    #[must_use]
-    pub fn state_gap(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
-    }
-
     /// The feeds, ordered by table and feed.
     #[must_use]
     pub fn feeds(&self) -> Vec<Feed> {
