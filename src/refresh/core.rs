@@ -53,14 +53,25 @@ pub(super) struct Terms {
 impl Core {
     /// Enters the answers in the ledger and saves it before anything of it is
     /// on the page: a crash must not take back what a scrape has seen.
-    pub(super) async fn account(&mut self, common: &Common, terms: Terms, harvest: &Harvest) {
+    /// The refresh began at `began` by the API's clock.
+    pub(super) async fn account(
+        &mut self,
+        common: &Common,
+        terms: Terms,
+        harvest: &Harvest,
+        began: Timestamp,
+    ) {
         let silent = harvest.answered.is_empty() && harvest.failure.is_some();
         if !self.settings.collect.feeds || silent {
             return;
         }
         let jobs = harvest.answered.iter().map(|job| &**job);
-        self.ledger.observe(jobs, harvest.now);
-        if let Ok(horizon) = harvest.now.checked_sub(terms.forget_after) {
+        if harvest.partial {
+            self.ledger.observe_part(jobs, began);
+        } else {
+            self.ledger.observe(jobs, began);
+        }
+        if let Ok(horizon) = began.checked_sub(terms.forget_after) {
             self.ledger.forget(horizon);
         }
         self.status.state_gap = self.ledger.state_gap();

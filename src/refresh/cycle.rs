@@ -5,6 +5,7 @@
 //! is the shell that awaits between them. [`super::tenant`] runs it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
@@ -26,6 +27,8 @@ pub(super) struct Harvest {
     pub(super) now: Timestamp,
     pub(super) answered: Vec<Arc<Job>>,
     pub(super) failure: Option<ApiError>,
+    /// Whether other jobs may have changed than those that were answered.
+    pub(super) partial: bool,
     /// The first failure that speaks of one job alone.
     pub(super) job_failure: Option<ApiError>,
     merged: u64,
@@ -41,7 +44,8 @@ impl Core {
         let mut harvest = self.list(common, deadline).await;
         self.fetch(deadline, &mut harvest).await;
         self.known.expire(&self.settings, harvest.now);
-        self.account(common, terms, &harvest).await;
+        let began = earlier(self.now(common), started.elapsed());
+        self.account(common, terms, &harvest, began).await;
         self.telemetry.merged_tables(harvest.merged);
         self.log_unreachable(&harvest);
         let failure = harvest.verdict();
@@ -80,11 +84,15 @@ impl Core {
             Ok(Listing { jobs, malformed }) => {
                 harvest.merged = jobs.iter().map(|job| self.newly_merged(job)).sum();
                 harvest.answered = self.known.listed(window, jobs, malformed == 0, now);
+                harvest.partial = malformed > 0;
                 if malformed > 0 {
                     harvest.job_failure = Some(ApiError::malformed_entries(malformed));
                 }
             }
-            Err(error) => harvest.failure = Some(error),
+            Err(error) => {
+                harvest.partial = true;
+                harvest.failure = Some(error);
+            }
         }
         harvest
     }
@@ -154,6 +162,7 @@ impl Harvest {
             now,
             answered: Vec::new(),
             failure: None,
+            partial: false,
             job_failure: None,
             merged: 0,
         }
@@ -205,4 +214,8 @@ impl ApiError {
             message: format!("{count} entries of GET ingest/jobs could not be read as jobs"),
         }
     }
+}
+
+fn earlier(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(time)
 }

@@ -30,6 +30,9 @@ pub(super) struct Entry {
     pub(super) job: Option<Arc<Job>>,
     /// Whether the configuration names it.
     pub(super) configured: bool,
+    /// Whether it was unfinished when the exporter last stopped, and is asked
+    /// for until its end is known.
+    pub(super) followed: bool,
     /// When it was last asked for, successfully or not.
     pub(super) asked_at: Option<Timestamp>,
     /// Why the last question failed.
@@ -40,6 +43,11 @@ impl Entry {
     /// Whether it is finished and the last question about it was answered.
     pub(super) fn is_settled(&self) -> bool {
         self.failure.is_none() && self.job.as_ref().is_some_and(|job| job.is_finished())
+    }
+
+    /// Whether it is known, or will be once it was asked for.
+    fn is_expected(&self) -> bool {
+        self.job.is_some() || self.configured || self.followed
     }
 
     fn answered(&mut self, job: Job, now: Timestamp) -> Arc<Job> {
@@ -74,10 +82,17 @@ impl Known {
         }
         let discovery = tenant.discovery.is_some();
         self.jobs
-            .retain(|_, entry| entry.configured || (discovery && entry.job.is_some()));
+            .retain(|_, entry| entry.configured || (discovery && entry.is_expected()));
         // Discovery begins anew: a longer window has more to find.
         self.last_list = None;
         self.last_full = None;
+    }
+
+    /// Takes over jobs to be asked for until their end is known.
+    pub(super) fn follow(&mut self, ids: impl IntoIterator<Item = Arc<str>>) {
+        for id in ids {
+            self.jobs.entry(id).or_default().followed = true;
+        }
     }
 
     /// Notes the answer to a list. A discovered job that should be in it and
@@ -143,7 +158,7 @@ impl Known {
             .unwrap_or(now);
         self.jobs.retain(|_, entry| {
             let Some(job) = &entry.job else {
-                return entry.configured;
+                return entry.is_expected();
             };
             // Without a start, the last time it was heard of has to do.
             let age = job.started_at().or(entry.asked_at);

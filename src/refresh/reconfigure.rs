@@ -94,6 +94,9 @@ impl Exporter {
             telemetry: common.telemetry.tenant(&settings.tenant),
             unreachable: Vec::new(),
         };
+        if settings.discovery.is_some() {
+            core.known.follow(core.ledger.unfinished());
+        }
         core.known.configure(settings);
         Tenant::new(core, common, Arc::clone(&self.0.publisher))
     }
