@@ -1,16 +1,31 @@
-//! From snapshots to the bytes of `/metrics`: one catalogue of families, one
-//! writer for Prometheus text 0.0.4 and OpenMetrics 1.0.
+//! From snapshots to the bytes of `/metrics`: one [`catalogue`] of families,
+//! one writer for Prometheus text 0.0.4 and `OpenMetrics` 1.0.
 //!
-//! A tenant's samples are written and compressed once, when its snapshot is
-//! published ([`Blocks`]); the blocks of all tenants are joined to a
-//! [`Page`]; a scrape adds only the exporter's own series.
-
-use std::sync::Arc;
+//! A tenant's samples are written ([`Lines`]) and compressed once, when its
+//! snapshot is published ([`Blocks`]); the blocks of all tenants are joined to
+//! a [`Page`]; a scrape adds only the exporter's own families, so that it
+//! costs the same whatever the number of jobs. [`crate::web`] sends it.
+//!
+//! Families must not interleave, and several tenants share a page. That is
+//! why a tenant's lines are cut into one piece per family, each of them a
+//! deflate piece of its own that may stand anywhere in a gzip member.
 
 use bytes::Bytes;
-use prometheus::proto::MetricFamily;
 
-use crate::snapshot::Snapshot;
+pub mod catalogue;
+mod gzip;
+mod lines;
+mod negotiate;
+mod own;
+mod page;
+mod pieces;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use lines::Lines;
+pub use negotiate::negotiate;
+pub use page::{Blocks, Page};
 
 /// The text format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +34,15 @@ pub enum Format {
     Text,
     /// `OpenMetrics` 1.0.
     OpenMetrics,
+}
+
+impl Format {
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
 }
 
 /// The content coding of a page.
@@ -30,51 +54,19 @@ pub enum Encoding {
     Gzip,
 }
 
-/// One tenant's samples, family by family, plain and compressed.
-#[derive(Debug)]
-pub struct Blocks {}
-
-impl Blocks {
-    /// Writes and compresses a snapshot. Takes time in proportion to its
-    /// series: not for an async thread.
-    #[must_use]
-    pub fn render(_snapshot: &Snapshot) -> Self {
-        Self {}
-    }
-}
-
-/// The samples of all tenants, ready to be sent in both formats and codings.
-#[derive(Debug)]
-pub struct Page {}
-
 /// A body in pieces, to be sent one after the other, and its Content-Type.
 #[derive(Debug)]
 pub struct Body {
-    /// The pieces.
+    /// The pieces: what was ready, shared, and a small fresh one at the end.
     pub chunks: Vec<Bytes>,
     /// The value of the Content-Type header.
     pub content_type: &'static str,
 }
 
-impl Page {
-    /// Joins the blocks of all tenants, given in the order of their names.
+impl Body {
+    /// The value of the Content-Length header, in bytes.
     #[must_use]
-    pub fn assemble(_tenants: &[Arc<Blocks>]) -> Self {
-        Self {}
+    pub fn length(&self) -> usize {
+        self.chunks.iter().map(Bytes::len).sum()
     }
-
-    /// The whole page, with the exporter's own families at its end.
-    #[must_use]
-    pub fn body(&self, _format: Format, _encoding: Encoding, _own: &[MetricFamily]) -> Body {
-        Body {
-            chunks: Vec::new(),
-            content_type: "",
-        }
-    }
-}
-
-/// Chooses format and coding from the `Accept` and `Accept-Encoding` headers.
-#[must_use]
-pub fn negotiate(_accept: Option<&str>, _accept_encoding: Option<&str>) -> (Format, Encoding) {
-    (Format::Text, Encoding::Identity)
 }

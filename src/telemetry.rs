@@ -4,8 +4,26 @@
 //! A leaf: it knows nothing of the modules that report to it. What it gathers
 //! is written by [`crate::exposition`] like every other family.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Counter, CounterVec, Gauge, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
+};
+
+pub mod families;
+#[cfg(target_os = "linux")]
+mod process;
+mod register;
+#[cfg(test)]
+mod tests;
+
+use register::Register;
 
 /// Why a refresh or a request failed: the values of the `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,13 +119,50 @@ impl Endpoint {
     }
 }
 
+/// The code label of a request that got no answer.
+const NO_ANSWER: &str = "error";
+
 /// All of the exporter's own metrics. Cloning gives the same ones.
 #[derive(Clone, Debug)]
-pub struct Telemetry {}
+pub struct Telemetry {
+    registry: Registry,
+    vectors: Arc<Vectors>,
+    scrapes: IntCounterVec,
+    config_successful: IntGauge,
+    config_success_timestamp: Gauge,
+    state_write_failures: IntCounter,
+    tenants: Arc<Mutex<BTreeMap<String, TenantTelemetry>>>,
+}
+
+/// The metrics that have series per tenant.
+#[derive(Debug)]
+struct Vectors {
+    refreshes: IntCounterVec,
+    refresh_failures: IntCounterVec,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    retries: IntCounterVec,
+    rate_limit_wait: CounterVec,
+    merged_tables: IntCounterVec,
+}
 
 /// The own metrics of one tenant. Cloning gives the same ones.
 #[derive(Clone, Debug)]
-pub struct TenantTelemetry {}
+pub struct TenantTelemetry(Arc<Tenant>);
+
+#[derive(Debug)]
+struct Tenant {
+    name: String,
+    vectors: Arc<Vectors>,
+    refreshes: IntCounter,
+    retries: IntCounter,
+    rate_limit_wait: Counter,
+    merged_tables: IntCounter,
+    requests: AtomicU64,
+    /// Series that come to be later are made only while this is true, so that
+    /// an answer which arrives after the tenant was removed brings none back.
+    present: Mutex<bool>,
+}
 
 impl Telemetry {
     /// Makes and registers every metric.
@@ -115,53 +170,197 @@ impl Telemetry {
     /// # Errors
     /// If two metrics have one name: a mistake in this file, found by its tests.
     pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self {})
+        let registry = Registry::new();
+        let vectors = Vectors {
+            refreshes: registry.counters(&families::REFRESHES)?,
+            refresh_failures: registry.counters(&families::REFRESH_FAILURES)?,
+            requests: registry.counters(&families::API_REQUESTS)?,
+            request_duration: registry.histograms(&families::API_REQUEST_DURATION)?,
+            retries: registry.counters(&families::API_RETRIES)?,
+            rate_limit_wait: registry.float_counters(&families::RATE_LIMIT_WAIT)?,
+            merged_tables: registry.counters(&families::MERGED_TABLES)?,
+        };
+        let scrapes = registry.counters(&families::SCRAPES)?;
+        scrapes.with_label_values(&["200"]);
+        registry.build_info(&families::BUILD_INFO)?;
+        registry.process()?;
+        Ok(Self {
+            scrapes,
+            config_successful: registry.gauge(&families::CONFIG_SUCCESSFUL)?,
+            config_success_timestamp: registry.float_gauge(&families::CONFIG_SUCCESS_TIMESTAMP)?,
+            state_write_failures: registry.counter(&families::STATE_WRITE_FAILURES)?,
+            vectors: Arc::new(vectors),
+            tenants: Arc::default(),
+            registry,
+        })
     }
 
     /// The metrics of a tenant, all counters present at 0 from now on.
     #[must_use]
-    pub fn tenant(&self, _tenant: &str) -> TenantTelemetry {
-        TenantTelemetry {}
+    pub fn tenant(&self, tenant: &str) -> TenantTelemetry {
+        lock(&self.tenants)
+            .entry(tenant.to_owned())
+            .or_insert_with(|| TenantTelemetry::new(tenant, &self.vectors))
+            .clone()
     }
 
     /// Takes every series of a tenant off the page.
-    pub fn remove_tenant(&self, _tenant: &str) {}
+    pub fn remove_tenant(&self, tenant: &str) {
+        let Some(TenantTelemetry(removed)) = lock(&self.tenants).remove(tenant) else {
+            return;
+        };
+        let mut present = lock(&removed.present);
+        *present = false;
+        let vectors = &self.vectors;
+        remove(&vectors.refreshes, &families::REFRESHES, tenant);
+        remove(
+            &vectors.refresh_failures,
+            &families::REFRESH_FAILURES,
+            tenant,
+        );
+        remove(&vectors.requests, &families::API_REQUESTS, tenant);
+        remove(
+            &vectors.request_duration,
+            &families::API_REQUEST_DURATION,
+            tenant,
+        );
+        remove(&vectors.retries, &families::API_RETRIES, tenant);
+        remove(&vectors.rate_limit_wait, &families::RATE_LIMIT_WAIT, tenant);
+        remove(&vectors.merged_tables, &families::MERGED_TABLES, tenant);
+    }
 
     /// Counts an answered request for the metrics page by its status code.
-    pub fn scrape(&self, _code: u16) {}
+    pub fn scrape(&self, code: u16) {
+        let mut digits = itoa::Buffer::new();
+        self.scrapes.with_label_values(&[digits.format(code)]).inc();
+    }
 
     /// Notes how the last reading of the configuration went.
-    pub fn config_reload(&self, _successful: bool, _now: jiff::Timestamp) {}
+    pub fn config_reload(&self, successful: bool, now: jiff::Timestamp) {
+        self.config_successful.set(successful.into());
+        if successful {
+            self.config_success_timestamp
+                .set(now.as_duration().as_secs_f64());
+        }
+    }
 
     /// Counts a state file that could not be written.
-    pub fn state_write_failure(&self) {}
+    pub fn state_write_failure(&self) {
+        self.state_write_failures.inc();
+    }
 
     /// The present values of everything, process metrics included.
     #[must_use]
-    pub fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
-        Vec::new()
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
     }
 }
 
 impl TenantTelemetry {
+    fn new(tenant: &str, vectors: &Arc<Vectors>) -> Self {
+        for reason in Reason::ALL {
+            vectors
+                .refresh_failures
+                .with_label_values(&[tenant, reason.as_str()]);
+        }
+        for endpoint in Endpoint::ALL {
+            for code in ["200", NO_ANSWER] {
+                vectors
+                    .requests
+                    .with_label_values(&[tenant, endpoint.as_str(), code]);
+            }
+        }
+        Self(Arc::new(Tenant {
+            name: tenant.to_owned(),
+            refreshes: vectors.refreshes.with_label_values(&[tenant]),
+            retries: vectors.retries.with_label_values(&[tenant]),
+            rate_limit_wait: vectors.rate_limit_wait.with_label_values(&[tenant]),
+            merged_tables: vectors.merged_tables.with_label_values(&[tenant]),
+            vectors: Arc::clone(vectors),
+            requests: AtomicU64::new(0),
+            present: Mutex::new(true),
+        }))
+    }
+
     /// Counts a request: `code` is the HTTP status, `None` if there was none.
-    pub fn request(&self, _endpoint: Endpoint, _code: Option<u16>, _elapsed: Duration) {}
+    pub fn request(&self, endpoint: Endpoint, code: Option<u16>, elapsed: Duration) {
+        let Tenant { name, vectors, .. } = &*self.0;
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+        let present = lock(&self.0.present);
+        if !*present {
+            return;
+        }
+        let mut digits = itoa::Buffer::new();
+        let code = code.map_or(NO_ANSWER, |code| digits.format(code));
+        let endpoint = endpoint.as_str();
+        vectors
+            .requests
+            .with_label_values(&[name.as_str(), endpoint, code])
+            .inc();
+        vectors
+            .request_duration
+            .with_label_values(&[name.as_str(), endpoint])
+            .observe(elapsed.as_secs_f64());
+    }
 
     /// Counts a request that is made once more.
-    pub fn retry(&self) {}
+    pub fn retry(&self) {
+        self.0.retries.inc();
+    }
 
     /// Adds time spent waiting for the rate limit.
-    pub fn rate_limit_wait(&self, _waited: Duration) {}
+    pub fn rate_limit_wait(&self, waited: Duration) {
+        self.0.rate_limit_wait.inc_by(waited.as_secs_f64());
+    }
 
     /// Counts a refresh, and why it failed if it did.
-    pub fn refresh(&self, _failure: Option<Reason>) {}
+    pub fn refresh(&self, failure: Option<Reason>) {
+        let Tenant { name, vectors, .. } = &*self.0;
+        self.0.refreshes.inc();
+        let present = lock(&self.0.present);
+        if let (true, Some(reason)) = (*present, failure) {
+            vectors
+                .refresh_failures
+                .with_label_values(&[name.as_str(), reason.as_str()])
+                .inc();
+        }
+    }
 
     /// Counts table entries that were merged into another of their job.
-    pub fn merged_tables(&self, _entries: u64) {}
+    pub fn merged_tables(&self, entries: u64) {
+        self.0.merged_tables.inc_by(entries);
+    }
 
     /// The number of requests made so far, of all endpoints.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        0
+        self.0.requests.load(Ordering::Relaxed)
     }
+}
+
+/// Removes the series of a tenant, whatever their other labels are.
+fn remove<Builder: MetricVecBuilder>(
+    vector: &MetricVec<Builder>,
+    family: &families::Family,
+    tenant: &str,
+) {
+    for metric in Collector::collect(vector)
+        .iter()
+        .flat_map(MetricFamily::get_metric)
+    {
+        let value = |name: &str| {
+            let label = metric.get_label().iter().find(|label| label.name() == name);
+            label.map_or("", |label| label.value())
+        };
+        if value("tenant") == tenant {
+            let values: Vec<&str> = family.labels.iter().map(|name| value(name)).collect();
+            // It may be gone already; then there is nothing left to do.
+            let _gone = vector.remove_label_values(&values);
+        }
+    }
+}
+
+/// What these locks guard is valid after every single step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,93 @@
+//! gzip in pieces: deflate blocks made at different times, put together to
+//! one ordinary gzip member.
+//!
+//! A piece begins with an empty window and is flushed to a byte boundary, so
+//! it means the same wherever it stands. A deflate stream is any number of
+//! such pieces and a last block that says it is the last; the trailer holds
+//! the CRC-32 and the length of the whole.
+
+use std::ops::Range;
+
+use flate2::{Compress, Compression, FlushCompress};
+
+/// What a member begins with: deflate, no name, no time, unknown system.
+pub(super) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+/// Makes pieces.
+pub(super) struct Deflater {
+    compress: Compress,
+    out: Vec<u8>,
+}
+
+impl Deflater {
+    pub(super) fn new(level: Compression) -> Self {
+        Self {
+            compress: Compress::new(level, false),
+            out: Vec::new(),
+        }
+    }
+
+    /// Makes a piece of `plain` and says where in the output it lies; nothing
+    /// of nothing.
+    pub(super) fn piece(&mut self, plain: &[u8]) -> Range<usize> {
+        let start = self.out.len();
+        if !plain.is_empty() && self.deflate(plain).is_none() {
+            self.out.truncate(start);
+            store(&mut self.out, plain);
+        }
+        start..self.out.len()
+    }
+
+    /// `None` if the compressor refuses, which it has no reason to.
+    fn deflate(&mut self, plain: &[u8]) -> Option<()> {
+        self.compress.reset();
+        let mut rest = plain;
+        loop {
+            self.out.reserve(plain.len() / 16 + 256);
+            self.compress
+                .compress_vec(rest, &mut self.out, FlushCompress::Sync)
+                .ok()?;
+            let consumed = usize::try_from(self.compress.total_in()).ok()?;
+            rest = plain.get(consumed..)?;
+            // Room that is left means that nothing waits for it.
+            if rest.is_empty() && self.out.len() < self.out.capacity() {
+                return Some(());
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.out.shrink_to_fit();
+        self.out
+    }
+}
+
+/// The most a stored block holds.
+const STORED: usize = 0xffff;
+
+/// Appends a piece that is not compressed.
+pub(super) fn store(out: &mut Vec<u8>, plain: &[u8]) {
+    for block in plain.chunks(STORED) {
+        stored_block(out, block, false);
+    }
+}
+
+/// Appends the end of a member whose CRC-32 and length are given.
+pub(super) fn end(out: &mut Vec<u8>, crc: u32, length: usize) {
+    stored_block(out, &[], true);
+    out.extend_from_slice(&crc.to_le_bytes());
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the trailer's is modulo 2^32"
+    )]
+    out.extend_from_slice(&(length as u32).to_le_bytes());
+}
+
+fn stored_block(out: &mut Vec<u8>, block: &[u8], last: bool) {
+    #[expect(clippy::cast_possible_truncation, reason = "chunks of at most STORED")]
+    let length = block.len() as u16;
+    out.push(last.into());
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&(!length).to_le_bytes());
+    out.extend_from_slice(block);
+}

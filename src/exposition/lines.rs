@@ -1,0 +1,269 @@
+//! The sample lines of one snapshot, family by family, in the order of the
+//! catalogue. Headers stand between them only on the assembled page, because
+//! a family's lines of all tenants follow one header.
+//!
+//! A gauge's lines are the same in both formats and written once; only the
+//! `_created` lines of counters and summaries make a difference.
+
+use jiff::Timestamp;
+
+use super::Format;
+use super::catalogue::{
+    FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE, FILE_ERROR_ROWS,
+    FILE_READ_ROWS, Family, Gauge, JOB_INFO, JOB_UP, TABLE_GAUGES, TABLE_STATE, TENANT_GAUGES,
+};
+use super::pieces::Spans;
+use super::writer::{Value, write_label, write_sample};
+use crate::feeds::Feed;
+use crate::jobs::{File, State, Table};
+use crate::snapshot::Snapshot;
+
+/// The sample lines of a snapshot.
+#[derive(Debug)]
+pub struct Lines {
+    /// All lines, one after the other.
+    pub text: Vec<u8>,
+    /// Where those of each family of the catalogue are, perhaps nowhere.
+    pub(super) families: Vec<Spans>,
+}
+
+/// Something with series and the labels they share, without braces.
+struct Row<'a, T> {
+    labels: Vec<u8>,
+    item: &'a T,
+}
+
+impl Lines {
+    /// Writes a snapshot.
+    #[must_use]
+    pub fn write(snapshot: &Snapshot) -> Self {
+        let tables = table_rows(snapshot);
+        let feeds = feed_rows(snapshot);
+        let mut lines = Self {
+            text: Vec::with_capacity(estimate(&tables, 24) + estimate(&feeds, 50)),
+            families: Vec::new(),
+        };
+        lines.tables(&tables, snapshot.files);
+        lines.jobs(snapshot);
+        lines.feeds(&feeds);
+        let labels = labels(&[("tenant", &snapshot.tenant)]);
+        let item = &snapshot.status;
+        lines.gauges(&TENANT_GAUGES, &[Row { labels, item }]);
+        lines
+    }
+
+    fn tables(&mut self, tables: &[Row<'_, Table>], files: bool) {
+        self.gauges(&TABLE_GAUGES, tables);
+        self.states(&TABLE_STATE, tables, |table| table.state.as_ref());
+        let tables = if files { tables } else { &[] };
+        self.files(&FILE_READ_ROWS, tables, |file| file.read);
+        self.files(&FILE_ERROR_ROWS, tables, |file| file.errors);
+    }
+
+    fn jobs(&mut self, snapshot: &Snapshot) {
+        let tenant = ("tenant", &*snapshot.tenant);
+        self.gauge(|out| {
+            for job in &*snapshot.jobs {
+                let workflow = job.workflow_id.as_deref().unwrap_or_default();
+                let labels = labels(&[tenant, ("job_id", &job.id), ("workflow_id", workflow)]);
+                sample(out, &JOB_INFO, &labels, &[], Value::Count(1));
+            }
+        });
+        self.gauge(|out| {
+            for (job, up) in &*snapshot.configured {
+                let labels = labels(&[tenant, ("job_id", job)]);
+                sample(out, &JOB_UP, &labels, &[], Value::Count((*up).into()));
+            }
+        });
+    }
+
+    fn feeds(&mut self, feeds: &[Row<'_, Feed>]) {
+        self.states(&FEED_STATE, feeds, |feed| feed.state.as_ref());
+        self.gauges(&FEED_GAUGES, feeds);
+        self.counter(|out, format| {
+            for Row { labels, item } in feeds {
+                let totals = &item.totals.runs;
+                let others = totals.keys().filter(|state| !state.is_terminal());
+                for state in State::TERMINAL.iter().chain(others) {
+                    let count = totals.get(state).copied().unwrap_or_default();
+                    let labels = [labels.as_slice(), &extra("state", state.as_str())].concat();
+                    counter(out, format, &FEED_RUNS, &labels, count, item.created);
+                }
+            }
+        });
+        for rows in &FEED_COUNTERS {
+            self.counter(|out, format| {
+                for Row { labels, item } in feeds {
+                    let count = (rows.value)(item);
+                    counter(out, format, &rows.family, labels, count, item.created);
+                }
+            });
+        }
+        self.counter(|out, format| {
+            for Row { labels, item } in feeds {
+                let totals = &item.totals;
+                let sum = Value::milliseconds(totals.duration_ms);
+                suffixed(out, &FEED_DURATION, b"_sum", labels, sum);
+                let count = Value::Count(totals.durations);
+                suffixed(out, &FEED_DURATION, b"_count", labels, count);
+                if format == Format::OpenMetrics {
+                    let created = Value::timestamp(item.created);
+                    suffixed(out, &FEED_DURATION, b"_created", labels, created);
+                }
+            }
+        });
+    }
+
+    /// Writes a column of values for each family.
+    fn gauges<T>(&mut self, gauges: &[Gauge<T>], rows: &[Row<'_, T>]) {
+        for Gauge { family, value } in gauges {
+            self.gauge(|out| {
+                for Row { labels, item } in rows {
+                    if let Some(value) = value(item) {
+                        sample(out, family, labels, &[], value);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Writes 1 for the present state and 0 for the others.
+    fn states<T>(
+        &mut self,
+        family: &Family,
+        rows: &[Row<'_, T>],
+        state: impl Fn(&T) -> Option<&State>,
+    ) {
+        let known = State::KNOWN.map(|state| (extra("state", state.as_str()), state));
+        self.gauge(|out| {
+            for Row { labels, item } in rows {
+                let Some(present) = state(item) else { continue };
+                for (extra, state) in &known {
+                    let value = Value::Count((state == present).into());
+                    sample(out, family, labels, extra, value);
+                }
+                if let State::Other(name) = present {
+                    let extra = extra("state", name);
+                    sample(out, family, labels, &extra, Value::Count(1));
+                }
+            }
+        });
+    }
+
+    fn files(
+        &mut self,
+        family: &Family,
+        tables: &[Row<'_, Table>],
+        count: impl Fn(&File) -> Option<u64>,
+    ) {
+        self.gauge(|out| {
+            for Row { labels, item } in tables {
+                for file in &item.files {
+                    if let Some(count) = count(file) {
+                        let extra = extra("file", &file.file);
+                        sample(out, family, labels, &extra, Value::Count(count));
+                    }
+                }
+            }
+        });
+    }
+
+    /// Writes the lines of a family that are the same in both formats.
+    fn gauge(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.text.len();
+        write(&mut self.text);
+        let range = start..self.text.len();
+        self.families.push(Spans {
+            text: range.clone(),
+            open_metrics: range,
+        });
+    }
+
+    /// Writes the lines of a family for one format and then for the other.
+    fn counter(&mut self, write: impl Fn(&mut Vec<u8>, Format)) {
+        let start = self.text.len();
+        write(&mut self.text, Format::Text);
+        let middle = self.text.len();
+        write(&mut self.text, Format::OpenMetrics);
+        self.families.push(Spans {
+            text: start..middle,
+            open_metrics: middle..self.text.len(),
+        });
+    }
+}
+
+fn table_rows(snapshot: &Snapshot) -> Vec<Row<'_, Table>> {
+    let of_job = snapshot.jobs.iter().flat_map(|job| {
+        job.tables.iter().map(|item| Row {
+            labels: labels(&[
+                ("tenant", &snapshot.tenant),
+                ("job_id", &job.id),
+                ("table", &item.table),
+                ("feed", &item.feed),
+            ]),
+            item,
+        })
+    });
+    of_job.collect()
+}
+
+fn feed_rows(snapshot: &Snapshot) -> Vec<Row<'_, Feed>> {
+    let rows = snapshot.feeds.iter().map(|item| Row {
+        labels: labels(&[
+            ("tenant", &snapshot.tenant),
+            ("table", &item.table),
+            ("feed", &item.feed),
+        ]),
+        item,
+    });
+    rows.collect()
+}
+
+/// About how many bytes rows of so many series take, so that the buffer does
+/// not have to move while it grows.
+fn estimate<T>(rows: &[Row<'_, T>], series: usize) -> usize {
+    let name_and_value = 60;
+    let row = |row: &Row<'_, T>| (row.labels.len() + name_and_value) * series;
+    rows.iter().map(row).sum()
+}
+
+fn labels(labels: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(120);
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_label(&mut out, name, value);
+    }
+    out
+}
+
+/// A label to stand behind others.
+fn extra(name: &str, value: &str) -> Vec<u8> {
+    let mut out = vec![b','];
+    write_label(&mut out, name, value);
+    out
+}
+
+fn sample(out: &mut Vec<u8>, family: &Family, labels: &[u8], extra: &[u8], value: Value) {
+    write_sample(out, family.name.as_bytes(), &[], labels, extra, value);
+}
+
+fn suffixed(out: &mut Vec<u8>, family: &Family, suffix: &[u8], labels: &[u8], value: Value) {
+    let name = family.base_name().as_bytes();
+    write_sample(out, name, suffix, labels, &[], value);
+}
+
+fn counter(
+    out: &mut Vec<u8>,
+    format: Format,
+    family: &Family,
+    labels: &[u8],
+    count: u64,
+    created: Timestamp,
+) {
+    sample(out, family, labels, &[], Value::Count(count));
+    if format == Format::OpenMetrics {
+        suffixed(out, family, b"_created", labels, Value::timestamp(created));
+    }
+}

@@ -1,0 +1,164 @@
+//! The samples of each tenant in pieces, and the page that joins them.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use crc32fast::Hasher;
+use flate2::Compression;
+use prometheus::proto::MetricFamily;
+
+use super::catalogue::snapshot_families;
+use super::lines::Lines;
+use super::pieces::{Pieces, Rope, Spans};
+use super::writer::write_header;
+use super::{Body, Encoding, Format, gzip, own};
+use crate::snapshot::Snapshot;
+
+/// One tenant's samples, family by family, plain and compressed.
+#[derive(Debug)]
+pub struct Blocks {
+    plain: Pieces,
+    deflated: Pieces,
+}
+
+/// The headers of all families in the same shape, made once per process.
+static HEADERS: LazyLock<Blocks> = LazyLock::new(|| {
+    let mut bytes = Vec::new();
+    let mut families = Vec::new();
+    for family in snapshot_families() {
+        let mut write = |format| {
+            let start = bytes.len();
+            write_header(&mut bytes, format, family.name, family.kind, family.help);
+            start..bytes.len()
+        };
+        families.push(Spans {
+            text: write(Format::Text),
+            open_metrics: write(Format::OpenMetrics),
+        });
+    }
+    let bytes = bytes.into();
+    Blocks::new(Pieces { bytes, families }, Compression::best())
+});
+
+impl Blocks {
+    /// Writes and compresses a snapshot. Takes time in proportion to its
+    /// series: not for an async thread.
+    #[must_use]
+    pub fn render(snapshot: &Snapshot) -> Self {
+        let Lines { text, families } = Lines::write(snapshot);
+        let bytes = text.into();
+        Self::new(Pieces { bytes, families }, Compression::fast())
+    }
+
+    fn new(plain: Pieces, level: Compression) -> Self {
+        let deflated = plain.deflate(level);
+        Self { plain, deflated }
+    }
+
+    fn piece(&self, family: usize, format: Format, encoding: Encoding) -> Bytes {
+        match encoding {
+            Encoding::Identity => self.plain.get(family, format),
+            Encoding::Gzip => self.deflated.get(family, format),
+        }
+    }
+}
+
+/// The samples of all tenants, ready to be sent in both formats and codings.
+#[derive(Debug)]
+pub struct Page {
+    text: Sheet,
+    open_metrics: Sheet,
+}
+
+/// The page in one format.
+#[derive(Debug)]
+struct Sheet {
+    plain: Vec<Bytes>,
+    /// From the header of the gzip member on; its end is yet to come.
+    gzip: Vec<Bytes>,
+    /// Has seen the plain bytes.
+    crc: Hasher,
+    length: usize,
+}
+
+impl Page {
+    /// Joins the blocks of all tenants, given in the order of their names.
+    #[must_use]
+    pub fn assemble(tenants: &[Arc<Blocks>]) -> Self {
+        Self {
+            text: Sheet::join(tenants, Format::Text),
+            open_metrics: Sheet::join(tenants, Format::OpenMetrics),
+        }
+    }
+
+    /// The whole page, with the exporter's own families at its end. Takes no
+    /// longer for many jobs than for few.
+    #[must_use]
+    pub fn body(&self, format: Format, encoding: Encoding, own: &[MetricFamily]) -> Body {
+        let mut end = own::write(format, own);
+        let sheet = match format {
+            Format::Text => &self.text,
+            Format::OpenMetrics => {
+                end.extend_from_slice(b"# EOF\n");
+                &self.open_metrics
+            }
+        };
+        let mut chunks = match encoding {
+            Encoding::Identity => sheet.plain.clone(),
+            Encoding::Gzip => {
+                end = sheet.gzip_end(&end);
+                sheet.gzip.clone()
+            }
+        };
+        chunks.push(end.into());
+        Body {
+            chunks,
+            content_type: format.content_type(),
+        }
+    }
+}
+
+impl Sheet {
+    fn join(tenants: &[Arc<Blocks>], format: Format) -> Self {
+        let plain = join(tenants, format, Encoding::Identity, Rope::default());
+        let mut member = Rope::default();
+        member.push(&Bytes::from_static(&gzip::HEADER));
+        let mut crc = Hasher::new();
+        for chunk in &plain {
+            crc.update(chunk);
+        }
+        Self {
+            length: plain.iter().map(Bytes::len).sum(),
+            gzip: join(tenants, format, Encoding::Gzip, member),
+            plain,
+            crc,
+        }
+    }
+
+    /// The end of the gzip member, with fresh lines in it.
+    fn gzip_end(&self, fresh: &[u8]) -> Vec<u8> {
+        let mut crc = self.crc.clone();
+        crc.update(fresh);
+        let mut end = Vec::with_capacity(fresh.len() + 64);
+        gzip::store(&mut end, fresh);
+        gzip::end(&mut end, crc.finalize(), self.length + fresh.len());
+        end
+    }
+}
+
+/// Families one after the other, each with its header and the samples of all
+/// tenants; those without a sample are left out.
+fn join(tenants: &[Arc<Blocks>], format: Format, encoding: Encoding, mut rope: Rope) -> Vec<Bytes> {
+    for family in 0..HEADERS.plain.families.len() {
+        let mut pieces = tenants
+            .iter()
+            .map(|blocks| blocks.piece(family, format, encoding))
+            .filter(|piece| !piece.is_empty())
+            .peekable();
+        if pieces.peek().is_some() {
+            rope.push(&HEADERS.piece(family, format, encoding));
+        }
+        pieces.for_each(|piece| rope.push(&piece));
+    }
+    rope.finish()
+}

@@ -1,0 +1,126 @@
+//! What the page looks like, whole, and that it is what parsers want.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::bufread::GzDecoder;
+use insta::assert_snapshot;
+use jiff::Timestamp;
+
+use super::*;
+use crate::feeds::{Feed, LastRun, Totals};
+use crate::jobs::{File, Job, Rows, State, Table};
+use crate::snapshot::{Snapshot, Status};
+use crate::telemetry::Telemetry;
+
+mod catalogue;
+mod lines;
+mod negotiation;
+mod openmetrics;
+mod pages;
+mod properties;
+
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap()
+}
+
+/// The job of the API's documentation.
+fn documented_job() -> Job {
+    Job {
+        id: "isj-1f73r9u2".into(),
+        workflow_id: Some("wf-20240618-3423-b45".into()),
+        tables: vec![Table {
+            table: "My table".into(),
+            feed: "df-5L6d1veh".into(),
+            state: Some(State::Succeeded),
+            finished: true,
+            rows: Rows {
+                read: Some(1000),
+                inserted: Some(400),
+                updated: Some(200),
+                rejected: Some(200),
+                errors: Some(200),
+            },
+            started_at: Some(time(1_717_214_574_433)),
+            ended_at: Some(time(1_717_214_577_433)),
+            files: vec![File {
+                file: "cb-20240618-71992-SF3Uz/part0.avro".into(),
+                read: Some(1000),
+                errors: Some(200),
+            }],
+        }],
+        merged: 0,
+    }
+}
+
+/// The feed of that job after it.
+fn documented_feed() -> Feed {
+    let mut totals = Totals {
+        read: 1000,
+        inserted: 400,
+        updated: 200,
+        rejected: 200,
+        errors: 200,
+        duration_ms: 3000,
+        durations: 1,
+        ..Totals::default()
+    };
+    totals.runs.insert(State::Succeeded, 1);
+    Feed {
+        table: "My table".into(),
+        feed: "df-5L6d1veh".into(),
+        state: Some(State::Succeeded),
+        running_since: None,
+        last_run: Some(LastRun {
+            rows: documented_job().tables[0].rows,
+            files: 1,
+            started_at: Some(time(1_717_214_574_433)),
+            ended_at: Some(time(1_717_214_577_433)),
+        }),
+        last_success: Some(time(1_717_214_577_433)),
+        totals,
+        created: time(1_717_200_000_500),
+    }
+}
+
+fn snapshot(tenant: &str, jobs: Vec<Job>, feeds: Vec<Feed>) -> Snapshot {
+    Snapshot {
+        tenant: tenant.into(),
+        status: Status {
+            up: true,
+            last_success: Some(time(1_717_214_600_000)),
+            refresh_duration: Some(Duration::from_millis(234)),
+            jobs: jobs.len(),
+            ..Status::default()
+        },
+        jobs: jobs.into_iter().map(Arc::new).collect(),
+        configured: [].into(),
+        feeds: feeds.into(),
+        files: true,
+    }
+}
+
+fn page(snapshots: &[Snapshot]) -> Page {
+    let blocks = snapshots.iter().map(Blocks::render).map(Arc::new);
+    Page::assemble(&blocks.collect::<Vec<_>>())
+}
+
+/// The page as a scraper reads it, the exporter's own families left out.
+fn read(page: &Page, format: Format) -> String {
+    text(&page.body(format, Encoding::Identity, &[]))
+}
+
+fn text(body: &Body) -> String {
+    String::from_utf8(body.chunks.concat()).unwrap()
+}
+
+/// Decodes exactly one gzip member.
+fn gunzip(body: &Body) -> String {
+    let bytes = body.chunks.concat();
+    let mut decoder = GzDecoder::new(bytes.as_slice());
+    let mut text = String::new();
+    decoder.read_to_string(&mut text).unwrap();
+    assert_eq!(decoder.into_inner(), b"", "bytes after the member");
+    text
+}

@@ -1,0 +1,93 @@
+//! The catalogue tells the truth about the page.
+
+use std::collections::BTreeSet;
+
+use super::super::catalogue::{Family, Kind, markdown, snapshot_families};
+use super::*;
+use crate::telemetry::families::{API_FAMILIES, EXPORTER_FAMILIES, PROCESS_FAMILIES};
+
+fn families() -> impl Iterator<Item = &'static Family> {
+    snapshot_families()
+        .chain(&API_FAMILIES)
+        .chain(&EXPORTER_FAMILIES)
+        .chain(&PROCESS_FAMILIES)
+}
+
+#[test]
+fn the_committed_catalogue_is_what_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/METRICS.md");
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == markdown(),
+        "docs/METRICS.md is out of date: cargo run -- metrics > docs/METRICS.md"
+    );
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    let mut names = BTreeSet::new();
+    for family in families() {
+        let Family {
+            name, kind, help, ..
+        } = family;
+        assert!(names.insert(family.base_name()), "{name} comes twice");
+        assert!(
+            name.starts_with("amperity_") || name.starts_with("process_"),
+            "{name}"
+        );
+        assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
+        assert!(
+            !name.contains("timestamp") || name.ends_with("_timestamp_seconds"),
+            "{name}"
+        );
+        assert!(
+            help.ends_with('.') && !help.contains(['\n', '"', '\\', '|']),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn no_label_is_one_that_prometheus_or_its_users_set_themselves() {
+    let reserved = "job instance type region zone cluster az datacenter owner customer stage \
+                    service team env environment le quantile";
+    for family in families() {
+        for label in family.labels {
+            assert!(!reserved.split(' ').any(|word| word == *label), "{label}");
+        }
+    }
+}
+
+#[test]
+fn a_page_has_the_families_labels_and_types_of_the_catalogue() {
+    let mut running = documented_feed();
+    running.running_since = Some(time(1));
+    let mut full = snapshot("t", vec![documented_job()], vec![running]);
+    full.configured = [("isj-1f73r9u2".into(), true)].into();
+    full.status.token_expiry = Some(time(1));
+    full.status.deprecation = Some(time(1));
+    full.status.sunset = Some(time(1));
+    let page = read(&page(&[full]), Format::Text);
+    for family in snapshot_families() {
+        let Family {
+            name, kind, labels, ..
+        } = family;
+        assert!(
+            page.contains(&format!("# TYPE {name} {}\n", kind.as_str())),
+            "{name}"
+        );
+        let sample = page.lines().find(|line| line.starts_with(name)).unwrap();
+        let shown: Vec<_> = sample
+            .split(['{', ','])
+            .filter_map(|part| Some(part.split_once("=\"")?.0))
+            .collect();
+        assert_eq!(shown, *labels, "{name}");
+    }
+    let count = |prefix: &str| page.lines().filter(|line| line.starts_with(prefix)).count();
+    assert_eq!(
+        count("amperity_ingest_") - 2 - 2,
+        20,
+        "per table, in METRICS.md"
+    );
+    assert_eq!(count("amperity_feed_"), 34, "per feed, in METRICS.md");
+}

@@ -1,0 +1,165 @@
+//! What holds for every page, whatever the API sends.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::openmetrics::{Series, parse};
+use super::*;
+
+/// Any text, and often one of few, so that labels meet again.
+fn label() -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => "[ab]",
+        2 => "[\"\\\\\n,={} #a🧦]{0,6}",
+        1 => ".{0,12}",
+    ]
+}
+
+fn state() -> impl Strategy<Value = Option<State>> {
+    option::of(prop_oneof![
+        4 => proptest::sample::select(State::KNOWN.to_vec()),
+        1 => label().prop_filter_map("no state", |name| State::parse(&name)),
+    ])
+}
+
+fn when() -> impl Strategy<Value = Option<Timestamp>> {
+    option::of((1..4_000_000_000_000_i64).prop_map(time))
+}
+
+fn count() -> impl Strategy<Value = Option<u64>> {
+    option::of(0..=crate::jobs::MAX_COUNT)
+}
+
+prop_compose! {
+    fn rows()(read in count(), inserted in count(), updated in count(), rejected in count(), errors in count()) -> Rows {
+        Rows { read, inserted, updated, rejected, errors }
+    }
+}
+
+prop_compose! {
+    fn table()(
+        state in state(), rows in rows(), started_at in when(), ended_at in when(),
+        files in btree_map(label(), (count(), count()), 0..3),
+    ) -> Table {
+        let files = files.into_iter().map(|(file, (read, errors))| File { file: file.into(), read, errors });
+        Table {
+            table: "".into(), feed: "".into(), state, finished: ended_at.is_some(), rows,
+            started_at, ended_at, files: files.collect(),
+        }
+    }
+}
+
+prop_compose! {
+    fn job()(
+        workflow in option::of(label()),
+        tables in btree_map((label(), label()), table(), 0..4),
+    ) -> Job {
+        let tables = tables.into_iter().map(|((table, feed), rest)| Table {
+            table: table.into(), feed: feed.into(), ..rest
+        });
+        Job { id: "".into(), workflow_id: workflow.map(Into::into), tables: tables.collect(), merged: 0 }
+    }
+}
+
+prop_compose! {
+    fn feed()(
+        state in state(), running_since in when(), last_success in when(),
+        last_run in option::of((rows(), 0..9_u64, when(), when())),
+        runs in vec((state(), 0..9_u64), 0..4), created in 1..4_000_000_000_000_i64,
+        totals in any::<[u32; 7]>(),
+    ) -> Feed {
+        let [read, inserted, updated, rejected, errors, duration_ms, durations] = totals.map(u64::from);
+        let runs = runs.into_iter().filter_map(|(state, count)| Some((state?, count))).collect();
+        Feed {
+            table: "".into(), feed: "".into(), state, running_since, last_success,
+            last_run: last_run.map(|(rows, files, started_at, ended_at)| LastRun { rows, files, started_at, ended_at }),
+            totals: Totals { runs, read, inserted, updated, rejected, errors, duration_ms, durations },
+            created: time(created),
+        }
+    }
+}
+
+prop_compose! {
+    fn one_snapshot()(
+        jobs in btree_map(label(), job(), 0..4),
+        feeds in btree_map((label(), label()), feed(), 0..3),
+        configured in btree_map(label(), any::<bool>(), 0..3),
+        times in [when(), when(), when(), when()],
+        micros in option::of(any::<u32>()),
+        files in any::<bool>(),
+        up in any::<bool>(),
+    ) -> Snapshot {
+        let [last_success, token_expiry, deprecation, sunset] = times;
+        let refresh_duration = micros.map(|micros| Duration::from_micros(micros.into()));
+        Snapshot {
+            tenant: "".into(),
+            status: Status {
+                up, last_success, refresh_duration, token_expiry, deprecation, sunset,
+                ..Status::default()
+            },
+            jobs: jobs.into_iter().map(|(id, job)| Arc::new(Job { id: id.into(), ..job })).collect(),
+            configured: configured.into_iter().map(|(id, up)| (id.into(), up)).collect(),
+            feeds: feeds.into_iter().map(|((table, feed), rest)| Feed {
+                table: table.into(), feed: feed.into(), ..rest
+            }).collect(),
+            files,
+        }
+    }
+}
+
+fn snapshots() -> impl Strategy<Value = Vec<Snapshot>> {
+    btree_map(label(), one_snapshot(), 0..4).prop_map(|tenants| {
+        let named = tenants.into_iter().map(|(tenant, rest)| Snapshot {
+            tenant: tenant.into(),
+            ..rest
+        });
+        named.collect()
+    })
+}
+
+fn series(page: &str, format: Format) -> BTreeMap<Series, String> {
+    let samples = parse(page, format).unwrap_or_else(|error| panic!("{error}\n{page}"));
+    samples
+        .into_iter()
+        .map(|(series, value)| (series, value.to_string()))
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn every_page_can_be_read_and_both_formats_carry_the_same_series(snapshots in snapshots()) {
+        let page = page(&snapshots);
+        let text = series(&read(&page, Format::Text), Format::Text);
+        let mut open_metrics = series(&read(&page, Format::OpenMetrics), Format::OpenMetrics);
+        open_metrics.retain(|(name, _), _| !name.ends_with("_created"));
+        prop_assert_eq!(text, open_metrics);
+    }
+
+    #[test]
+    fn tenants_on_one_page_have_the_series_they_have_alone(snapshots in snapshots()) {
+        let together = series(&read(&page(&snapshots), Format::Text), Format::Text);
+        let mut alone = BTreeMap::new();
+        for snapshot in snapshots {
+            alone.extend(series(&read(&page(&[snapshot]), Format::Text), Format::Text));
+        }
+        prop_assert_eq!(together, alone);
+    }
+
+    #[test]
+    fn the_compressed_page_is_one_gzip_member_of_the_plain_one(snapshots in snapshots(), name in label()) {
+        let telemetry = Telemetry::new().unwrap();
+        telemetry.tenant(&name).refresh(None);
+        let own = telemetry.gather();
+        let page = page(&snapshots);
+        for format in [Format::Text, Format::OpenMetrics] {
+            let plain = text(&page.body(format, Encoding::Identity, &own));
+            prop_assert_eq!(gunzip(&page.body(format, Encoding::Gzip, &own)), plain.as_str());
+            if let Err(error) = parse(&plain, format) {
+                prop_assert!(false, "{}\n{}", error, plain);
+            }
+        }
+    }
+}

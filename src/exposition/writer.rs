@@ -1,0 +1,180 @@
+//! The one writer of lines for Prometheus text 0.0.4 and `OpenMetrics` 1.0.
+//!
+//! A hundred thousand lines are written from here at each refresh, so lines
+//! are bytes put together without `format!`, and what several families share
+//! (the labels of a table) is written once and copied.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Format;
+use crate::telemetry::families::{self, Kind};
+
+/// The value of a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value {
+    /// A whole number.
+    Count(u64),
+    /// A time or duration, written in seconds.
+    Milliseconds(i64),
+    /// Any number.
+    Float(f64),
+}
+
+impl Value {
+    pub(super) fn timestamp(timestamp: Timestamp) -> Self {
+        Self::Milliseconds(timestamp.as_millisecond())
+    }
+
+    pub(super) fn milliseconds(milliseconds: u64) -> Self {
+        Self::Milliseconds(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+    }
+
+    pub(super) fn duration(duration: Duration) -> Self {
+        Self::Milliseconds(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Appends the shortest text that means this number.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Count(count) => write_integer(out, count),
+            Self::Milliseconds(milliseconds) => write_seconds(out, milliseconds),
+            Self::Float(float) => write_float(out, float),
+        }
+    }
+}
+
+fn write_integer(out: &mut Vec<u8>, integer: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+}
+
+/// Thousandths as a decimal fraction, exact, without trailing zeros.
+fn write_seconds(out: &mut Vec<u8>, milliseconds: i64) {
+    if milliseconds < 0 {
+        out.push(b'-');
+    }
+    let magnitude = milliseconds.unsigned_abs();
+    write_integer(out, magnitude / 1000);
+    let rest = magnitude % 1000;
+    if rest != 0 {
+        // The leading 1 keeps the zeros after the point.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(rest + 1000).trim_end_matches('0');
+        out.push(b'.');
+        out.extend_from_slice(digits.as_bytes().get(1..).unwrap_or_default());
+    }
+}
+
+/// The largest number up to which every whole number is a double.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn write_float(out: &mut Vec<u8>, float: f64) {
+    if float.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if float.is_infinite() {
+        let text = if float > 0.0 { "+Inf" } else { "-Inf" };
+        out.extend_from_slice(text.as_bytes());
+    } else if float.fract() == 0.0 && float.abs() <= MAX_EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+        write_integer(out, float as i64);
+    } else {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(float).as_bytes());
+    }
+}
+
+/// Appends a bound as the `le` label of both formats has it: `1.0`, `+Inf`.
+pub(super) fn write_bound(out: &mut Vec<u8>, bound: f64) {
+    write_float(out, bound);
+    if bound.fract() == 0.0 && bound.abs() <= MAX_EXACT {
+        out.extend_from_slice(b".0");
+    }
+}
+
+/// Appends `name="value"`, the value escaped as both formats ask.
+pub(super) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"=\"");
+    escape(out, value, true);
+    out.push(b'"');
+}
+
+fn escape(out: &mut Vec<u8>, text: &str, quotes: bool) {
+    let special = |byte: &u8| match byte {
+        b'\\' | b'\n' => true,
+        b'"' => quotes,
+        _ => false,
+    };
+    if !text.as_bytes().iter().any(special) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'"' if quotes => out.extend_from_slice(b"\\\""),
+            other => out.push(other),
+        }
+    }
+}
+
+/// Appends the lines before a family's samples. `OpenMetrics` wants TYPE,
+/// UNIT, HELP and a counter's name without `_total`; in text the usual order
+/// is HELP, TYPE.
+pub(super) fn write_header(out: &mut Vec<u8>, format: Format, name: &str, kind: Kind, help: &str) {
+    match format {
+        Format::Text => {
+            comment(out, "HELP", name);
+            escape(out, help, false);
+            out.push(b'\n');
+            comment(out, "TYPE", name);
+            out.extend_from_slice(kind.as_str().as_bytes());
+            out.push(b'\n');
+        }
+        Format::OpenMetrics => {
+            let name = families::base_name(name, kind);
+            comment(out, "TYPE", name);
+            out.extend_from_slice(kind.as_str().as_bytes());
+            out.push(b'\n');
+            if let Some(unit) = families::unit(name) {
+                comment(out, "UNIT", name);
+                out.extend_from_slice(unit.as_bytes());
+                out.push(b'\n');
+            }
+            comment(out, "HELP", name);
+            escape(out, help, true);
+            out.push(b'\n');
+        }
+    }
+}
+
+fn comment(out: &mut Vec<u8>, word: &str, name: &str) {
+    for part in ["# ", word, " ", name, " "] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Appends a sample. `labels` and `extra` are its labels without the braces;
+/// without labels there are no braces.
+#[inline]
+pub(super) fn write_sample(
+    out: &mut Vec<u8>,
+    name: &[u8],
+    suffix: &[u8],
+    labels: &[u8],
+    extra: &[u8],
+    value: Value,
+) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(suffix);
+    if !labels.is_empty() {
+        out.push(b'{');
+        out.extend_from_slice(labels);
+        out.extend_from_slice(extra);
+        out.push(b'}');
+    }
+    out.push(b' ');
+    value.write(out);
+    out.push(b'\n');
+}

@@ -1,0 +1,167 @@
+//! What is counted, and that it is what the descriptions say.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+
+use super::families::{API_FAMILIES, EXPORTER_FAMILIES, Family, Kind, PROCESS_FAMILIES};
+use super::*;
+
+fn described() -> impl Iterator<Item = &'static Family> {
+    API_FAMILIES
+        .iter()
+        .chain(&EXPORTER_FAMILIES)
+        .chain(&PROCESS_FAMILIES)
+}
+
+/// Series and values of the families whose names begin so.
+fn values(telemetry: &Telemetry, prefix: &str) -> String {
+    let mut lines = Vec::new();
+    for family in telemetry.gather() {
+        for metric in family.get_metric() {
+            let labels = metric.get_label().iter();
+            let labels: Vec<_> = labels.map(|label| label.value()).collect();
+            let number = match family.get_field_type() {
+                prometheus::proto::MetricType::GAUGE => metric.get_gauge().get_value(),
+                prometheus::proto::MetricType::HISTOGRAM => metric.get_histogram().get_sample_sum(),
+                _ => metric.get_counter().get_value(),
+            };
+            if family.name().starts_with(prefix) {
+                lines.push(format!("{}{labels:?} {number}", family.name()));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn everything_gathered_is_described_and_the_other_way_round() {
+    let telemetry = Telemetry::new().unwrap();
+    let tenant = telemetry.tenant("socktown");
+    tenant.request(Endpoint::Token, Some(200), Duration::from_secs(1));
+    let gathered = telemetry.gather();
+    for family in &gathered {
+        let described = described().find(|described| described.name == family.name());
+        let described = described.unwrap_or_else(|| panic!("{} is not described", family.name()));
+        assert_eq!(family.help(), described.help);
+        let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+        assert_eq!(kind, described.kind.as_str(), "{}", family.name());
+        let labels = family.get_metric()[0].get_label().iter();
+        let labels: BTreeSet<_> = labels.map(|label| label.name()).collect();
+        assert_eq!(labels, described.labels.iter().copied().collect());
+    }
+    let names: BTreeSet<_> = gathered.iter().map(|family| family.name()).collect();
+    for family in described() {
+        let here = cfg!(target_os = "linux") || !family.name.starts_with("process_");
+        assert_eq!(names.contains(family.name), here, "{}", family.name);
+        assert_ne!(family.kind, Kind::Summary);
+    }
+}
+
+#[test]
+fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
+    let telemetry = Telemetry::new().unwrap();
+    let _tenant = telemetry.tenant("socktown");
+    let values = [
+        values(&telemetry, "amperity_refresh"),
+        values(&telemetry, "amperity_api"),
+        values(&telemetry, "amperity_exporter_merged"),
+    ];
+    assert_snapshot!(values.join("\n"), @r#"
+    amperity_refresh_failures_total["bad_request", "socktown"] 0
+    amperity_refresh_failures_total["forbidden", "socktown"] 0
+    amperity_refresh_failures_total["malformed", "socktown"] 0
+    amperity_refresh_failures_total["not_found", "socktown"] 0
+    amperity_refresh_failures_total["rate_limited", "socktown"] 0
+    amperity_refresh_failures_total["server_error", "socktown"] 0
+    amperity_refresh_failures_total["timeout", "socktown"] 0
+    amperity_refresh_failures_total["tls", "socktown"] 0
+    amperity_refresh_failures_total["too_large", "socktown"] 0
+    amperity_refresh_failures_total["unauthorized", "socktown"] 0
+    amperity_refresh_failures_total["unreachable", "socktown"] 0
+    amperity_refreshes_total["socktown"] 0
+    amperity_api_rate_limit_wait_seconds_total["socktown"] 0
+    amperity_api_requests_total["200", "ingest_job", "socktown"] 0
+    amperity_api_requests_total["200", "ingest_jobs", "socktown"] 0
+    amperity_api_requests_total["200", "token", "socktown"] 0
+    amperity_api_requests_total["error", "ingest_job", "socktown"] 0
+    amperity_api_requests_total["error", "ingest_jobs", "socktown"] 0
+    amperity_api_requests_total["error", "token", "socktown"] 0
+    amperity_api_retries_total["socktown"] 0
+    amperity_exporter_merged_tables_total["socktown"] 0
+    "#);
+}
+
+#[test]
+fn what_happens_is_counted() {
+    let telemetry = Telemetry::new().unwrap();
+    let tenant = telemetry.tenant("socktown");
+    tenant.request(Endpoint::IngestJob, Some(404), Duration::from_millis(250));
+    tenant.request(Endpoint::IngestJob, None, Duration::from_millis(250));
+    tenant.retry();
+    tenant.rate_limit_wait(Duration::from_millis(1500));
+    tenant.merged_tables(3);
+    tenant.refresh(None);
+    tenant.refresh(Some(Reason::NotFound));
+    telemetry.scrape(503);
+    telemetry.state_write_failure();
+    telemetry.config_reload(true, jiff::Timestamp::from_millisecond(1_500).unwrap());
+    telemetry.config_reload(false, jiff::Timestamp::from_millisecond(9_000).unwrap());
+    assert_eq!(tenant.requests(), 2);
+    let values = values(&telemetry, "amperity_");
+    let moved = values
+        .lines()
+        .filter(|line| !line.ends_with(" 0") && !line.contains("build_info"));
+    assert_snapshot!(moved.collect::<Vec<_>>().join("\n"), @r#"
+    amperity_api_rate_limit_wait_seconds_total["socktown"] 1.5
+    amperity_api_request_duration_seconds["ingest_job", "socktown"] 0.5
+    amperity_api_requests_total["404", "ingest_job", "socktown"] 1
+    amperity_api_requests_total["error", "ingest_job", "socktown"] 1
+    amperity_api_retries_total["socktown"] 1
+    amperity_exporter_config_last_reload_success_timestamp_seconds[] 1.5
+    amperity_exporter_merged_tables_total["socktown"] 3
+    amperity_exporter_scrapes_total["503"] 1
+    amperity_exporter_state_write_failures_total[] 1
+    amperity_refresh_failures_total["not_found", "socktown"] 1
+    amperity_refreshes_total["socktown"] 2
+    "#);
+}
+
+#[test]
+fn a_tenant_asked_for_twice_is_the_same_one() {
+    let telemetry = Telemetry::new().unwrap();
+    telemetry.tenant("socktown").retry();
+    telemetry
+        .tenant("socktown")
+        .request(Endpoint::Token, Some(200), Duration::ZERO);
+    assert_eq!(telemetry.tenant("socktown").requests(), 1);
+    assert_eq!(
+        values(&telemetry, "amperity_api_retries"),
+        "amperity_api_retries_total[\"socktown\"] 1"
+    );
+}
+
+#[test]
+fn a_removed_tenant_leaves_no_series_and_a_late_answer_brings_none_back() {
+    let telemetry = Telemetry::new().unwrap();
+    let before = values(&telemetry, "amperity_");
+    let tenant = telemetry.tenant("socktown");
+    tenant.request(Endpoint::IngestJobs, Some(418), Duration::from_millis(1));
+    let _other = telemetry.tenant("other");
+    let with_other = values(&telemetry, "amperity_")
+        .lines()
+        .filter(|line| line.contains("other"))
+        .count();
+    telemetry.remove_tenant("socktown");
+    tenant.request(Endpoint::IngestJobs, Some(500), Duration::from_millis(1));
+    tenant.refresh(Some(Reason::Timeout));
+    let left = values(&telemetry, "amperity_");
+    assert!(!left.contains("socktown"), "{left}");
+    assert_eq!(
+        left.lines().filter(|line| line.contains("other")).count(),
+        with_other
+    );
+    telemetry.remove_tenant("other");
+    assert_eq!(values(&telemetry, "amperity_"), before);
+}
