@@ -82,7 +82,7 @@ const SKETCHES: &[Sketch] = &[
         &[("Product catalog", 8_800)],
         &[
             trouble(Incident::Ends(Outcome::Skipped), 0, 6, 1),
-            trouble(Incident::Ends(Outcome::Canceled), 3, 6, 1),
+            trouble(Incident::Ends(Outcome::Canceled), 2, 6, 1),
         ],
     ),
 ];

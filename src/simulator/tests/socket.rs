@@ -1,0 +1,106 @@
+//! The socket face acts out what the handler decided.
+
+use std::io::ErrorKind;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::simulator::{Fault, Trouble, serve};
+
+async fn served(trouble: Option<Trouble>) -> (TcpStream, oneshot::Sender<()>, JoinHandle<()>) {
+    let simulator = Simulator::new(small_world(), Clock::starting_at(start()));
+    if let Some(trouble) = trouble {
+        simulator.inject(Fault::new(trouble));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async { drop(stopped.await) };
+    let server = tokio::spawn(serve(listener, simulator, shutdown));
+    (TcpStream::connect(address).await.unwrap(), stop, server)
+}
+
+/// Sends a good request; what comes back, and how the connection ended.
+async fn exchange(trouble: Option<Trouble>) -> (String, Result<usize, ErrorKind>) {
+    let (mut stream, _stop, _server) = served(trouble).await;
+    let request = "GET /api/ingest/jobs/isj-1 HTTP/1.1\r\nhost: localhost\r\n\
+        authorization: Bearer token-of-socktown\r\namperity-tenant: socktown\r\n\
+        api-version: 2024-04-01\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let end = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    (answer, end.map_err(|error| error.kind()))
+}
+
+fn body_and_length(answer: &str) -> (usize, usize) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let length = head.split("content-length: ").nth(1).unwrap();
+    let length = length.lines().next().unwrap().parse().unwrap();
+    (body.len(), length)
+}
+
+#[tokio::test]
+async fn an_answer_arrives_whole() {
+    let (answer, end) = exchange(None).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(answer.matches("date: ").count(), 1, "{answer}");
+    assert!(
+        answer.contains("date: Mon, 01 Jul 2024 12:00:0"),
+        "{answer}"
+    );
+    let (body, length) = body_and_length(&answer);
+    assert_eq!(body, length);
+    assert!(end.is_ok());
+}
+
+#[tokio::test]
+async fn a_reset_comes_instead_of_an_answer() {
+    let (answer, end) = exchange(Some(Trouble::Reset)).await;
+    assert_eq!(answer, "");
+    assert_eq!(end, Err(ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn a_reset_comes_in_the_middle_of_the_body() {
+    let (_, end) = exchange(Some(Trouble::ResetInBody)).await;
+    assert_eq!(end, Err(ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_in_the_middle_of_the_body() {
+    let (answer, end) = exchange(Some(Trouble::CloseInBody)).await;
+    let (body, length) = body_and_length(&answer);
+    assert_eq!(body, length / 2);
+    assert!(end.is_ok());
+}
+
+#[tokio::test]
+async fn a_hanging_connection_ends_with_the_server() {
+    let (mut stream, stop, server) = served(Some(Trouble::Hang)).await;
+    let request = "GET /api/x HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let waiting = tokio::time::timeout(Duration::from_millis(50), stream.read_to_end(&mut answer));
+    assert!(waiting.await.is_err());
+    stop.send(()).unwrap();
+    server.await.unwrap();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert_eq!(answer, b"");
+}
+
+#[tokio::test]
+async fn a_request_with_an_endless_body_is_refused() {
+    let (mut stream, _stop, _server) = served(None).await;
+    let request = "POST /api/v0/oauth2/token HTTP/1.1\r\nhost: localhost\r\n\
+        content-length: 100000\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    // The server may hang up before it has read everything.
+    let _ = stream.write_all(&[b'x'; 70_000]).await;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+}
