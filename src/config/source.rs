@@ -86,6 +86,28 @@ impl std::fmt::Debug for Source {
 }
 
 impl GivenTenant {
+    /// The flags and variables something was given in.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let path = |path: &Option<Written<PathBuf>>| path.as_ref().map(|path| path.origin);
+        let text = |text: &Text| text.as_ref().map(|text| text.origin);
+        let origins = [
+            text(&self.tenant),
+            text(&self.base_url),
+            path(&self.token_file),
+            self.token.as_ref().map(|token| token.origin),
+            self.jobs.first().map(|job| job.origin),
+            text(&self.discovery_window),
+        ];
+        let named = origins
+            .into_iter()
+            .flatten()
+            .filter_map(|origin| match origin {
+                Origin::Named(name) => Some(name),
+                Origin::Line(_) => None,
+            });
+        named.collect()
+    }
+
     fn as_written(&self) -> Written<Tenant> {
         let given = self.clone();
         let origin = given

@@ -176,7 +176,10 @@ fn tenant(
     let name = written.tenant.as_ref();
     let name = name.map(|name| reader.word(name, &format!("{place}.tenant")));
     if name.is_none() {
-        let message = "tenant is missing; add the tenant's id, such as `tenant: socktown`";
+        let message = match entry.origin {
+            Origin::Line(_) => "tenant is missing; add the tenant's id, such as `tenant: socktown`",
+            Origin::Named(_) => "the tenant's id is missing; give the flag or AMPERITY_TENANT",
+        };
         reader.problems.add(entry.origin, place, message);
     }
     let credentials = credentials(reader, entry, place);

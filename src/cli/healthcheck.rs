@@ -1,0 +1,81 @@
+//! Asks a running exporter whether it is healthy, for images without a shell:
+//! `HEALTHCHECK ["amperity_exporter", "healthcheck"]`. Plain HTTP on the
+//! loopback address and nothing else, in a process of its own that lives for
+//! one answer.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use super::Healthcheck;
+
+/// More than a healthy exporter ever needs.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks once. Blocks.
+///
+/// # Errors
+/// If there is no exporter, or if it is not healthy.
+pub fn run(options: &Healthcheck) -> io::Result<()> {
+    let address = address(&options.listen_address)?;
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET /-/healthy HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.take(16).read_to_end(&mut answer)?;
+    if answer.starts_with(b"HTTP/1.1 200") {
+        return Ok(());
+    }
+    let status = String::from_utf8_lossy(&answer)
+        .escape_default()
+        .to_string();
+    Err(io::Error::other(format!("not healthy: {status}")))
+}
+
+/// Where to ask what listens on `listen`.
+fn address(listen: &str) -> io::Result<SocketAddr> {
+    let listen = match listen.strip_prefix(':') {
+        Some(port) => format!("localhost:{port}"),
+        None => listen
+            .replace("0.0.0.0:", "127.0.0.1:")
+            .replace("[::]:", "[::1]:"),
+    };
+    let mut addresses = listen.to_socket_addrs()?;
+    addresses
+        .next()
+        .ok_or_else(|| io::Error::other("no such address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn ask(answer: &'static str) -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen_address = format!("0.0.0.0:{}", listener.local_addr().unwrap().port());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 256];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            assert!(request[..length].starts_with(b"GET /-/healthy "));
+        });
+        let result = run(&Healthcheck { listen_address });
+        server.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn only_an_answer_of_200_is_healthy() {
+        ask("HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let error = ask("HTTP/1.1 503 Service Unavailable\r\n\r\n").unwrap_err();
+        assert_eq!(error.to_string(), "not healthy: HTTP/1.1 503 Ser");
+        ask("").unwrap_err();
+    }
+}
