@@ -1,6 +1,11 @@
 //! The HTTP face: routing, the vendor's rules, and answers. A request comes
 //! in whole, an answer goes out whole; no socket is near, so tests can call
 //! it as it is. [`super::serve`] puts it on one.
+//!
+//! The rules in the order in which they are asked: path 404, method 405,
+//! token 401, tenant and version 400, foreign tenant 403, too many requests
+//! 429, window 400, id 404. The vendor tells no order; this one never lets a
+//! stranger learn anything. Faults come on top of all of them.
 
 use std::io::Write as _;
 use std::sync::Arc;

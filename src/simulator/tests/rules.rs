@@ -167,7 +167,8 @@ async fn a_window_against_the_rules_is_400_and_says_why() {
     ] {
         let (status, body) = ask(&simulator, &get(&format!("/ingest/jobs?{query}")));
         assert_eq!(status, 400, "{query}");
-        said.push_str(&format!("{}\n", body["message"].as_str().unwrap()));
+        said += body["message"].as_str().unwrap();
+        said.push('\n');
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     insta::assert_snapshot!(said, @r"
