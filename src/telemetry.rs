@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{LabelPair, MetricFamily};
 use prometheus::{
     Counter, CounterVec, Gauge, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
 };
@@ -252,7 +252,22 @@ impl Telemetry {
     /// The present values of everything, process metrics included.
     #[must_use]
     pub fn gather(&self) -> Vec<MetricFamily> {
-        self.registry.gather()
+        let mut gathered = self.registry.gather();
+        for family in &mut gathered {
+            // The crate sorts labels by name; the page keeps the declared order.
+            let mut declared = families::API_FAMILIES
+                .iter()
+                .chain(&families::EXPORTER_FAMILIES);
+            let Some(labels) = declared.find(|declared| declared.name == family.name()) else {
+                continue;
+            };
+            let place =
+                |label: &LabelPair| labels.labels.iter().position(|name| *name == label.name());
+            for metric in family.mut_metric() {
+                metric.mut_label().sort_by_key(place);
+            }
+        }
+        gathered
     }
 }
 

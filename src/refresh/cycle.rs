@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::core::{Common, Core, Terms};
+use super::known::Known;
 use super::plan;
 use crate::amperity::{ApiError, Client, Listing};
 use crate::jobs::Job;
@@ -48,7 +49,7 @@ impl Core {
         self.account(common, terms, &harvest, began).await;
         self.telemetry.merged_tables(harvest.merged);
         self.log_unreachable(&harvest);
-        let failure = harvest.verdict();
+        let failure = harvest.verdict(&self.known);
         self.telemetry
             .refresh(failure.as_ref().map(|error| error.reason));
         self.conclude(failure, common.clock.now());
@@ -99,7 +100,11 @@ impl Core {
 
     /// Asks by id for what the list did not show.
     async fn fetch(&mut self, deadline: Instant, harvest: &mut Harvest) {
-        let mut hopeless = harvest.failure.as_ref().is_some_and(ApiError::is_of_tenant);
+        // An address at which there is no list will not know any job either.
+        let wrong_address = |error: &ApiError| {
+            error.is_of_tenant() || matches!(error.reason, Reason::NotFound | Reason::BadRequest)
+        };
+        let mut hopeless = harvest.failure.as_ref().is_some_and(wrong_address);
         if hopeless {
             return;
         }
@@ -180,12 +185,12 @@ impl Harvest {
     }
 
     /// Why the refresh failed, if it did. A failure that speaks of one job
-    /// fails the refresh only if nothing at all was answered; an unknown id is
-    /// an answer.
-    fn verdict(self) -> Option<ApiError> {
+    /// fails the refresh only if no job at all is known; an unknown id is an
+    /// answer.
+    fn verdict(self, known: &Known) -> Option<ApiError> {
         let job_failure = self
             .job_failure
-            .filter(|error| self.answered.is_empty() && error.reason != Reason::NotFound);
+            .filter(|error| error.reason != Reason::NotFound && known.is_empty());
         self.failure.or(job_failure)
     }
 }

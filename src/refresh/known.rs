@@ -190,6 +190,11 @@ impl Known {
         Selection { jobs, dropped }
     }
 
+    /// Whether no job was ever answered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.values().all(|entry| entry.job.is_none())
+    }
+
     /// Each configured job, and whether its last fetch succeeded.
     pub(super) fn configured(&self) -> Vec<(Arc<str>, bool)> {
         self.jobs

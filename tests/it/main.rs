@@ -1,1 +1,4 @@
 //! The integration tests: the exporter against the simulator and real peers.
+
+mod scenarios;
+mod support;

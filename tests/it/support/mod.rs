@@ -22,41 +22,40 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 /// When every scenario begins, unless it says otherwise.
-pub const START: &str = "2024-07-01T12:00:00Z";
+pub(crate) const START: &str = "2024-07-01T12:00:00Z";
 
-pub fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     START.parse().unwrap()
 }
 
-pub fn seconds(seconds: u64) -> Duration {
+pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub fn minutes(minutes: u64) -> Duration {
+pub(crate) fn minutes(minutes: u64) -> Duration {
     Duration::from_mins(minutes)
 }
 
-pub fn hours(hours: u64) -> Duration {
+pub(crate) fn hours(hours: u64) -> Duration {
     Duration::from_hours(hours)
 }
 
 /// An exporter, the simulator it asks, and what it logged.
-pub struct Stage {
-    pub simulator: Simulator,
-    pub exporter: Exporter,
-    pub clock: Clock,
+pub(crate) struct Stage {
+    pub(crate) simulator: Simulator,
+    pub(crate) exporter: Exporter,
     log: LogBuffer,
     _subscriber: tracing::subscriber::DefaultGuard,
 }
 
 impl Stage {
     /// An exporter of this world, by these settings, refreshing from now on.
-    pub async fn open(world: World, settings: Settings) -> Self {
+    pub(crate) async fn open(world: World, settings: Settings) -> Self {
         Self::with(world, settings, None, |_| {}).await
     }
 
     /// The same, with a state file, after the simulator was told something.
-    pub async fn with(
+    pub(crate) async fn with(
         world: World,
         settings: Settings,
         store: Option<Store>,
@@ -80,19 +79,18 @@ impl Stage {
         Self {
             simulator,
             exporter,
-            clock,
             log,
             _subscriber: guard,
         }
     }
 
     /// Lets time pass.
-    pub async fn pass(&self, time: Duration) {
+    pub(crate) async fn pass(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 
     /// The page as text.
-    pub async fn page(&self) -> Page {
+    pub(crate) async fn page(&self) -> Page {
         let page = self.exporter.page(None).await;
         let own = self.exporter.telemetry().gather();
         let body = page.body(Format::Text, Encoding::Identity, &own);
@@ -100,7 +98,7 @@ impl Stage {
     }
 
     /// What was logged so far, line by line.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         let bytes = self.log.0.lock().unwrap().clone();
         let text = String::from_utf8(bytes).unwrap();
         text.lines().map(str::to_owned).collect()
@@ -108,7 +106,7 @@ impl Stage {
 }
 
 /// An exporter without tenants that asks this simulator.
-pub fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store>) -> Exporter {
+pub(crate) fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store>) -> Exporter {
     let simulator = simulator.clone();
     Exporter::new(Environment {
         clock: clock.clone(),
@@ -122,11 +120,11 @@ pub fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store>) -> E
 }
 
 /// A page in text 0.0.4.
-pub struct Page(pub String);
+pub(crate) struct Page(pub(crate) String);
 
 impl Page {
     /// The value of a series, written as on the page; `None` without it.
-    pub fn value(&self, series: &str) -> Option<f64> {
+    pub(crate) fn value(&self, series: &str) -> Option<f64> {
         let lines = self.0.lines().filter(|line| !line.starts_with('#'));
         let mut values = lines.filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
@@ -138,7 +136,7 @@ impl Page {
     }
 
     /// All samples of a family, by their labels as written.
-    pub fn family(&self, name: &str) -> BTreeMap<String, f64> {
+    pub(crate) fn family(&self, name: &str) -> BTreeMap<String, f64> {
         let lines = self.0.lines();
         let samples = lines.filter_map(|line| {
             let (series, value) = line.strip_prefix(name)?.rsplit_once(' ')?;
@@ -149,30 +147,30 @@ impl Page {
     }
 
     /// The ids of the jobs on the page.
-    pub fn jobs(&self) -> Vec<String> {
+    pub(crate) fn jobs(&self) -> Vec<String> {
         let labels = self.family("amperity_ingest_job_info").into_keys();
         labels.map(|labels| label(&labels, "job_id")).collect()
     }
 
     /// The state of a job's only table.
-    pub fn state(&self, job: &str) -> Option<String> {
+    pub(crate) fn state(&self, job: &str) -> Option<String> {
         let states = self.family("amperity_ingest_state");
-        let mut current = states.into_iter().filter(|(labels, value)| {
-            *value == 1.0 && label(labels, "job_id") == job
-        });
+        let mut current = states
+            .into_iter()
+            .filter(|(labels, value)| *value == 1.0 && label(labels, "job_id") == job);
         current.next().map(|(labels, _)| label(&labels, "state"))
     }
 }
 
 /// A label's value, for values without quotes in them.
-pub fn label(labels: &str, name: &str) -> String {
+pub(crate) fn label(labels: &str, name: &str) -> String {
     let start = labels.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
     let end = start + labels[start..].find('"').unwrap();
     labels[start..end].to_owned()
 }
 
 /// Settings of these tenants, refreshed every minute.
-pub fn settings(tenants: impl IntoIterator<Item = Tenant>) -> Settings {
+pub(crate) fn settings(tenants: impl IntoIterator<Item = Tenant>) -> Settings {
     Settings {
         refresh: Refresh {
             mode: Mode::Interval(minutes(1)),
@@ -186,7 +184,7 @@ pub fn settings(tenants: impl IntoIterator<Item = Tenant>) -> Settings {
 
 /// A tenant that discovers the jobs of a day, with the simulator's usual
 /// token for it.
-pub fn tenant(name: &str) -> Tenant {
+pub(crate) fn tenant(name: &str) -> Tenant {
     Tenant {
         tenant: name.into(),
         api: Api {
@@ -211,7 +209,7 @@ pub fn tenant(name: &str) -> Tenant {
 }
 
 /// The simulator's OAuth2 client of a tenant.
-pub fn oauth2(simulated: &amperity_exporter::simulator::Credentials) -> Credentials {
+pub(crate) fn oauth2(simulated: &amperity_exporter::simulator::Credentials) -> Credentials {
     Credentials::OAuth2 {
         client_id: simulated.client_id.clone(),
         client_secret: secret(&simulated.client_secret),
@@ -219,7 +217,7 @@ pub fn oauth2(simulated: &amperity_exporter::simulator::Credentials) -> Credenti
     }
 }
 
-pub fn secret(text: &str) -> Secret {
+pub(crate) fn secret(text: &str) -> Secret {
     Secret::Value(SecretString::from(text))
 }
 
