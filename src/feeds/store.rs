@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::Ledger;
 
-mod file;
+pub(super) mod file;
 #[cfg(test)]
 mod tests;
 
@@ -173,7 +173,10 @@ impl Store {
             shared.write()
         });
         write.await.unwrap_or_else(|error| {
-            Err(file::write_error(&self.shared.path, io::Error::other(error)))
+            Err(file::write_error(
+                &self.shared.path,
+                io::Error::other(error),
+            ))
         })
     }
 

@@ -10,12 +10,12 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// A time in July 2024, such as `at("08 12:00")`.
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     let (day, time) = text.split_once(' ').unwrap();
     format!("2024-07-{day}T{time}:00Z").parse().unwrap()
 }
 
-fn noon() -> Timestamp {
+pub(super) fn noon() -> Timestamp {
     at("15 12:00")
 }
 
@@ -42,16 +42,16 @@ fn job(id: &str, state: State, started: Option<&str>, ended: Option<&str>) -> Jo
     }
 }
 
-fn running(id: &str, started: &str) -> Job {
+pub(super) fn running(id: &str, started: &str) -> Job {
     job(id, State::Running, Some(started), None)
 }
 
-fn succeeded(id: &str, started: &str, ended: &str) -> Job {
+pub(super) fn succeeded(id: &str, started: &str, ended: &str) -> Job {
     job(id, State::Succeeded, Some(started), Some(ended))
 }
 
 /// A ledger that made its first observation at noon and saw nothing.
-fn begun() -> Ledger {
+pub(super) fn begun() -> Ledger {
     let mut ledger = Ledger::new();
     ledger.observe([], noon());
     ledger
@@ -68,7 +68,7 @@ fn only(ledger: &Ledger) -> Feed {
     feeds.remove(0)
 }
 
-fn counted(ledger: &Ledger) -> u64 {
+pub(super) fn counted(ledger: &Ledger) -> u64 {
     ledger
         .feeds()
         .iter()

@@ -22,7 +22,7 @@ use crate::feeds::Ledger;
 pub(super) const VERSION: u64 = 1;
 
 /// The ledgers by tenant.
-pub(super) type Ledgers = BTreeMap<Arc<str>, Ledger>;
+pub(in crate::feeds) type Ledgers = BTreeMap<Arc<str>, Ledger>;
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -42,7 +42,7 @@ struct Body {
 }
 
 /// Takes the lock, or says who has it.
-pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+pub(in crate::feeds) fn lock(path: &Path) -> Result<File, StoreError> {
     let unusable = |cause| unusable("lock", path, cause);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
@@ -56,7 +56,7 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
 
 /// Whether an exporter can start in spite of it: the disk may have room, or
 /// be writable, by the time there is something to write.
-pub(super) fn may_pass(error: &io::Error) -> bool {
+pub(in crate::feeds) fn may_pass(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded
@@ -64,7 +64,7 @@ pub(super) fn may_pass(error: &io::Error) -> bool {
 }
 
 /// Reads the ledgers; none if there is no file, or none that can be read.
-pub(super) fn read(path: &Path, now: Timestamp) -> Result<Ledgers, StoreError> {
+pub(in crate::feeds) fn read(path: &Path, now: Timestamp) -> Result<Ledgers, StoreError> {
     // What a crash left of a write that never took effect.
     let _ = fs::remove_file(beside(path, ".tmp"));
     let contents = match fs::read(path) {
@@ -117,7 +117,7 @@ fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
 }
 
 /// Replaces the file. Returns once the disk has it.
-pub(super) fn write(path: &Path, ledgers: &Ledgers) -> Result<(), StoreError> {
+pub(in crate::feeds) fn write(path: &Path, ledgers: &Ledgers) -> Result<(), StoreError> {
     let written = encode(ledgers).and_then(|contents| replace(path, &contents, || Ok(())));
     written.map_err(|cause| {
         // It may be what fills the disk.
@@ -126,7 +126,7 @@ pub(super) fn write(path: &Path, ledgers: &Ledgers) -> Result<(), StoreError> {
     })
 }
 
-pub(super) fn encode(ledgers: &Ledgers) -> io::Result<Vec<u8>> {
+pub(in crate::feeds) fn encode(ledgers: &Ledgers) -> io::Result<Vec<u8>> {
     let written = Written {
         amperity_exporter_state: VERSION,
         tenants: ledgers,
@@ -138,7 +138,7 @@ pub(super) fn encode(ledgers: &Ledgers) -> io::Result<Vec<u8>> {
 
 /// Writes beside the file, then moves over it. `go_on` is asked between the
 /// steps: tests end the process there.
-pub(super) fn replace(
+pub(in crate::feeds) fn replace(
     path: &Path,
     contents: &[u8],
     mut go_on: impl FnMut() -> io::Result<()>,
@@ -183,7 +183,7 @@ fn unusable(action: &'static str, path: &Path, cause: io::Error) -> StoreError {
     }
 }
 
-pub(super) fn write_error(path: &Path, cause: io::Error) -> StoreError {
+pub(in crate::feeds) fn write_error(path: &Path, cause: io::Error) -> StoreError {
     StoreError::Write {
         path: path.to_path_buf(),
         cause: Arc::new(cause),

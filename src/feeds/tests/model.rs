@@ -1,1 +1,400 @@
-//! x
+//! The ledger and its file against a model with a perfect memory: whatever a
+//! world of runs does, whatever answers are lost, doubled, late or stale, and
+//! wherever the process dies, every feed shows what the model knows.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::feeds::store::file;
+
+const WEEK: i64 = 7 * 24 * 60;
+
+/// A moment, in minutes since some July noon.
+type Minute = i64;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(Minute),
+    Begin { feeds: Vec<u8>, configured: bool },
+    End { run: usize, state: usize, read: u64 },
+    Vanish(usize),
+    Refresh(Refresh),
+    Restart { keep_file: bool },
+}
+
+/// One refresh and what befalls it. A set bit is a job's misfortune.
+#[derive(Clone, Debug, Default)]
+struct Refresh {
+    lost: u16,
+    doubled: u16,
+    stale: u16,
+    rotated: usize,
+    reversed: bool,
+    took: Minute,
+    crash_after: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    feed: u8,
+    end: Option<(Minute, State)>,
+    read: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Work {
+    id: Arc<str>,
+    start: Minute,
+    runs: Vec<Run>,
+    configured: bool,
+    vanished: bool,
+}
+
+/// Job and run, by their numbers.
+type Key = (usize, usize);
+
+/// What an observer with a perfect memory knows.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    baseline: Option<Minute>,
+    open: BTreeSet<Key>,
+    finished: BTreeSet<Key>,
+    counted: BTreeSet<Key>,
+}
+
+struct World {
+    now: Minute,
+    works: Vec<Work>,
+    ledger: Ledger,
+    model: Model,
+    /// The model as of the last write that took effect.
+    saved: Model,
+    path: PathBuf,
+}
+
+fn time(minute: Minute) -> Timestamp {
+    noon() + SignedDuration::from_mins(minute)
+}
+
+impl Work {
+    /// The job as the API showed it at some moment.
+    fn answer(&self, then: Minute) -> Option<Job> {
+        let tables = self.runs.iter().map(|run| {
+            let end = run.end.as_ref().filter(|(end, _)| *end <= then);
+            let state = end.map_or(State::Running, |(_, state)| state.clone());
+            let mut job = job(&self.id, state, None, None);
+            let mut table = job.tables.remove(0);
+            table.feed = run.feed.to_string().into();
+            table.rows.read = Some(if end.is_some() { run.read } else { 1 });
+            table.started_at = Some(time(self.start));
+            table.ended_at = end.map(|(end, _)| time(*end));
+            table
+        });
+        (self.start <= then).then(|| Job {
+            id: Arc::clone(&self.id),
+            workflow_id: None,
+            tables: tables.collect(),
+            merged: 0,
+        })
+    }
+}
+
+impl World {
+    fn new(folder: &Path) -> Self {
+        Self {
+            now: 0,
+            works: Vec::new(),
+            ledger: Ledger::new(),
+            model: Model::default(),
+            saved: Model::default(),
+            path: folder.join("state.json"),
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Pass(minutes) => self.now += minutes,
+            Step::Begin { feeds, configured } => self.begin(&feeds, configured),
+            Step::End { run, state, read } => self.end(run, state, read),
+            Step::Vanish(pick) if !self.works.is_empty() => {
+                let number = pick % self.works.len();
+                self.works[number].vanished = true;
+            }
+            Step::Vanish(_) => {}
+            Step::Refresh(refresh) => self.refresh(&refresh),
+            Step::Restart { keep_file } => {
+                if !keep_file {
+                    let _ = std::fs::remove_file(&self.path);
+                    self.saved = Model::default();
+                }
+                self.restart();
+            }
+        }
+    }
+
+    fn begin(&mut self, feeds: &[u8], configured: bool) {
+        let feeds: BTreeSet<u8> = feeds.iter().copied().collect();
+        let run = |feed| Run {
+            feed,
+            end: None,
+            read: 0,
+        };
+        self.works.push(Work {
+            // Later jobs do not always have the greater id.
+            id: format!("isj-{}-{}", self.works.len() % 3, self.works.len()).into(),
+            start: self.now,
+            runs: feeds.into_iter().map(run).collect(),
+            configured,
+            vanished: false,
+        });
+    }
+
+    fn end(&mut self, pick: usize, state: usize, read: u64) {
+        let works = self.works.iter_mut();
+        let open = works.flat_map(|work| work.runs.iter_mut());
+        let mut open: Vec<&mut Run> = open.filter(|run| run.end.is_none()).collect();
+        let count = open.len().max(1);
+        if let Some(run) = open.get_mut(pick % count) {
+            run.end = Some((self.now, State::TERMINAL[state].clone()));
+            run.read = read;
+        }
+    }
+
+    /// The jobs a refresh asks for: the list, the configured, the followed.
+    fn asked(&self, began: Minute) -> Vec<usize> {
+        let followed = self.ledger.unfinished();
+        let asked = |work: &Work| {
+            let listed = work.start >= began - WEEK;
+            listed || work.configured || followed.contains(&work.id)
+        };
+        (0..self.works.len())
+            .filter(|number| asked(&self.works[*number]))
+            .collect()
+    }
+
+    /// A run that ended more than a week ago and was never heard of: only a
+    /// configured job can bring it up, and the ledger may hold it for history.
+    fn is_ambiguous(&self, number: usize, began: Minute) -> bool {
+        let runs = self.works[number].runs.iter().enumerate();
+        let ended = runs.filter_map(|(run, it)| Some(((number, run), it.end.as_ref()?.0)));
+        ended
+            .filter(|(key, _)| !self.model.finished.contains(key) && !self.model.open.contains(key))
+            .any(|(_, end)| end < began - WEEK && Some(end) >= self.model.baseline)
+    }
+
+    fn refresh(&mut self, refresh: &Refresh) {
+        let began = self.now - refresh.took;
+        let mut answers = Vec::new();
+        for number in self.asked(began) {
+            let has = |bits: u16| bits >> (number % 16) & 1 == 1;
+            let work = &self.works[number];
+            if work.vanished {
+                self.ledger.gone(&work.id);
+                self.model.open.retain(|(job, _)| *job != number);
+            } else if !has(refresh.lost) && !self.is_ambiguous(number, began) {
+                let answer = work.answer(self.now);
+                answers.extend(answer.clone().map(|answer| (number, answer)));
+                if has(refresh.doubled) {
+                    answers.extend(answer.map(|answer| (number, answer)));
+                }
+                if has(refresh.stale) {
+                    let stale = work.answer(self.now - 30);
+                    answers.extend(stale.map(|answer| (number, answer)));
+                }
+            }
+        }
+        if refresh.reversed {
+            answers.reverse();
+        }
+        let count = answers.len().max(1);
+        answers.rotate_left(refresh.rotated % count);
+
+        let before = self.ledger.feeds();
+        self.model.observe(&answers, began);
+        let jobs = answers.iter().map(|(_, job)| job);
+        self.ledger.observe(jobs, time(began));
+        self.save(refresh.crash_after);
+        self.compare();
+        if refresh.crash_after.is_none() {
+            for (old, new) in before.iter().zip(self.ledger.feeds()) {
+                assert!(old.feed != new.feed || old.totals.read <= new.totals.read);
+            }
+        }
+    }
+
+    /// Writes the file; the process may die after any step of that.
+    fn save(&mut self, crash_after: Option<usize>) {
+        let ledgers = file::Ledgers::from([("acme".into(), self.ledger.clone())]);
+        let mut left = crash_after;
+        let outcome = file::replace(&self.path, &file::encode(&ledgers).unwrap(), || {
+            left = match left {
+                Some(0) => return Err(std::io::Error::other("crash")),
+                left => left.map(|left| left - 1),
+            };
+            Ok(())
+        });
+        let steps_to_the_rename = 4;
+        if outcome.is_ok() || crash_after.is_some_and(|steps| steps >= steps_to_the_rename) {
+            self.saved = self.model.clone();
+        }
+        if crash_after.is_some() {
+            self.restart();
+        }
+    }
+
+    fn restart(&mut self) {
+        let mut ledgers = file::read(&self.path, noon()).unwrap();
+        self.ledger = ledgers.remove("acme").unwrap_or_default();
+        self.model = self.saved.clone();
+        self.compare();
+    }
+
+    /// Every feed, as the model knows it.
+    fn compare(&self) {
+        let mut known: BTreeMap<u8, Vec<Key>> = BTreeMap::new();
+        for key in self.model.open.union(&self.model.finished) {
+            let feed = self.works[key.0].runs[key.1].feed;
+            known.entry(feed).or_default().push(*key);
+        }
+        for feed in self.ledger.feeds() {
+            let keys = known.remove(&feed.feed.parse().unwrap());
+            self.compare_feed(&feed, &keys.unwrap_or_default());
+        }
+        assert!(known.is_empty(), "feeds missing: {known:?}");
+    }
+
+    fn compare_feed(&self, feed: &Feed, keys: &[Key]) {
+        let run = |key: &Key| &self.works[key.0].runs[key.1];
+        let work = |key: &Key| &self.works[key.0];
+        let mut totals = Totals::default();
+        for key in keys.iter().filter(|key| self.model.counted.contains(key)) {
+            let (end, state) = run(key).end.clone().unwrap();
+            *totals.runs.entry(state).or_default() += 1;
+            totals.read += run(key).read;
+            totals.duration_ms += u64::try_from((end - work(key).start) * 60_000).unwrap();
+            totals.durations += 1;
+        }
+        assert_eq!(feed.totals, totals, "{feed:?}");
+
+        let finished = keys.iter().filter(|key| self.model.finished.contains(key));
+        let ended = |key: &Key| {
+            (
+                run(key).end.as_ref().unwrap().0,
+                work(key).start,
+                &work(key).id,
+            )
+        };
+        let last = finished.clone().map(ended).max().map(|(end, ..)| time(end));
+        let shown = feed.last_run.as_ref().and_then(|last| last.ended_at);
+        assert_eq!(shown, last);
+        let succeeded = finished.map(|key| run(key).end.as_ref().unwrap());
+        let succeeded = succeeded.filter(|(_, state)| *state == State::Succeeded);
+        assert_eq!(
+            feed.last_success,
+            succeeded.map(|(end, _)| time(*end)).max()
+        );
+
+        let open = keys.iter().filter(|key| self.model.open.contains(key));
+        let since = open.map(|key| time(work(key).start)).max();
+        assert_eq!(feed.running_since, since);
+        let newest = keys
+            .iter()
+            .max_by_key(|key| (work(key).start, &work(key).id));
+        let state = newest.map(|key| match self.model.finished.contains(key) {
+            true => run(key).end.as_ref().unwrap().1.clone(),
+            false => State::Running,
+        });
+        assert_eq!(feed.state, state);
+    }
+
+    /// After a refresh that went well: whatever the list shows is counted.
+    fn nothing_is_missing(&self) {
+        for (number, work) in self.works.iter().enumerate() {
+            let listed = work.start >= self.now - WEEK && !work.vanished;
+            for (run, it) in work.runs.iter().enumerate().filter(|_| listed) {
+                let ended = it.end.as_ref().map(|(end, _)| *end);
+                let due = ended.is_some_and(|end| Some(end) >= self.model.baseline);
+                let history = self.model.finished.contains(&(number, run))
+                    && ended <= self.model.baseline.map(|baseline| baseline + 2);
+                assert!(!due || history || self.model.counted.contains(&(number, run)));
+            }
+        }
+    }
+}
+
+impl Model {
+    fn observe(&mut self, answers: &[(usize, Job)], now: Minute) {
+        let first = self.baseline.is_none();
+        let baseline = *self.baseline.get_or_insert(now);
+        for (number, job) in answers {
+            for (run, table) in job.tables.iter().enumerate() {
+                let key = (*number, run);
+                if self.finished.contains(&key) {
+                    continue;
+                }
+                if !table.finished {
+                    self.open.insert(key);
+                    continue;
+                }
+                let new = !first && table.ended_at >= Some(time(baseline));
+                if self.open.remove(&key) || new {
+                    self.counted.insert(key);
+                }
+                self.finished.insert(key);
+            }
+        }
+    }
+}
+
+fn refresh() -> impl Strategy<Value = Refresh> {
+    let misfortune = || prop_oneof![2 => Just(0), 1 => any::<u16>()];
+    let crash = prop_oneof![3 => Just(None), 1 => (0..6_usize).prop_map(Some)];
+    let order = (any::<usize>(), any::<bool>(), 0..3_i64);
+    (misfortune(), misfortune(), misfortune(), order, crash).prop_map(
+        |(lost, doubled, stale, (rotated, reversed, took), crash_after)| Refresh {
+            lost,
+            doubled,
+            stale,
+            rotated,
+            reversed,
+            took,
+            crash_after,
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pass = prop_oneof![6 => 1..30_i64, 3 => 60..2000_i64, 1 => 5000..20_000_i64];
+    let begin = (
+        prop::collection::vec(0..3_u8, 1..3),
+        prop::bool::weighted(0.2),
+    );
+    let end = (any::<usize>(), 0..5_usize, 0..1000_u64);
+    prop_oneof![
+        6 => pass.prop_map(Step::Pass),
+        5 => begin.prop_map(|(feeds, configured)| Step::Begin { feeds, configured }),
+        5 => end.prop_map(|(run, state, read)| Step::End { run, state, read }),
+        1 => any::<usize>().prop_map(Step::Vanish),
+        8 => refresh().prop_map(Step::Refresh),
+        1 => prop::bool::weighted(0.8).prop_map(|keep_file| Step::Restart { keep_file }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+
+    #[test]
+    fn every_counter_equals_what_a_perfect_memory_knows(
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = World::new(folder.path());
+        for step in steps {
+            world.step(step);
+        }
+        world.step(Step::Refresh(Refresh::default()));
+        world.nothing_is_missing();
+    }
+}
