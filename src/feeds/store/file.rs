@@ -93,7 +93,7 @@ pub(in crate::feeds) fn read(path: &Path, now: Timestamp) -> Result<Ledgers, Sto
 }
 
 /// The ledgers, or the version of a newer file.
-fn parse(contents: &[u8]) -> serde_json::Result<Result<Ledgers, u64>> {
+pub(in crate::feeds) fn parse(contents: &[u8]) -> serde_json::Result<Result<Ledgers, u64>> {
     let header: Header = serde_json::from_slice(contents)?;
     if header.amperity_exporter_state > VERSION {
         return Ok(Err(header.amperity_exporter_state));
