@@ -55,13 +55,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::{Job, Rows, State, Table};
-use account::{Account, JobTimes, Sighting};
+use account::Account;
+use sighting::{JobTimes, Sighting};
 
 mod account;
 mod format;
+mod sighting;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod totals;
+
+pub use totals::Totals;
 
 /// How far back the API lists jobs, and an hour for the time a refresh takes.
 const LISTED: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
@@ -103,27 +108,6 @@ pub struct LastRun {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-}
-
-/// The counters of a feed. A sum saturates at [`crate::jobs::MAX_COUNT`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// Finished runs by final state; every terminal state is present.
-    pub runs: BTreeMap<State, u64>,
-    /// Rows read.
-    pub read: u64,
-    /// Rows inserted.
-    pub inserted: u64,
-    /// Rows updated.
-    pub updated: u64,
-    /// Rows rejected.
-    pub rejected: u64,
-    /// Rows with an error.
-    pub errors: u64,
-    /// Sum of the known durations, in milliseconds.
-    pub duration_ms: u64,
-    /// Runs whose duration is known.
-    pub durations: u64,
 }
 
 /// What is known of one tenant's feeds and runs.
@@ -183,7 +167,7 @@ impl Ledger {
             for table in &job.tables {
                 let run = Sighting::new(job, table, times, now);
                 if table.finished {
-                    latest_end = latest_end.max(run.end().unwrap_or(latest_end));
+                    latest_end = latest_end.max(run.end.unwrap_or(latest_end));
                     let new = !first && !run.ended_before(history_until);
                     let counted = self.account(table, now).settle(&run, new);
                     self.revision += u64::from(counted);

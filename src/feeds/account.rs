@@ -9,12 +9,9 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::sighting::Sighting;
 use super::{Feed, LastRun, Totals};
-use crate::jobs::{Job, MAX_COUNT, State, Table};
-
-/// How far a time may lie in the future and still be believed: clocks differ,
-/// and a refresh takes a while.
-const TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
+use crate::jobs::State;
 
 /// An open run is noted as heard of at most this often, so that an account
 /// in which nothing else happens need not be copied.
@@ -64,71 +61,6 @@ struct Last {
     job: Arc<str>,
     #[serde(flatten)]
     run: LastRun,
-}
-
-/// The times of a whole job, for tables that have none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct JobTimes {
-    start: Option<Timestamp>,
-    latest: Option<Timestamp>,
-}
-
-/// One run as one answer shows it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sighting<'a> {
-    job: &'a Arc<str>,
-    table: &'a Table,
-    /// When it started, if that can be believed.
-    start: Option<Timestamp>,
-    /// When it ended at the latest, if that can be believed.
-    end: Option<Timestamp>,
-    /// The same, believable or not.
-    told_end: Option<Timestamp>,
-    now: Timestamp,
-}
-
-impl JobTimes {
-    pub(super) fn new(job: &Job) -> Self {
-        let tables = job.tables.iter();
-        Self {
-            start: job.started_at(),
-            latest: tables.filter_map(latest_time).max(),
-        }
-    }
-}
-
-impl<'a> Sighting<'a> {
-    pub(super) fn new(job: &'a Job, table: &'a Table, times: JobTimes, now: Timestamp) -> Self {
-        let believed = |time: &Timestamp| time.duration_since(now) <= TOLERANCE;
-        let told_end = latest_time(table).or(times.latest);
-        Self {
-            job: &job.id,
-            table,
-            start: table.started_at.or(times.start).filter(believed),
-            end: told_end.filter(believed),
-            told_end,
-            now,
-        }
-    }
-
-    /// The end, if it is known and believed.
-    pub(super) fn end(&self) -> Option<Timestamp> {
-        self.end
-    }
-
-    /// Whether it ended before `time`, as far as it can be told.
-    pub(super) fn ended_before(&self, time: Timestamp) -> bool {
-        self.told_end.is_some_and(|end| end < time)
-    }
-
-    fn last_run(&self) -> LastRun {
-        LastRun {
-            rows: self.table.rows,
-            files: self.table.files.len() as u64,
-            started_at: self.table.started_at,
-            ended_at: self.table.ended_at,
-        }
-    }
 }
 
 impl Account {
@@ -298,47 +230,6 @@ impl Account {
             created: self.created,
         }
     }
-}
-
-impl Totals {
-    fn count(&mut self, table: &Table) {
-        // A run without a state that has ended: its sum must not lack it.
-        let state = table.state.clone();
-        let state = state.unwrap_or_else(|| State::Other("unknown".into()));
-        add(self.runs.entry(state).or_default(), Some(1));
-        add(&mut self.read, table.rows.read);
-        add(&mut self.inserted, table.rows.inserted);
-        add(&mut self.updated, table.rows.updated);
-        add(&mut self.rejected, table.rows.rejected);
-        add(&mut self.errors, table.rows.errors);
-        let duration = table.duration_ms();
-        add(&mut self.duration_ms, duration);
-        add(&mut self.durations, duration.map(|_| 1));
-    }
-}
-
-impl Default for Totals {
-    fn default() -> Self {
-        Self {
-            runs: State::TERMINAL.map(|state| (state, 0)).into(),
-            read: 0,
-            inserted: 0,
-            updated: 0,
-            rejected: 0,
-            errors: 0,
-            duration_ms: 0,
-            durations: 0,
-        }
-    }
-}
-
-fn add(sum: &mut u64, count: Option<u64>) {
-    *sum = sum.saturating_add(count.unwrap_or(0)).min(MAX_COUNT);
-}
-
-/// The later of a table's two times.
-fn latest_time(table: &Table) -> Option<Timestamp> {
-    table.started_at.max(table.ended_at)
 }
 
 /// The day of a time, in UTC.

@@ -2,6 +2,8 @@
 //! the ledger: an unknown field is passed over, a change of meaning takes a
 //! new version in [`super::store`].
 
+use std::collections::BTreeMap;
+
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
@@ -30,4 +32,13 @@ impl<'de> Deserialize<'de> for State {
         let known = Self::KNOWN.into_iter().find(|state| state.as_str() == name);
         Ok(known.unwrap_or_else(|| Self::Other(name.into())))
     }
+}
+
+/// Runs by state, with every terminal state, whichever the file names.
+pub(super) fn runs<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<State, u64>, D::Error> {
+    let mut runs = BTreeMap::from(State::TERMINAL.map(|state| (state, 0)));
+    runs.extend(BTreeMap::<State, u64>::deserialize(deserializer)?);
+    Ok(runs)
 }

@@ -135,12 +135,12 @@ fn a_crash_after_any_step_of_a_write_leaves_the_old_state_or_the_new_one() {
     for steps in 0.. {
         file::replace(&path, &contents(1), || Ok(())).unwrap();
         let mut left = steps;
-        let crash = || match left {
-            0 => Err(io::Error::other("crash")),
-            _ => {
-                left -= 1;
-                Ok(())
+        let crash = || {
+            if left == 0 {
+                return Err(io::Error::other("crash"));
             }
+            left -= 1;
+            Ok(())
         };
         let outcome = file::replace(&path, &contents(2), crash);
         found.push(on_disk(&path, "acme").unwrap());
