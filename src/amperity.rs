@@ -254,16 +254,16 @@ impl Client {
                 "Check that {host} can be reached from here: base_url, DNS, firewall, proxy"
             ),
             Reason::Tls => format!(
-                "{host} could not prove who it is, or does not speak TLS: check base_url; a                  private CA is named in tls_config.ca_file"
+                "{host} could not prove who it is, or does not speak TLS: check base_url; a private CA is named in tls_config.ca_file"
             ),
             Reason::Unauthorized => match &self.credentials {
-                Credentials::Token(Secret::Value(_)) => "The token was refused: it is wrong,                      expired or revoked. Put a new one in its place and reload"
+                Credentials::Token(Secret::Value(_)) => "The token was refused: it is wrong, expired or revoked. Put a new one in its place and reload"
                     .to_owned(),
                 Credentials::Token(Secret::File(path)) => format!(
-                    "The token was refused: it is wrong, expired or revoked. Write a new one into                      {}",
+                    "The token was refused: it is wrong, expired or revoked. Write a new one into {}",
                     path.display()
                 ),
-                Credentials::OAuth2 { .. } => "The token was refused, and a new one too: check                      that the API key still exists and is this tenant's"
+                Credentials::OAuth2 { .. } => "The token was refused, and a new one too: check that the API key still exists and is this tenant's"
                     .to_owned(),
             },
             Reason::Forbidden => format!(
@@ -274,7 +274,7 @@ impl Client {
             }
             Reason::NotFound => "Check base_url: it ends in /api".to_owned(),
             Reason::RateLimited => format!(
-                "All clients of tenant {tenant} share 10 requests a second; this one now asks more                  slowly. If it goes on, lower requests_per_second"
+                "All clients of tenant {tenant} share 10 requests a second; this one now asks more slowly. If it goes on, lower requests_per_second"
             ),
             Reason::BadRequest => format!(
                 "Check base_url, the tenant's name and api.version ({})",

@@ -62,15 +62,23 @@ impl Failure {
         secrets: &[&SecretString],
         now: Timestamp,
     ) -> Self {
-        let said = serde_json::from_slice::<ErrorBody<'_>>(body).unwrap_or_default();
+        let said = serde_json::from_slice::<ErrorBody<'_>>(body);
         let mut text = status.to_string();
-        if status.is_redirection() {
-            text.push_str(&pointed_to(headers));
-        } else {
-            said.write_to(&mut text, headers, body, secrets);
+        match &said {
+            _ if status.is_redirection() => text.push_str(&pointed_to(headers)),
+            Ok(said) => said.write_to(&mut text, secrets),
+            Err(_) if body.is_empty() => {}
+            Err(_) => {
+                // Some proxy's page; its kind is a hint, its text is none.
+                let kind = headers
+                    .get(CONTENT_TYPE)
+                    .and_then(|kind| kind.to_str().ok());
+                text.push_str(": an answer that is not the API's, of content type ");
+                text.push_str(&safe(kind.unwrap_or("unknown"), MAX_ID, secrets));
+            }
         }
         Self {
-            reason: said.reason(status),
+            reason: said.unwrap_or_default().reason(status),
             text,
             passing: matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504),
             retry_after: retry_after(headers, now),
@@ -117,26 +125,13 @@ impl ErrorBody<'_> {
         }
     }
 
-    fn write_to(
-        &self,
-        text: &mut String,
-        headers: &HeaderMap,
-        body: &Bytes,
-        secrets: &[&SecretString],
-    ) {
+    fn write_to(&self, text: &mut String, secrets: &[&SecretString]) {
         let said = [&self.message, &self.error_description, &self.error]
             .into_iter()
             .find_map(Text::as_deref);
         if let Some(said) = said {
             text.push_str(": ");
             text.push_str(&safe(said, MAX_TEXT, secrets));
-        } else if !body.is_empty() {
-            // Some proxy's page; its kind is a hint, its text is none.
-            let kind = headers
-                .get(CONTENT_TYPE)
-                .and_then(|kind| kind.to_str().ok());
-            text.push_str(": an answer that is not the API's, of content type ");
-            text.push_str(&safe(kind.unwrap_or("unknown"), MAX_ID, secrets));
         }
         let ids: Vec<String> = [
             ("request_id", &self.request_id),

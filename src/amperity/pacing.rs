@@ -103,11 +103,11 @@ impl Bucket {
         if elapsed.is_zero() {
             return;
         }
-        let share = self.rate / self.full_rate;
-        let burst = (full_burst(self.full_rate) * share).max(1.0);
-        self.tokens = (self.tokens + self.rate * elapsed.as_secs_f64()).min(burst);
+        let granted = self.rate * elapsed.as_secs_f64();
         let risen = self.full_rate * elapsed.as_secs_f64() / RECOVERY.as_secs_f64();
         self.rate = (self.rate + risen).min(self.full_rate);
+        let burst = full_burst(self.full_rate) * self.rate / self.full_rate;
+        self.tokens = (self.tokens + granted).min(burst.max(1.0));
         self.updated = now;
     }
 }
