@@ -17,7 +17,7 @@ use reqwest::Url;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::config::{self, Credentials, Secret};
+use crate::config::{self, Credentials};
 use crate::jobs::Job;
 use crate::telemetry::{Endpoint, Reason, TenantTelemetry};
 
@@ -26,8 +26,10 @@ use failure::{Failure, safe};
 use line::{Line, Question};
 use token::Token;
 
+mod advice;
 mod auth;
 mod failure;
+mod grant;
 mod line;
 mod observer;
 mod pacing;
@@ -243,50 +245,6 @@ impl Client {
             reason: failure.reason,
             message,
         }
-    }
-
-    /// What the operator can do about it.
-    fn advice(&self, endpoint: Endpoint, reason: Reason) -> Option<String> {
-        let tenant = &self.tenant;
-        let host = self.base_url.host_str().unwrap_or_default();
-        Some(match reason {
-            Reason::Unreachable => format!(
-                "Check that {host} can be reached from here: base_url, DNS, firewall, proxy"
-            ),
-            Reason::Tls => format!(
-                "{host} could not prove who it is, or does not speak TLS: check base_url; a private CA is named in tls_config.ca_file"
-            ),
-            Reason::Unauthorized => match &self.credentials {
-                Credentials::Token(Secret::Value(_)) => "The token was refused: it is wrong, expired or revoked. Put a new one in its place and reload"
-                    .to_owned(),
-                Credentials::Token(Secret::File(path)) => format!(
-                    "The token was refused: it is wrong, expired or revoked. Write a new one into {}",
-                    path.display()
-                ),
-                Credentials::OAuth2 { .. } => "The token was refused, and a new one too: check that the API key still exists and is this tenant's"
-                    .to_owned(),
-            },
-            Reason::Forbidden => format!(
-                "The API key needs the DataGrid Operator policy and must be one of tenant {tenant}"
-            ),
-            Reason::NotFound if endpoint == Endpoint::IngestJob => {
-                format!("Tenant {tenant} has no such job: check the id")
-            }
-            Reason::NotFound => "Check base_url: it ends in /api".to_owned(),
-            Reason::RateLimited => format!(
-                "All clients of tenant {tenant} share 10 requests a second; this one now asks more slowly. If it goes on, lower requests_per_second"
-            ),
-            Reason::BadRequest => format!(
-                "Check base_url, the tenant's name and api.version ({})",
-                self.version
-            ),
-            Reason::Malformed => "Check that base_url leads to the API and not to a proxy's page"
-                .to_owned(),
-            Reason::TooLarge => {
-                "Raise limits.response_bytes or shorten discovery.window".to_owned()
-            }
-            Reason::Timeout | Reason::ServerError => return None,
-        })
     }
 }
 

@@ -141,7 +141,11 @@ impl Table {
             },
             started_at: timestamp(&table.started_at),
             ended_at: ended_at.filter(|_| finished),
-            files: merge(files, |file| Arc::clone(&file.file), File::absorb),
+            files: merge(
+                files,
+                |file| Arc::clone(&file.file),
+                |file, other| file.absorb(&other),
+            ),
         }
     }
 
@@ -174,14 +178,15 @@ impl Table {
         self.files = merge(
             std::mem::take(&mut self.files),
             |file| Arc::clone(&file.file),
-            File::absorb,
+            |file, other| file.absorb(&other),
         );
     }
 }
 
 impl File {
     fn from_wire(file: &wire::File<'_>) -> Self {
-        let id = file.file_id.as_deref().or(file.name.as_deref());
+        let id = file.file_id.as_deref().filter(|id| !id.is_empty());
+        let id = id.or(file.name.as_deref());
         Self {
             file: id.unwrap_or_default().into(),
             read: count(file.read),
@@ -189,7 +194,7 @@ impl File {
         }
     }
 
-    fn absorb(&mut self, other: Self) {
+    fn absorb(&mut self, other: &Self) {
         self.read = sum(self.read, other.read);
         self.errors = sum(self.errors, other.errors);
     }

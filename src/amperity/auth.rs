@@ -5,17 +5,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hyper::header::{ACCEPT, CONTENT_TYPE};
-use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::ApiError;
-use super::failure::{Failure, form_encoded};
-use super::line::{Line, Question};
-use super::token::{Grant, Token};
+use super::line::Line;
+use super::token::Token;
+use super::{ApiError, grant};
 use crate::config::{Credentials, Secret, Tenant};
-use crate::telemetry::{Endpoint, Reason};
+use crate::telemetry::Reason;
 
 /// A token file is looked at again after this long.
 const FILE_LOOK: Duration = Duration::from_secs(1);
@@ -200,12 +196,8 @@ impl Auth {
                     message: format!("access token: {error}"),
                 })?;
                 let renew_after = matches!(secret, Secret::File(_)).then_some(FILE_LOOK);
-                let same = self
-                    .held()
-                    .token
-                    .clone()
-                    .filter(|token| token.is_same(&read));
-                let token = match same {
+                let same = self.held().token.clone();
+                let token = match same.filter(|token| token.is_same(&read)) {
                     Some(token) => token,
                     None => Arc::new(Token::new(read).ok_or_else(|| not_a_token(secret))?),
                 };
@@ -216,40 +208,19 @@ impl Auth {
                 client_secret,
                 token_url,
             } => {
-                let secret = client_secret.read().await.map_err(|error| ApiError {
-                    reason: Reason::Unauthorized,
-                    message: format!("OAuth2 client secret: {error}"),
-                })?;
-                let name = format!("POST {}", token_url.path());
-                let told = |failure: Failure| ApiError {
-                    reason: failure.reason,
-                    message: format!(
-                        "{name}: {}{}",
-                        failure.text,
-                        advice(failure.reason, token_url)
-                    ),
-                };
-                let request = token_request(&self.tenant, client_id, &secret, token_url)
-                    .ok_or_else(|| told(Failure::lasting(Reason::BadRequest, "cannot be sent")))?;
-                let question = Question {
-                    endpoint: Endpoint::Token,
-                    request,
-                    secrets: vec![&secret],
-                };
-                let body = line.ask(&question, deadline).await.map_err(told)?;
-                // What it holds must not be told: it may be the token.
-                let token = serde_json::from_slice::<Grant<'_>>(&body)
-                    .ok()
-                    .and_then(|grant| Token::granted(&grant, line.clock().now()))
-                    .ok_or_else(|| {
-                        told(Failure::lasting(
-                            Reason::Malformed,
-                            "the answer holds no access_token",
-                        ))
-                    })?;
-                let life = token.life;
-                let renew_after = life.map(|life| life.mul_f64(0.8 + 0.1 * fastrand::f64()));
-                Ok(self.hold(line, Arc::new(token), renew_after, life))
+                let token = grant::fetch(
+                    line,
+                    &self.tenant,
+                    (client_id, client_secret),
+                    token_url,
+                    deadline,
+                )
+                .await?;
+                let ends_after = token.life;
+                // Not all exporters of a tenant at the same moment.
+                let share = 0.8 + 0.1 * fastrand::f64();
+                let renew_after = ends_after.map(|life| life.mul_f64(share));
+                Ok(self.hold(line, Arc::new(token), renew_after, ends_after))
             }
         }
     }
@@ -259,7 +230,7 @@ impl Auth {
         line: &Line,
         token: Arc<Token>,
         renew_after: Option<Duration>,
-        life: Option<Duration>,
+        ends_after: Option<Duration>,
     ) -> Arc<Token> {
         line.observer.token_expiry(token.expiry);
         let now = Instant::now();
@@ -268,7 +239,7 @@ impl Auth {
             tracing::info!(tenant = %self.tenant, "the access token was renewed again");
         }
         held.renew_at = renew_after.and_then(|after| now.checked_add(after));
-        held.ends_at = life.and_then(|life| now.checked_add(life));
+        held.ends_at = ends_after.and_then(|after| now.checked_add(after));
         held.failure = None;
         held.token = Some(Arc::clone(&token));
         token
@@ -305,40 +276,4 @@ fn not_a_token(secret: &Secret) -> ApiError {
              one line"
         ),
     }
-}
-
-fn advice(reason: Reason, token_url: &reqwest::Url) -> String {
-    match reason {
-        Reason::Unauthorized | Reason::Forbidden => ". The client credentials were refused: check \
-             oauth2.client_id and the client secret, and that the key still exists"
-            .to_owned(),
-        Reason::NotFound | Reason::Malformed | Reason::BadRequest => {
-            ". Check oauth2.token_url".to_owned()
-        }
-        Reason::Unreachable | Reason::Tls => format!(
-            ". This is oauth2.token_url, on the host {}",
-            token_url.host_str().unwrap_or_default()
-        ),
-        _ => String::new(),
-    }
-}
-
-fn token_request(
-    tenant: &str,
-    client_id: &str,
-    client_secret: &SecretString,
-    token_url: &reqwest::Url,
-) -> Option<hyper::Request<bytes::Bytes>> {
-    let encoded = Zeroizing::new(form_encoded(client_secret.expose_secret()));
-    let body = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}",
-        form_encoded(client_id),
-        encoded.as_str()
-    );
-    hyper::Request::post(token_url.as_str())
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(ACCEPT, "application/json")
-        .header("x-amperity-tenant", tenant)
-        .body(bytes::Bytes::from(body))
-        .ok()
 }

@@ -111,9 +111,10 @@ impl Line {
         let sent = Instant::now();
         let ends = deadline.min(sent + self.timeout);
         let exchange = self.transport.send(question.request.clone());
-        let outcome = tokio::time::timeout_at(ends, exchange)
-            .await
-            .unwrap_or_else(|_| Err(no_answer(ends - sent)));
+        let outcome = match tokio::time::timeout_at(ends, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(no_answer(ends - sent)),
+        };
         let now = self.clock.now();
         let (code, headers) = match &outcome {
             Ok(response) => (Some(response.status().as_u16()), response.headers()),

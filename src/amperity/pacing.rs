@@ -17,13 +17,16 @@ const TENANT_LIMIT: f64 = 10.0;
 const SLOWEST_SHARE: f64 = 1.0 / 64.0;
 
 /// From a standstill, the full rate is reached again after this long.
-const RECOVERY: Duration = Duration::from_secs(300);
+const RECOVERY: Duration = Duration::from_mins(5);
 
 /// The longest pause the API can ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The slowest rate a configuration can ask for; keeps waits finite.
 const SLOWEST_RATE: f64 = 0.001;
+
+/// The fastest rate a configuration can ask for.
+const FASTEST_RATE: f64 = 1e6;
 
 /// Tokens are sums of rounded products; this much of one is not missed.
 const TOLERANCE: f64 = 1e-6;
@@ -42,8 +45,11 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn new(requests_per_second: f64, now: Instant) -> Self {
-        // `max` also turns a NaN into a number.
-        let full_rate = requests_per_second.max(SLOWEST_RATE).min(1e6);
+        let full_rate = if requests_per_second.is_finite() {
+            requests_per_second.clamp(SLOWEST_RATE, FASTEST_RATE)
+        } else {
+            SLOWEST_RATE
+        };
         Self {
             full_rate,
             rate: full_rate,

@@ -9,7 +9,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 
 use super::*;
-use crate::config::{Api, Collect, Tenant};
+use crate::config::{Api, Collect, Secret, Tenant};
 use crate::telemetry::Telemetry;
 
 mod answers;
@@ -18,6 +18,7 @@ mod observations;
 mod pace;
 mod retries;
 mod secrecy_of_everything;
+mod token_files;
 mod tokens;
 
 /// A token that stands out where it should not be.
@@ -33,8 +34,11 @@ const START: &str = "2024-06-01T04:03:00Z";
 struct Script {
     began: Instant,
     calls: Mutex<Vec<Call>>,
-    answer: Box<dyn Fn(usize, &Call) -> Answer + Send + Sync>,
+    answer: Plot,
 }
+
+/// What to answer to which call; calls are counted from 0.
+type Plot = Box<dyn Fn(usize, &Call) -> Answer + Send + Sync>;
 
 /// What the script was sent, and when, counted from its beginning.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::wire::{Count, Text};
+use super::wire::Count;
 
 /// A life longer than this is not believed, nor planned for.
 const LONGEST_LIFE: Duration = Duration::from_hours(10 * 366 * 24);
@@ -24,14 +24,6 @@ pub(super) struct Token {
     /// From when it was made until it ends, if that is known.
     pub(super) life: Option<Duration>,
     accepted: AtomicBool,
-}
-
-/// The answer of an OAuth2 token endpoint.
-#[derive(Default, serde::Deserialize)]
-#[serde(default, bound(deserialize = "'de: 'a"))]
-pub(super) struct Grant<'a> {
-    pub(super) access_token: Text<'a>,
-    expires_in: Count,
 }
 
 /// What a JWT says of itself; not verified, as only the API can.
@@ -63,14 +55,14 @@ impl Token {
         })
     }
 
-    /// A token just granted.
-    pub(super) fn granted(grant: &Grant<'_>, now: Timestamp) -> Option<Self> {
-        let text = grant
-            .access_token
-            .as_deref()
-            .filter(|text| !text.is_empty())?;
-        let mut token = Self::new(text.into())?;
-        let promised = grant.expires_in.0.and_then(believable);
+    /// A token just granted, with the life that was promised it.
+    pub(super) fn granted(
+        secret: SecretString,
+        expires_in: Option<u64>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let mut token = Self::new(secret)?;
+        let promised = expires_in.and_then(believable);
         token.life = promised.or(token.life).or_else(|| {
             let left = token.expiry?.duration_since(now);
             Duration::try_from(left).ok()

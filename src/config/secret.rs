@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
+#[cfg(test)]
+mod tests;
+
 /// More than any token or password needs; keeps a path such as `/dev/zero`
 /// from filling the memory.
 const MAX_BYTES: u64 = 64 << 10;
@@ -96,57 +99,5 @@ impl PartialEq for Secret {
             (Self::File(one), Self::File(two)) => one == two,
             _ => false,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn of_file(content: &[u8]) -> Result<String, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, content).unwrap();
-        match Secret::File(path).read().await {
-            Ok(secret) => Ok(secret.expose_secret().to_owned()),
-            Err(error) => Err(error
-                .to_string()
-                .replace(&folder.path().display().to_string(), "…")),
-        }
-    }
-
-    #[tokio::test]
-    async fn white_space_around_the_secret_of_a_file_does_not_count() {
-        assert_eq!(of_file(b" \n s3cr3t\r\n").await.unwrap(), "s3cr3t");
-    }
-
-    #[tokio::test]
-    async fn an_unusable_file_is_named_with_what_to_do() {
-        let empty = of_file(b" \n").await.unwrap_err();
-        assert_eq!(
-            empty,
-            "…/token: the file is empty; write the secret into it"
-        );
-        let binary = of_file(b"\xff\xfe").await.unwrap_err();
-        assert_eq!(binary, "…/token: not UTF-8 text; is it the right file?");
-        let long = of_file(&[b'x'; 70_000]).await.unwrap_err();
-        assert_eq!(
-            long,
-            "…/token: too long for a secret (over 64 KiB); is it the right file?"
-        );
-        let absent = Secret::File("/does/not/exist".into()).read().await;
-        assert_eq!(
-            absent.unwrap_err().to_string(),
-            "/does/not/exist: cannot read the secret in it (No such file or directory (os error \
-             2)); check that the file is there and that this process may read it"
-        );
-    }
-
-    #[test]
-    fn debug_shows_the_path_and_never_the_secret() {
-        let value = Secret::Value("hunter2".into());
-        assert!(!format!("{value:?}").contains("hunter2"));
-        let file = Secret::File("/etc/token".into());
-        assert_eq!(format!("{file:?}"), r#"File("/etc/token")"#);
     }
 }

@@ -61,10 +61,12 @@ impl State {
     /// one state. `None` if there is no letter or digit in it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let words: Vec<String> = text
+        // In lower case first: a letter's lower case may hold a mark that
+        // divides words.
+        let lower = text.to_lowercase();
+        let words: Vec<&str> = lower
             .split(|letter: char| !letter.is_alphanumeric())
             .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
             .collect();
         let name = words.join("_");
         if name.is_empty() {

@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 
 use super::*;
 
+mod trust;
+
 type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>;
 
 /// Serves every connection with a handler; returns where.
@@ -71,8 +73,7 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
 /// Answers every connection's first request with these bytes, then closes it.
 async fn raw(answer: &'static [u8]) -> SocketAddr {
     accept(move |mut stream| async move {
-        let mut request = [0; 4096];
-        stream.read(&mut request).await.ok();
+        let _request = stream.read(&mut [0; 4096]).await;
         stream.write_all(answer).await.ok();
     })
     .await
@@ -171,7 +172,7 @@ fn as_gzip(bytes: Vec<u8>) -> hyper::Response<Body> {
 
 #[tokio::test]
 async fn a_compressed_answer_is_unpacked() {
-    let bytes = gzipped(&[b'x'; 100_000]);
+    let bytes = gzipped(&vec![b'x'; 100_000]);
     let address = serve(move |_| as_gzip(bytes.clone())).await;
     assert_eq!(exchange(&api(address)).await.unwrap().body().len(), 100_000);
 }
@@ -282,7 +283,7 @@ async fn an_answer_that_comes_too_slowly_is_a_timeout() {
     })
     .await;
     let trickling = accept(|mut stream| async move {
-        stream.read(&mut [0; 4096]).await.ok();
+        let _request = stream.read(&mut [0; 4096]).await;
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
         stream.write_all(head).await.ok();
         while stream.write_all(b"x").await.is_ok() {
@@ -303,123 +304,4 @@ async fn an_answer_that_comes_too_slowly_is_a_timeout() {
             "{error}"
         );
     }
-}
-
-#[tokio::test]
-async fn every_request_goes_to_the_proxy_and_the_password_only_there() {
-    let address = serve(|request| {
-        let expected = "Basic dXNlcjpodXNoLXB3";
-        assert_eq!(request.headers()["proxy-authorization"], expected);
-        whole(request.uri().to_string())
-    })
-    .await;
-    let proxy = format!("http://user:hush-pw@{address}");
-    let api = Api {
-        proxy_url: Some(config::ProxyUrl(proxy.parse().unwrap())),
-        ..api("amperity.invalid")
-    };
-    let answer = exchange(&api).await.unwrap();
-    assert_eq!(
-        answer.body(),
-        "http://amperity.invalid/api/ingest/jobs?secret=hush"
-    );
-    let shown = format!("{:?} {api:?}", transport::network(&api).unwrap());
-    assert!(!shown.contains("hush"), "{shown}");
-    let through_tunnel = Api {
-        base_url: "https://amperity.invalid/api".parse().unwrap(),
-        proxy_url: Some(config::ProxyUrl(
-            "http://user:hush@127.0.0.1:1".parse().unwrap(),
-        )),
-        ..api
-    };
-    assert_eq!(failure(&through_tunnel).await.reason, Reason::Unreachable);
-}
-
-/// A CA's certificate, and a server with one of its for `localhost`.
-fn private_ca() -> (String, tokio_rustls::TlsAcceptor) {
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &ca).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    (ca.pem(), tokio_rustls::TlsAcceptor::from(Arc::new(config)))
-}
-
-#[tokio::test]
-async fn a_private_ca_is_trusted_only_when_its_file_is_named() {
-    let (certificate, tls) = private_ca();
-    let address = serve_with(Some(tls), |request| {
-        whole(format!("{:?}", request.version()))
-    })
-    .await;
-    let api = Api {
-        base_url: format!("https://localhost:{}", address.port())
-            .parse()
-            .unwrap(),
-        ..api(address)
-    };
-    let error = failure(&api).await;
-    assert_eq!(error.reason, Reason::Tls);
-    insta::assert_snapshot!(error, @"invalid peer certificate: UnknownIssuer");
-
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ca.pem");
-    std::fs::write(&path, certificate).unwrap();
-    let api = Api {
-        ca_file: Some(path),
-        ..api
-    };
-    assert_eq!(exchange(&api).await.unwrap().body(), "HTTP/2.0");
-}
-
-#[tokio::test]
-async fn a_peer_that_does_not_speak_tls_is_a_tls_failure() {
-    let address = raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-    let api = Api {
-        base_url: format!("https://{address}").parse().unwrap(),
-        ..api(address)
-    };
-    assert_eq!(failure(&api).await.reason, Reason::Tls);
-}
-
-#[tokio::test]
-async fn a_ca_file_without_a_usable_certificate_is_an_error_that_names_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ca.pem");
-    let told = || {
-        let tenant = Tenant {
-            api: Api {
-                ca_file: Some(path.clone()),
-                ..socktown().api
-            },
-            ..socktown()
-        };
-        let error = Client::new(&tenant, telemetry(), clock()).unwrap_err();
-        assert_eq!(error.reason, Reason::Tls);
-        error
-            .to_string()
-            .replace(&folder.path().display().to_string(), "…")
-    };
-    insta::assert_snapshot!(told(), @"tls_config.ca_file …/ca.pem: cannot read it: No such file or directory (os error 2)");
-    std::fs::write(&path, "no PEM").unwrap();
-    insta::assert_snapshot!(told(), @"tls_config.ca_file …/ca.pem: no certificate in it; it needs PEM blocks that begin with -----BEGIN CERTIFICATE-----");
-    std::fs::write(
-        &path,
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    )
-    .unwrap();
-    assert!(told().starts_with("tls_config.ca_file …/ca.pem: a certificate in it is damaged: "));
 }

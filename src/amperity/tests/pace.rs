@@ -155,7 +155,7 @@ async fn a_turn_that_would_come_too_late_is_refused_at_once() {
             .unwrap_err()
             .slowed
     );
-    pacer.pause(Duration::from_secs(3600));
+    pacer.pause(Duration::from_hours(1));
     assert!(pacer.turn(within(30)).await.unwrap_err().slowed);
     assert_eq!(began.elapsed(), Duration::ZERO);
     pacer.turn(within(62)).await.unwrap();

@@ -54,12 +54,10 @@ impl Log {
 
 /// Echoes all of the request, as a careless proxy or debug mode does.
 fn echo(status: u16, call: &Call) -> Answer {
-    let headers: String = call
-        .headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {}; ", value.to_str().unwrap()))
-        .collect();
-    let all = format!("{} {headers} {}", call.line, call.body);
+    let mut all = format!("{} {} ", call.line, call.body);
+    for (name, value) in &call.headers {
+        all += &[name.as_str(), value.to_str().unwrap(), ""].join(" ");
+    }
     let body = serde_json::json!({"message": all, "request_id": all, "trace_id": all});
     Answer::Of(status, vec![("content-type", all)], body.to_string())
 }
@@ -74,7 +72,7 @@ async fn no_secret_is_in_any_error_log_or_debug_output() {
         credentials: Credentials::Token(Secret::File(path)),
         ..socktown()
     };
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for tenant in [socktown(), from_file, with_oauth2()] {
         for status in [200, 302, 400, 401, 403, 404, 418, 429, 500, 503] {
             for token_endpoint_echoes in [false, true] {
@@ -89,21 +87,21 @@ async fn no_secret_is_in_any_error_log_or_debug_output() {
                 let jobs = client
                     .jobs(Timestamp::UNIX_EPOCH, Timestamp::MAX, within(600))
                     .await;
-                shown += &format!("{client:?} {tenant:?} {job:?} {jobs:?}\n");
+                shown.push(format!("{client:?} {tenant:?} {job:?} {jobs:?}"));
                 for error in [job.unwrap_err(), jobs.unwrap_err()] {
-                    shown += &format!("{error}\n");
+                    shown.push(error.to_string());
                 }
             }
         }
     }
-    shown += &log.text();
+    shown.extend(log.text().lines().map(str::to_owned));
     assert!(log.text().contains("a request failed"));
     let encoded = "client%2Bsecret%2F%26%3D9876543210";
     for secret in [TOKEN, CLIENT_SECRET, encoded] {
-        let line = shown.lines().find(|line| line.contains(secret));
+        let line = shown.iter().find(|line| line.contains(secret));
         assert!(line.is_none(), "{secret} in {}", line.unwrap());
     }
-    assert!(shown.contains("<secret>"));
+    assert!(shown.iter().any(|line| line.contains("<secret>")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,9 +18,11 @@ pub(super) fn reason(error: &reqwest::Error) -> Reason {
         Reason::Timeout
     } else if error.is_builder() {
         Reason::BadRequest
-    } else if hyper.is_some_and(hyper::Error::is_parse) {
-        Reason::Malformed
-    } else if hyper.is_none() && !error.is_connect() && error.is_decode() {
+    } else if match hyper {
+        // Of what hyper reports, this alone is about what was said.
+        Some(hyper) => hyper.is_parse(),
+        None => error.is_decode() && !error.is_connect(),
+    } {
         Reason::Malformed
     } else {
         Reason::Unreachable

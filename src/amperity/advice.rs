@@ -1,0 +1,71 @@
+//! What the operator can do about a failure: the last sentence of an error.
+
+use reqwest::Url;
+
+use super::Client;
+use crate::config::{Credentials, Secret};
+use crate::telemetry::{Endpoint, Reason};
+
+impl Client {
+    /// What the operator can do about it.
+    pub(super) fn advice(&self, endpoint: Endpoint, reason: Reason) -> Option<String> {
+        let tenant = &self.tenant;
+        let host = self.base_url.host_str().unwrap_or_default();
+        Some(match reason {
+            Reason::Unreachable => format!(
+                "Check that {host} can be reached from here: base_url, DNS, firewall, proxy"
+            ),
+            Reason::Tls => format!(
+                "{host} could not prove who it is, or does not speak TLS: check base_url; a private CA is named in tls_config.ca_file"
+            ),
+            Reason::Unauthorized => match &self.credentials {
+                Credentials::Token(Secret::Value(_)) => "The token was refused: it is wrong, expired or revoked. Put a new one in its place and reload"
+                    .to_owned(),
+                Credentials::Token(Secret::File(path)) => format!(
+                    "The token was refused: it is wrong, expired or revoked. Write a new one into {}",
+                    path.display()
+                ),
+                Credentials::OAuth2 { .. } => "The token was refused, and a new one too: check that the API key still exists and is this tenant's"
+                    .to_owned(),
+            },
+            Reason::Forbidden => format!(
+                "The API key needs the DataGrid Operator policy and must be one of tenant {tenant}"
+            ),
+            Reason::NotFound if endpoint == Endpoint::IngestJob => {
+                format!("Tenant {tenant} has no such job: check the id")
+            }
+            Reason::NotFound => "Check base_url: it ends in /api".to_owned(),
+            Reason::RateLimited => format!(
+                "All clients of tenant {tenant} share 10 requests a second; this one now asks more slowly. If it goes on, lower requests_per_second"
+            ),
+            Reason::BadRequest => format!(
+                "Check base_url, the tenant's name and api.version ({})",
+                self.version
+            ),
+            Reason::Malformed => "Check that base_url leads to the API and not to a proxy's page"
+                .to_owned(),
+            Reason::TooLarge => {
+                "Raise limits.response_bytes or shorten discovery.window".to_owned()
+            }
+            Reason::Timeout | Reason::ServerError => return None,
+        })
+    }
+}
+
+/// The same for the token endpoint; begins with the end of the sentence
+/// before.
+pub(super) fn for_token_endpoint(reason: Reason, token_url: &Url) -> String {
+    match reason {
+        Reason::Unauthorized | Reason::Forbidden => ". The client credentials were refused: check \
+             oauth2.client_id and the client secret, and that the key still exists"
+            .to_owned(),
+        Reason::NotFound | Reason::Malformed | Reason::BadRequest => {
+            ". Check oauth2.token_url".to_owned()
+        }
+        Reason::Unreachable | Reason::Tls => format!(
+            ". This is oauth2.token_url, on the host {}",
+            token_url.host_str().unwrap_or_default()
+        ),
+        _ => String::new(),
+    }
+}

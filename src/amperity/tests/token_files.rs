@@ -1,0 +1,80 @@
+//! A token made by hand, in a file that somebody rotates.
+
+use super::*;
+
+fn in_file(content: &str) -> (tempfile::TempDir, std::path::PathBuf, Tenant) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token.jwt");
+    std::fs::write(&path, content).unwrap();
+    let tenant = Tenant {
+        credentials: Credentials::Token(Secret::File(path.clone())),
+        ..socktown()
+    };
+    (folder, path, tenant)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotated_token_file_works_without_a_refusal() {
+    let (_folder, path, tenant) = in_file("one\n");
+    let script = Script::new(|_, _| Answer::job());
+    let client = client(&tenant, &script);
+    client.job(JOB, within(60)).await.unwrap();
+    std::fs::write(&path, "two").unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    client.job(JOB, within(60)).await.unwrap();
+    assert_eq!(script.bearers(), ["Bearer one", "Bearer two"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_file_is_read_again_and_the_request_repeated_only_if_it_changed() {
+    let (_folder, path, tenant) = in_file("one");
+    let script = Script::new(|_, call| match call.headers["authorization"].as_bytes() {
+        b"Bearer two" => Answer::job(),
+        _ => Answer::json(401, "{}"),
+    });
+    let client = client(&tenant, &script);
+    client.job(JOB, within(60)).await.unwrap_err();
+    assert_eq!(script.bearers(), ["Bearer one"]);
+    std::fs::write(&path, "two").unwrap();
+    client.job(JOB, within(60)).await.unwrap();
+    assert_eq!(script.bearers(), ["Bearer one", "Bearer one", "Bearer two"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_file_that_is_rewritten_this_moment_leaves_the_good_token_in_use() {
+    let (_folder, path, tenant) = in_file("one");
+    let script = Script::new(|_, _| Answer::job());
+    let client = client(&tenant, &script);
+    client.job(JOB, within(60)).await.unwrap();
+    std::fs::write(&path, "").unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    client.job(JOB, within(60)).await.unwrap();
+    assert_eq!(script.bearers(), ["Bearer one", "Bearer one"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_file_that_is_unusable_from_the_start_is_told_with_what_to_do() {
+    let (_folder, path, tenant) = in_file("");
+    let script = Script::new(|_, _| Answer::job());
+    let unusable = client(&tenant, &script);
+    let error = unusable.job(JOB, within(60)).await.unwrap_err();
+    assert_eq!(error.reason, Reason::Unauthorized);
+    let told = error.to_string();
+    assert!(
+        told.ends_with("token.jwt: the file is empty; write the secret into it"),
+        "{told}"
+    );
+
+    std::fs::write(&path, "one\ntwo").unwrap();
+    let two_lines = client(&tenant, &script);
+    let told = two_lines
+        .job(JOB, within(60))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.ends_with("it must be the token alone, on one line"),
+        "{told}"
+    );
+    assert!(script.calls().is_empty());
+}
