@@ -110,7 +110,7 @@ pub async fn run(
         }
     });
     let reload = options.enable_lifecycle.then_some(reload);
-    let routes = web::Routes::new(exporter, options.clock, &options.telemetry_path, reload);
+    let routes = web::Routes::new(exporter, &options.telemetry_path, reload);
     let limits = web::Limits::default();
     web::serve(listeners, routes, options.gate, limits, shutdown).await;
     reloading.abort();

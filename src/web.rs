@@ -38,7 +38,6 @@ mod query;
 mod routes;
 mod scrape;
 mod sd;
-mod source;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -47,7 +46,6 @@ pub use body::{Body, Pieces};
 pub use gate::Gate;
 pub use listen::{ListenError, bind, inherited};
 pub use routes::{Reload, Routes};
-pub use source::Source;
 
 use connections::Connections;
 

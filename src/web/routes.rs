@@ -10,13 +10,12 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use crate::clock::Clock;
 use crate::exposition::Encoding;
+use crate::refresh::Exporter;
 
 use super::body::Body;
 use super::fresh::{Fresh, Ready};
 use super::query::Query;
-use super::source::Source;
 use super::{probe, scrape, sd, status};
 
 /// Reads the configuration again; an error says why the old one stays.
@@ -26,12 +25,11 @@ pub type Reload =
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The routes over an exporter. Cloning gives the same ones.
-#[derive(Debug)]
-pub struct Routes<S>(Arc<Inner<S>>);
+#[derive(Clone, Debug)]
+pub struct Routes(Arc<Inner>);
 
-struct Inner<S> {
-    source: S,
-    clock: Clock,
+struct Inner {
+    exporter: Exporter,
     telemetry_path: String,
     reload: Option<Reload>,
     fresh: Fresh,
@@ -48,14 +46,13 @@ enum Route {
     Reload,
 }
 
-impl<S: Source> Routes<S> {
+impl Routes {
     /// Serves metrics at `telemetry_path`, and `/-/reload` if there is a way
     /// to reload.
     #[must_use]
-    pub fn new(source: S, clock: Clock, telemetry_path: &str, reload: Option<Reload>) -> Self {
+    pub fn new(exporter: Exporter, telemetry_path: &str, reload: Option<Reload>) -> Self {
         Self(Arc::new(Inner {
-            source,
-            clock,
+            exporter,
             telemetry_path: telemetry_path.to_owned(),
             reload,
             fresh: Fresh::default(),
@@ -76,7 +73,7 @@ impl<S: Source> Routes<S> {
         };
         if route == Route::Metrics {
             let code = response.status().as_u16();
-            inner.source.telemetry().scrape(code);
+            inner.exporter.telemetry().scrape(code);
         }
         if request.method() == Method::HEAD {
             *response.body_mut() = Body::empty();
@@ -94,7 +91,7 @@ impl Route {
     }
 }
 
-impl<S: Source> Inner<S> {
+impl Inner {
     fn route(&self, path: &str) -> Option<Route> {
         if path == self.telemetry_path {
             return Some(Route::Metrics);
@@ -117,12 +114,12 @@ impl<S: Source> Inner<S> {
             Route::Metrics => self.metrics(request.headers(), &query).await,
             Route::Probe => self.probe(request.headers(), &query).await,
             Route::Discovery => self.discovery(request),
-            Route::Healthy if self.source.is_healthy() => text(StatusCode::OK, "healthy"),
+            Route::Healthy if self.exporter.is_healthy() => text(StatusCode::OK, "healthy"),
             Route::Healthy => text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "no refresh has ended for three intervals",
             ),
-            Route::Ready if self.source.is_ready() => text(StatusCode::OK, "ready"),
+            Route::Ready if self.exporter.is_ready() => text(StatusCode::OK, "ready"),
             Route::Ready => text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the first refresh of a tenant is still under way",
@@ -134,16 +131,17 @@ impl<S: Source> Inner<S> {
     async fn metrics(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
         let budget = scrape::budget(headers);
         let (format, encoding) = scrape::negotiate(headers);
+        let telemetry = self.exporter.telemetry();
         let tenants: Vec<&str> = query.all("tenant").collect();
-        let telemetry = self.source.telemetry();
         let ready = if tenants.is_empty() {
-            let page = self.source.page(budget).await;
+            let page = self.exporter.page(budget).await;
             self.fresh.get_or_make(page, format, encoding, |page| {
                 page.body(format, encoding, &telemetry.gather())
             })
         } else {
-            let Some(page) = self.source.page_of(&tenants, budget).await else {
-                return self.unknown_tenant(&tenants);
+            let Some(page) = self.exporter.page_of(&tenants, budget).await else {
+                let unknown = tenants.iter().find_map(|name| self.tenant(name).err());
+                return text(StatusCode::BAD_REQUEST, &unknown.unwrap_or_default());
             };
             let mut own = telemetry.gather();
             scrape::restrict(&mut own, &tenants);
@@ -153,7 +151,8 @@ impl<S: Source> Inner<S> {
     }
 
     async fn probe(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
-        let (tenant, job) = match (query.one("tenant"), query.one("job")) {
+        let tenant = query.one("tenant").and_then(|name| self.tenant(name));
+        let (tenant, job) = match (tenant, query.one("job")) {
             (Ok(tenant), Ok(job)) => (tenant, job),
             (Err(problem), _) | (_, Err(problem)) => {
                 return text(StatusCode::BAD_REQUEST, &problem);
@@ -161,15 +160,15 @@ impl<S: Source> Inner<S> {
         };
         let budget = scrape::budget(headers).unwrap_or(probe::DEFAULT_BUDGET);
         let started = Instant::now();
-        let Some(outcome) = self.source.probe(tenant, job, budget).await else {
-            return self.unknown_tenant(&[tenant]);
+        let Some(outcome) = self.exporter.probe(&tenant, job, budget).await else {
+            return text(StatusCode::BAD_REQUEST, &unknown_tenant(&tenant));
         };
         let elapsed = started.elapsed();
         if let Err(error) = &outcome {
-            tracing::info!(tenant, job, reason = %error.reason, %error, "probe failed");
+            tracing::info!(%tenant, job, reason = %error.reason, %error, "probe failed");
         }
         let (format, encoding) = scrape::negotiate(headers);
-        let body = probe::body(tenant, outcome, elapsed, format, encoding);
+        let body = probe::body(&tenant, outcome, elapsed, format, encoding);
         exposition(body.into(), encoding)
     }
 
@@ -184,23 +183,19 @@ impl<S: Source> Inner<S> {
         let Some(host) = host.filter(|host| !host.is_empty()) else {
             return text(StatusCode::BAD_REQUEST, "the Host header is missing");
         };
-        let tenants: Vec<Arc<str>> = self
-            .source
-            .snapshots()
-            .iter()
-            .map(|snapshot| Arc::clone(&snapshot.tenant))
-            .collect();
-        let document = sd::document(host, &tenants);
+        let document = sd::document(host, &self.exporter.tenants());
         respond(StatusCode::OK, "application/json", Body::from(document))
     }
 
     fn status(&self, query: &Query) -> Response<Body> {
-        let snapshots = self.source.snapshots();
-        let asked = query.all("tenant").next();
-        let Some(page) = status::page(&snapshots, asked, &self.telemetry_path, self.clock.now())
-        else {
-            return self.unknown_tenant(&[asked.unwrap_or_default()]);
+        let only = query.all("tenant").next().map(|name| self.tenant(name));
+        let only = match only.transpose() {
+            Ok(only) => only,
+            Err(problem) => return text(StatusCode::BAD_REQUEST, &problem),
         };
+        let snapshots = self.exporter.snapshots();
+        let now = self.exporter.clock().now();
+        let page = status::page(&snapshots, only.as_deref(), &self.telemetry_path, now);
         let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page.html.into());
         let headers = response.headers_mut();
         if let Ok(policy) = HeaderValue::try_from(page.content_security_policy) {
@@ -234,20 +229,19 @@ impl<S: Source> Inner<S> {
         }
     }
 
-    fn unknown_tenant(&self, asked: &[&str]) -> Response<Body> {
-        let snapshots = self.source.snapshots();
-        let unknown = asked
-            .iter()
-            .find(|asked| snapshots.iter().all(|known| *known.tenant != ***asked));
-        let unknown = unknown.or(asked.first()).copied().unwrap_or_default();
-        text(
-            StatusCode::BAD_REQUEST,
-            &format!("no tenant {unknown:?} is configured; /sd lists those that are"),
-        )
+    /// The configured tenant of this name, or what to tell the client.
+    fn tenant(&self, name: &str) -> Result<Arc<str>, String> {
+        let mut tenants = self.exporter.tenants().into_iter();
+        let known = tenants.find(|tenant| **tenant == *name);
+        known.ok_or_else(|| unknown_tenant(name))
     }
 }
 
-impl<S: Source> Service<Request<hyper::body::Incoming>> for Routes<S> {
+fn unknown_tenant(name: &str) -> String {
+    format!("no tenant {name:?} is configured; /sd lists those that are")
+}
+
+impl Service<Request<hyper::body::Incoming>> for Routes {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -260,17 +254,11 @@ impl<S: Source> Service<Request<hyper::body::Incoming>> for Routes<S> {
     }
 }
 
-impl<S> Clone for Routes<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<S: fmt::Debug> fmt::Debug for Inner<S> {
+impl fmt::Debug for Inner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Routes")
-            .field("source", &self.source)
+            .field("exporter", &self.exporter)
             .field("telemetry_path", &self.telemetry_path)
             .finish_non_exhaustive()
     }

@@ -1,109 +1,103 @@
-//! A source to serve in tests, and a server on a port of its own.
+//! An exporter over a small API, and a server on a port of its own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::amperity::ApiError;
-use crate::exposition::Page;
-use crate::jobs::Job;
-use crate::snapshot::Snapshot;
-use crate::telemetry::{Reason, Telemetry};
+use crate::amperity::{Client, Exchange, Transport};
+use crate::clock::Clock;
+use crate::config;
+use crate::refresh::{Environment, Exporter};
+use crate::telemetry::Telemetry;
 
 mod routes;
 mod sockets;
 
-/// An exporter that answers as it was told.
+/// An API that knows the job `isj-1` and nothing else.
 #[derive(Debug)]
-pub(super) struct Fixed {
-    pub(super) snapshots: Vec<Arc<Snapshot>>,
-    pub(super) page: Arc<Page>,
-    pub(super) telemetry: Telemetry,
-    pub(super) ready: bool,
-    pub(super) healthy: bool,
+struct OneJob;
+
+impl Transport for OneJob {
+    fn send(&self, request: hyper::Request<Bytes>) -> Exchange<'_> {
+        let known = request.uri().path().ends_with("/isj-1");
+        let (status, body) = if known {
+            let table =
+                r#"{"table_name":"Customers","feed_id":"df-1","state":"succeeded","read":7}"#;
+            (200, format!(r#"{{"id":"isj-1","tables":[{table}]}}"#))
+        } else {
+            (404, r#"{"status":404,"message":"no such job"}"#.to_owned())
+        };
+        let response = Response::builder().status(status).body(body.into());
+        Box::pin(async move { Ok(response.unwrap()) })
+    }
 }
 
-impl Fixed {
-    pub(super) fn new(tenants: &[&str]) -> Self {
-        Self {
-            snapshots: tenants
-                .iter()
-                .map(|tenant| Arc::new(empty(tenant)))
-                .collect(),
-            page: Arc::new(Page::assemble(&[])),
-            telemetry: Telemetry::new().unwrap(),
-            ready: true,
-            healthy: true,
+/// An exporter of these tenants, none of which has jobs of its own.
+pub(super) async fn exporter(tenants: &[&str]) -> Exporter {
+    let exporter = Exporter::new(Environment {
+        clock: Clock::system(),
+        telemetry: Telemetry::new().unwrap(),
+        store: None,
+        connect: Arc::new(|tenant, telemetry, clock| {
+            Ok(Client::with_transport(
+                tenant,
+                Arc::new(OneJob),
+                telemetry,
+                clock,
+            ))
+        }),
+    });
+    let settings = config::Settings {
+        refresh: config::Refresh {
+            mode: config::Mode::Interval(Duration::from_mins(1)),
+            stale_after: Duration::from_mins(15),
+        },
+        tenants: tenants.iter().map(|name| Arc::new(tenant(name))).collect(),
+        state_file: None,
+        forget_after: Duration::from_hours(24),
+    };
+    exporter.apply(settings).await.unwrap();
+    for _ in 0..1000 {
+        if exporter.is_ready() {
+            break;
         }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    exporter
+}
+
+fn tenant(name: &str) -> config::Tenant {
+    config::Tenant {
+        tenant: name.into(),
+        api: config::Api {
+            base_url: "http://127.0.0.1:1/api".parse().unwrap(),
+            version: "2024-04-01".to_owned(),
+            timeout: Duration::from_secs(30),
+            requests_per_second: 5.0,
+            proxy_url: None,
+            ca_file: None,
+            response_bytes: 1 << 26,
+        },
+        credentials: config::Credentials::Token(config::Secret::Value("t".into())),
+        jobs: Vec::new(),
+        discovery: None,
+        collect: config::Collect {
+            jobs: true,
+            feeds: true,
+            files: false,
+        },
+        max_jobs: 10_000,
     }
 }
 
-pub(super) fn empty(tenant: &str) -> Snapshot {
-    Snapshot {
-        tenant: tenant.into(),
-        status: crate::snapshot::Status::default(),
-        jobs: Arc::new([]),
-        configured: Arc::new([]),
-        feeds: Arc::new([]),
-        files: false,
-    }
-}
-
-impl Source for Fixed {
-    async fn page(&self, _budget: Option<Duration>) -> Arc<Page> {
-        Arc::clone(&self.page)
-    }
-
-    async fn page_of(&self, tenants: &[&str], _budget: Option<Duration>) -> Option<Arc<Page>> {
-        let known = |asked: &&str| self.snapshots.iter().any(|known| *known.tenant == **asked);
-        tenants.iter().all(known).then(|| Arc::clone(&self.page))
-    }
-
-    async fn probe(
-        &self,
-        tenant: &str,
-        job: &str,
-        _budget: Duration,
-    ) -> Option<Result<Job, ApiError>> {
-        self.page_of(&[tenant], None).await?;
-        Some(match job {
-            "isj-1" => Ok(Job {
-                id: job.into(),
-                workflow_id: None,
-                tables: Vec::new(),
-                merged: 0,
-            }),
-            _ => Err(ApiError {
-                reason: Reason::NotFound,
-                message: "no such job".to_owned(),
-            }),
-        })
-    }
-
-    fn snapshots(&self) -> Vec<Arc<Snapshot>> {
-        self.snapshots.clone()
-    }
-
-    fn telemetry(&self) -> &Telemetry {
-        &self.telemetry
-    }
-
-    fn is_ready(&self) -> bool {
-        self.ready
-    }
-
-    fn is_healthy(&self) -> bool {
-        self.healthy
-    }
-}
-
-/// A server with the routes over [`Fixed`].
+/// A server on a port of its own.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -112,12 +106,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn start(gate: Gate, limits: Limits) -> Self {
-        let routes = Routes::new(
-            Fixed::new(&["socktown"]),
-            crate::clock::Clock::system(),
-            "/metrics",
-            None,
-        );
+        let routes = Routes::new(exporter(&["socktown"]).await, "/metrics", None);
         Self::start_with(routes, gate, limits).await
     }
 

@@ -3,13 +3,12 @@ use hyper::body::Body as _;
 use hyper::header::HeaderValue;
 
 use super::*;
-use crate::clock::Clock;
 
-fn routes(source: Fixed) -> Routes<Fixed> {
-    Routes::new(source, Clock::system(), "/metrics", None)
+async fn routes(tenants: &[&str]) -> Routes {
+    Routes::new(exporter(tenants).await, "/metrics", None)
 }
 
-async fn ask(routes: &Routes<Fixed>, method: &str, target: &str) -> (u16, String) {
+async fn ask(routes: &Routes, method: &str, target: &str) -> (u16, String) {
     let request = Request::builder()
         .method(method)
         .uri(target)
@@ -24,7 +23,7 @@ async fn ask(routes: &Routes<Fixed>, method: &str, target: &str) -> (u16, String
 
 #[tokio::test]
 async fn every_page_takes_get_and_head_and_a_reload_takes_post() {
-    let routes = routes(Fixed::new(&["socktown"]));
+    let routes = routes(&["socktown"]).await;
     let pages = [
         "/",
         "/metrics",
@@ -50,7 +49,7 @@ async fn every_page_takes_get_and_head_and_a_reload_takes_post() {
 
 #[tokio::test]
 async fn a_head_request_has_the_length_of_the_page_it_stands_for() {
-    let routes = routes(Fixed::new(&["socktown"]));
+    let routes = routes(&["socktown"]).await;
     let head = Request::head("/-/healthy").body(()).unwrap();
     let response = routes.answer(&head).await;
     assert_eq!(response.headers()["content-length"], "8");
@@ -59,7 +58,7 @@ async fn a_head_request_has_the_length_of_the_page_it_stands_for() {
 
 #[tokio::test]
 async fn a_405_names_the_methods_that_work() {
-    let routes = routes(Fixed::new(&[]));
+    let routes = routes(&[]).await;
     let request = Request::get("/-/reload").body(()).unwrap();
     let response = routes.answer(&request).await;
     assert_eq!(response.headers()["allow"], "POST");
@@ -67,7 +66,7 @@ async fn a_405_names_the_methods_that_work() {
 
 #[tokio::test]
 async fn another_path_is_not_found() {
-    let routes = routes(Fixed::new(&[]));
+    let routes = routes(&[]).await;
     for path in ["/metric", "/metrics/", "/-/quit", "//", "/favicon.ico"] {
         assert_eq!(ask(&routes, "GET", path).await.0, 404, "{path}");
     }
@@ -75,24 +74,27 @@ async fn another_path_is_not_found() {
 
 #[tokio::test]
 async fn the_metrics_path_can_be_another_one() {
-    let routes = Routes::new(Fixed::new(&[]), Clock::system(), "/amperity", None);
+    let routes = Routes::new(exporter(&[]).await, "/amperity", None);
     assert_eq!(ask(&routes, "GET", "/amperity").await.0, 200);
     assert_eq!(ask(&routes, "GET", "/metrics").await.0, 404);
 }
 
 #[tokio::test]
 async fn health_and_readiness_say_503_while_they_are_not_given() {
-    let mut source = Fixed::new(&[]);
-    source.ready = false;
-    source.healthy = false;
-    let routes = routes(source);
+    let unconfigured = Exporter::new(Environment {
+        clock: Clock::system(),
+        telemetry: Telemetry::new().unwrap(),
+        store: None,
+        connect: Arc::new(|_, _, _| unreachable!("there is no tenant")),
+    });
+    let routes = Routes::new(unconfigured, "/metrics", None);
     assert_eq!(ask(&routes, "GET", "/-/healthy").await.0, 503);
     assert_eq!(ask(&routes, "GET", "/-/ready").await.0, 503);
 }
 
 #[tokio::test]
 async fn a_probe_needs_one_known_tenant_and_one_job() {
-    let routes = routes(Fixed::new(&["socktown"]));
+    let routes = routes(&["socktown"]).await;
     let cases = [
         ("/probe", "the parameter \"tenant\" is missing\n"),
         (
@@ -126,7 +128,7 @@ async fn a_probe_needs_one_known_tenant_and_one_job() {
 
 #[tokio::test]
 async fn a_scrape_can_be_restricted_to_known_tenants() {
-    let routes = routes(Fixed::new(&["acme", "socktown"]));
+    let routes = routes(&["acme", "socktown"]).await;
     assert_eq!(
         ask(&routes, "GET", "/metrics?tenant=acme&tenant=socktown")
             .await
@@ -143,7 +145,7 @@ async fn a_scrape_can_be_restricted_to_known_tenants() {
 
 #[tokio::test]
 async fn discovery_names_the_host_the_client_asked() {
-    let routes = routes(Fixed::new(&["socktown"]));
+    let routes = routes(&["socktown"]).await;
     let (_, body) = ask(&routes, "GET", "/sd").await;
     assert!(
         body.starts_with(r#"[{"targets":["exporter:10109"]"#),
@@ -155,7 +157,7 @@ async fn discovery_names_the_host_the_client_asked() {
 
 #[tokio::test]
 async fn a_reload_tells_how_it_went_and_is_off_unless_asked_for() {
-    let off = routes(Fixed::new(&[]));
+    let off = routes(&[]).await;
     let (status, body) = ask(&off, "POST", "/-/reload").await;
     assert_eq!(status, 403);
     assert!(body.contains("--web.enable-lifecycle"));
@@ -163,14 +165,8 @@ async fn a_reload_tells_how_it_went_and_is_off_unless_asked_for() {
     let reload = |outcome: Result<(), &'static str>| -> Reload {
         Arc::new(move || Box::pin(async move { outcome.map_err(str::to_owned) }))
     };
-    let on = |outcome| {
-        Routes::new(
-            Fixed::new(&[]),
-            Clock::system(),
-            "/metrics",
-            Some(reload(outcome)),
-        )
-    };
+    let exporter = exporter(&[]).await;
+    let on = |outcome| Routes::new(exporter.clone(), "/metrics", Some(reload(outcome)));
     let good = ask(&on(Ok(())), "POST", "/-/reload").await;
     assert_eq!(good, (200, "reloaded\n".to_owned()));
     let bad = ask(&on(Err("line 3: unknown field")), "POST", "/-/reload").await;
@@ -180,7 +176,7 @@ async fn a_reload_tells_how_it_went_and_is_off_unless_asked_for() {
 
 #[tokio::test]
 async fn an_answer_depends_on_what_the_client_accepts_and_says_so() {
-    let routes = routes(Fixed::new(&[]));
+    let routes = routes(&[]).await;
     let mut request = Request::get("/metrics").body(()).unwrap();
     let gzip = HeaderValue::from_static("gzip");
     request.headers_mut().insert("accept-encoding", gzip);
