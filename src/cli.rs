@@ -13,6 +13,8 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::config;
 
+pub mod check;
+mod environment;
 mod flags;
 pub mod healthcheck;
 pub mod log;

@@ -20,6 +20,7 @@ pub use error::ConfigError;
 pub use secret::{Secret, SecretError};
 pub(crate) use source::GivenTenant;
 pub use source::Source;
+pub(crate) use values::length;
 
 /// Reads and validates a configuration file and the files it names.
 ///

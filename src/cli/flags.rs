@@ -1,23 +1,14 @@
-//! The flags as clap reads them, and how they become a
-//! [`Source`](config::Source) together with the environment.
-//!
-//! clap is not shown the environment: a secret in it can then stand in no
-//! help text and no error, and an empty variable counts as not set.
+//! The flags as clap reads them. [`environment`](super::environment) comes
+//! next.
 
 #![expect(clippy::doc_markdown, reason = "doc comments here are help texts")]
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, ValueHint};
-use secrecy::SecretString;
+use clap::{Args, Parser, ValueHint};
 
 use super::{Web, log};
-use crate::config;
-use crate::config::GivenTenant;
-use crate::config::file::{Origin, Text, Written};
 
 const SETTINGS: &str = "Settings";
 const TENANT: &str = "One tenant without a file";
@@ -104,43 +95,43 @@ pub(super) enum Subcommand {
 pub(super) struct Settings {
     /// The configuration file, in YAML. Read again on SIGHUP.
     #[arg(long = "config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = SETTINGS)]
-    config_file: Option<PathBuf>,
+    pub(super) config_file: Option<PathBuf>,
 
     /// When the API is asked: `interval` (in the background) or `scrape` (on each scrape)
     /// [default: interval] [env: AMPERITY_REFRESH_MODE]
     #[arg(long = "refresh.mode", value_name = "MODE", help_heading = SETTINGS)]
-    refresh_mode: Option<String>,
+    pub(super) refresh_mode: Option<String>,
 
     /// Time between refreshes in mode interval [default: 1m] [env: AMPERITY_REFRESH_INTERVAL]
     #[arg(long = "refresh.interval", value_name = "DURATION", help_heading = SETTINGS)]
-    refresh_interval: Option<String>,
+    pub(super) refresh_interval: Option<String>,
 
     /// Where counters are kept, so that they survive a restart [env: AMPERITY_STATE_FILE]
     #[arg(long = "state.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = SETTINGS)]
-    state_file: Option<PathBuf>,
+    pub(super) state_file: Option<PathBuf>,
 
     /// The tenant's id, such as `socktown` [env: AMPERITY_TENANT]
     #[arg(long = "amperity.tenant", value_name = "TENANT", help_heading = TENANT)]
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
 
     /// Where its API is [default: https://app.amperity.com/api] [env: AMPERITY_BASE_URL]
     #[arg(long = "amperity.base-url", value_name = "URL", help_heading = TENANT)]
-    base_url: Option<String>,
+    pub(super) base_url: Option<String>,
 
     /// A file that holds the access token; read again when it changes. The token itself can be
     /// given in the environment only, as AMPERITY_TOKEN [env: AMPERITY_TOKEN_FILE]
     #[arg(long = "amperity.token-file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = TENANT)]
-    token_file: Option<PathBuf>,
+    pub(super) token_file: Option<PathBuf>,
 
     /// The id of a job that is always on the page; may be repeated
     /// [env: AMPERITY_JOBS, separated by commas]
     #[arg(long = "amperity.job", value_name = "ID", help_heading = TENANT)]
-    jobs: Vec<String>,
+    pub(super) jobs: Vec<String>,
 
     /// Find jobs by themselves, this far back, such as 24h; at most 7d
     /// [env: AMPERITY_DISCOVERY_WINDOW]
     #[arg(long = "amperity.discovery-window", value_name = "DURATION", help_heading = TENANT)]
-    discovery_window: Option<String>,
+    pub(super) discovery_window: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -223,144 +214,4 @@ fn telemetry_path(path: &str) -> Result<String, &'static str> {
     } else {
         Ok(path.to_owned())
     }
-}
-
-impl Settings {
-    /// The source of settings: flags, else environment, else the file.
-    pub(super) fn source(
-        self,
-        environment: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<config::Source, clap::Error> {
-        let environment = Environment(environment);
-        let tenant = GivenTenant {
-            tenant: environment.or(self.tenant, "--amperity.tenant", "AMPERITY_TENANT")?,
-            base_url: environment.or(self.base_url, "--amperity.base-url", "AMPERITY_BASE_URL")?,
-            token_file: environment.path_or(
-                self.token_file,
-                "--amperity.token-file",
-                "AMPERITY_TOKEN_FILE",
-            ),
-            token: environment.secret("AMPERITY_TOKEN")?,
-            jobs: environment.list_or(self.jobs, "--amperity.job", "AMPERITY_JOBS")?,
-            discovery_window: environment.or(
-                self.discovery_window,
-                "--amperity.discovery-window",
-                "AMPERITY_DISCOVERY_WINDOW",
-            )?,
-        };
-        let tenant = match (&self.config_file, tenant.names().as_slice()) {
-            (None, []) => {
-                return Err(refusal(
-                    ErrorKind::MissingRequiredArgument,
-                    "nothing to export; give --config.file=FILE, or one tenant by flags or \
-                     environment, or try `amperity_exporter demo`",
-                ));
-            }
-            (Some(_), []) => None,
-            (None, _) => Some(tenant),
-            (Some(_), names) => {
-                let names = names.join(", ");
-                let message = format!(
-                    "--config.file cannot be used together with {names}: tenants come from the \
-                     file, or one from flags and environment; remove one of the two"
-                );
-                return Err(refusal(ErrorKind::ArgumentConflict, message));
-            }
-        };
-        Ok(config::Source {
-            file: self.config_file,
-            tenant,
-            refresh_mode: environment.or(
-                self.refresh_mode,
-                "--refresh.mode",
-                "AMPERITY_REFRESH_MODE",
-            )?,
-            refresh_interval: environment.or(
-                self.refresh_interval,
-                "--refresh.interval",
-                "AMPERITY_REFRESH_INTERVAL",
-            )?,
-            state_file: environment.path_or(self.state_file, "--state.file", "AMPERITY_STATE_FILE"),
-        })
-    }
-}
-
-/// The environment, behind the flags.
-struct Environment<E>(E);
-
-impl<E: Fn(&str) -> Option<OsString>> Environment<E> {
-    fn get(&self, name: &str) -> Option<OsString> {
-        (self.0)(name).filter(|value| !value.is_empty())
-    }
-
-    fn text(&self, name: &'static str) -> Result<Text, clap::Error> {
-        let Some(value) = self.get(name) else {
-            return Ok(None);
-        };
-        let origin = Origin::Named(name);
-        match value.into_string() {
-            Ok(value) => Ok(Some(Written { value, origin })),
-            Err(_) => Err(refusal(
-                ErrorKind::InvalidUtf8,
-                format!("{name} is not UTF-8"),
-            )),
-        }
-    }
-
-    fn or(
-        &self,
-        flag: Option<String>,
-        flag_name: &'static str,
-        name: &'static str,
-    ) -> Result<Text, clap::Error> {
-        let origin = Origin::Named(flag_name);
-        match flag {
-            Some(value) => Ok(Some(Written { value, origin })),
-            None => self.text(name),
-        }
-    }
-
-    fn path_or(
-        &self,
-        flag: Option<PathBuf>,
-        flag_name: &'static str,
-        name: &'static str,
-    ) -> Option<Written<PathBuf>> {
-        let flag = flag.map(|value| (value, flag_name));
-        let (value, name) = flag.or_else(|| Some((self.get(name)?.into(), name)))?;
-        let origin = Origin::Named(name);
-        Some(Written { value, origin })
-    }
-
-    fn secret(&self, name: &'static str) -> Result<Option<Written<SecretString>>, clap::Error> {
-        let text = self.text(name)?;
-        Ok(text.map(|Written { value, origin }| Written {
-            value: value.into(),
-            origin,
-        }))
-    }
-
-    fn list_or(
-        &self,
-        flags: Vec<String>,
-        flag_name: &'static str,
-        name: &'static str,
-    ) -> Result<Vec<Written<String>>, clap::Error> {
-        if flags.is_empty() {
-            let Some(Written { value, origin }) = self.text(name)? else {
-                return Ok(Vec::new());
-            };
-            let values = value.split(',').map(|value| value.trim().to_owned());
-            return Ok(values.map(|value| Written { value, origin }).collect());
-        }
-        let origin = Origin::Named(flag_name);
-        Ok(flags
-            .into_iter()
-            .map(|value| Written { value, origin })
-            .collect())
-    }
-}
-
-fn refusal(kind: ErrorKind, message: impl std::fmt::Display) -> clap::Error {
-    Cli::command().error(kind, message)
 }

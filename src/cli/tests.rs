@@ -49,6 +49,7 @@ fn the_command_line_is_sound() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the whole help text")]
 fn help_tells_a_newcomer_everything() {
     insta::assert_snapshot!(parsed(&["--help"], &[]).unwrap_err(), @r#"
     Exports Amperity ingest jobs as Prometheus metrics.

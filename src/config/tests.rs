@@ -388,11 +388,12 @@ tenants:
 
 #[test]
 fn an_alias_bomb_is_refused() {
-    let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
-    for level in 1..12 {
+    let levels = (1..12).map(|level| {
         let alias = format!("*a{},", level - 1).repeat(9);
-        text += &format!("a{level}: &a{level} [{alias}]\n");
-    }
+        format!("a{level}: &a{level} [{alias}]")
+    });
+    let levels: Vec<String> = levels.collect();
+    let text = format!("a0: &a0 [x,x,x,x,x,x,x,x,x]\n{}\n", levels.join("\n"));
     let bomb = format!("tenants: [{{tenant: &a0 x}}]\n{text}");
     assert!(problems(bomb).starts_with("amperity_exporter.yml:2: unknown field"));
     let aliases = "*a,".repeat(2_000);

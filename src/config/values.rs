@@ -236,7 +236,7 @@ pub(super) fn folder_of(file: Option<&Path>) -> PathBuf {
 }
 
 /// A duration as it would be written: the largest unit that fits.
-pub(super) fn length(duration: Duration) -> String {
+pub(crate) fn length(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         _ if duration.subsec_nanos() > 0 => humantime::format_duration(duration).to_string(),

@@ -1,0 +1,222 @@
+//! `amperity_exporter check`: says in tables what a configuration means, and
+//! with `--live` what each tenant's API answers to one real question.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::Check;
+use crate::amperity::{ApiError, Client};
+use crate::clock::Clock;
+use crate::config::{ConfigError, Credentials, Mode, Secret, Settings, Tenant, length};
+use crate::telemetry::{Telemetry, TenantTelemetry};
+
+/// How far back the one question looks where jobs are discovered.
+const WINDOW: Duration = Duration::from_hours(1);
+
+/// Why nothing can be said about the tenants.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The configuration is bad.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The exporter's own metrics could not be set up.
+    #[error("the exporter's own metrics: {0}")]
+    Telemetry(#[from] prometheus::Error),
+    /// The report could not be written.
+    #[error("cannot write the report: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Reads the configuration, asks if that is wanted, and writes the report.
+/// Returns whether all is well.
+///
+/// # Errors
+/// If the configuration is bad, or if the report cannot be written.
+pub async fn run(
+    options: &Check,
+    clock: &Clock,
+    mut report: impl Write,
+) -> Result<bool, CheckError> {
+    let settings = options.settings.load()?;
+    report.write_all(described(&settings).as_bytes())?;
+    if !options.live {
+        writeln!(report, "\nOK")?;
+        return Ok(true);
+    }
+    let telemetry = Telemetry::new()?;
+    let questions = settings.tenants.iter().map(|tenant| {
+        let telemetry = telemetry.tenant(&tenant.tenant);
+        tokio::spawn(ask(Arc::clone(tenant), telemetry, clock.clone()))
+    });
+    // Asked at the same time, told in order.
+    let questions: Vec<_> = questions.collect();
+    let mut answers = Vec::with_capacity(questions.len());
+    for question in questions {
+        answers.push(question.await.map_err(io::Error::other)?);
+    }
+    report.write_all(told(&answers).as_bytes())?;
+    let all_well = answers.iter().all(|answer| answer.jobs.is_ok());
+    writeln!(report, "\n{}", if all_well { "OK" } else { "FAILED" })?;
+    Ok(all_well)
+}
+
+/// What one tenant's API answered.
+#[derive(Debug)]
+struct Answer {
+    tenant: Arc<str>,
+    /// How many jobs it knows.
+    jobs: Result<usize, ApiError>,
+    elapsed: Duration,
+    token_expiry: Option<Timestamp>,
+}
+
+/// Asks one question: for the jobs of the last hour, or for the first
+/// configured job.
+async fn ask(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) -> Answer {
+    let begin = Instant::now();
+    let deadline = begin + tenant.api.timeout;
+    let mut token_expiry = None;
+    let jobs = match Client::new(&tenant, telemetry, clock.clone()) {
+        Ok(client) => {
+            let jobs = if let (None, Some(id)) = (tenant.discovery, tenant.jobs.first()) {
+                client.job(id, deadline).await.map(|_| 1)
+            } else {
+                let now = clock.now();
+                let from = now.checked_sub(WINDOW).unwrap_or(now);
+                let listing = client.jobs(from, now, deadline).await;
+                listing.map(|listing| listing.jobs.len())
+            };
+            token_expiry = client.observations().token_expiry;
+            jobs
+        }
+        Err(error) => Err(error),
+    };
+    Answer {
+        tenant: Arc::clone(&tenant.tenant),
+        jobs,
+        elapsed: begin.elapsed(),
+        token_expiry,
+    }
+}
+
+/// What the settings mean.
+fn described(settings: &Settings) -> String {
+    let head = [
+        "TENANT",
+        "API",
+        "CREDENTIALS",
+        "JOBS",
+        "DISCOVERY",
+        "COLLECT",
+    ];
+    let rows = settings.tenants.iter().map(|tenant| {
+        let Tenant { api, collect, .. } = &**tenant;
+        let discovery = tenant.discovery.map_or_else(
+            || "off".to_owned(),
+            |window| format!("last {}", length(window)),
+        );
+        let kinds = [
+            ("jobs", collect.jobs),
+            ("feeds", collect.feeds),
+            ("files", collect.files),
+        ];
+        let kinds = kinds.iter().filter(|(_, on)| *on).map(|(name, _)| *name);
+        [
+            tenant.tenant.to_string(),
+            api.base_url.to_string(),
+            let_in_by(&tenant.credentials),
+            tenant.jobs.len().to_string(),
+            discovery,
+            kinds.collect::<Vec<_>>().join(","),
+        ]
+    });
+    let refresh = match settings.refresh.mode {
+        Mode::Interval(interval) => {
+            format!("in the background, every {}", length(interval))
+        }
+        Mode::Scrape { max_age } if max_age.is_zero() => "on each scrape".to_owned(),
+        Mode::Scrape { max_age } => format!(
+            "on each scrape, unless the last answer is younger than {}",
+            length(max_age)
+        ),
+    };
+    let state = match &settings.state_file {
+        Some(path) => format!("kept in {}", path.display()),
+        None => "lost at a restart (no state file)".to_owned(),
+    };
+    let mut lines = table(head, rows);
+    lines.push(String::new());
+    lines.push(format!("refresh:  {refresh}"));
+    lines.push(format!("counters: {state}"));
+    let warnings = settings.warnings().into_iter();
+    lines.extend(warnings.map(|warning| format!("warning:  {warning}")));
+    lines.join("\n") + "\n"
+}
+
+fn let_in_by(credentials: &Credentials) -> String {
+    let from = |secret: &Secret| match secret {
+        Secret::Value(_) => "given in place".to_owned(),
+        Secret::File(path) => format!("from {}", path.display()),
+    };
+    match credentials {
+        Credentials::Token(secret) => format!("token {}", from(secret)),
+        Credentials::OAuth2 { client_secret, .. } => {
+            format!("oauth2, client secret {}", from(client_secret))
+        }
+    }
+}
+
+/// What the APIs answered; the failures in words below the table.
+fn told(answers: &[Answer]) -> String {
+    let head = ["TENANT", "RESULT", "JOBS", "TIME", "TOKEN ENDS"];
+    let rows = answers.iter().map(|answer| {
+        let (result, jobs) = match &answer.jobs {
+            Ok(jobs) => ("ok".to_owned(), jobs.to_string()),
+            Err(error) => (error.reason.to_string(), "-".to_owned()),
+        };
+        [
+            answer.tenant.to_string(),
+            result,
+            jobs,
+            format!("{:.2}s", answer.elapsed.as_secs_f64()),
+            answer
+                .token_expiry
+                .map_or_else(|| "unknown".to_owned(), |time| format!("{time:.0}")),
+        ]
+    });
+    let mut lines = vec![String::new()];
+    lines.extend(table(head, rows));
+    let failures = answers.iter().filter_map(|answer| {
+        let error = answer.jobs.as_ref().err()?;
+        Some(format!("\n{}: {error}", answer.tenant))
+    });
+    lines.extend(failures);
+    lines.join("\n") + "\n"
+}
+
+/// Lines with columns as wide as their widest cell.
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Vec<String> {
+    let mut all = vec![head.map(str::to_owned)];
+    all.extend(rows);
+    let mut widths = [0; N];
+    for row in &all {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let padded = |row: &[String; N]| {
+        let cells = row.iter().zip(widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    all.iter().map(padded).collect()
+}
+
+#[cfg(test)]
+mod tests;
