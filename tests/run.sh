@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# The whole test suite, from any directory:
+#
+#     ./tests/run.sh
+#
+# Needs a Rust toolchain with rustfmt and clippy, a C compiler and git, and
+# Prometheus and Alertmanager from PATH or from Debian's packages (see
+# tests/tools.sh). Skips nothing; ends with `N passed, N failed` and with
+# exit code 1 if anything failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/tools.sh
+
+passed=0
+failed=0
+# A snapshot that differs is a failure, not a suggestion.
+export INSTA_UPDATE=no
+
+say() {
+    printf '\n== %s\n' "$*"
+}
+
+# check TITLE COMMAND...: one test that is not cargo's.
+check() {
+    say "$1"
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $*"
+    fi
+}
+
+# The suite: unit, integration and documentation tests, by cargo's own count.
+run_cargo_tests() {
+    local log status=0 result good bad
+    log="$(mktemp)"
+    say "tests"
+    cargo test --locked --no-fail-fast 2>&1 | tee "$log" || status=$?
+    bad=0
+    while read -r result; do
+        good="${result#*. }"
+        passed=$((passed + ${good%% passed*}))
+        result="${result#*; }"
+        bad=$((bad + ${result%% failed*}))
+    done < <(grep '^test result:' "$log" || true)
+    rm -f "$log"
+    # What did not even compile, or died, counts as one.
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+    fi
+    failed=$((failed + bad))
+}
+
+documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+}
+
+for program in cargo cc git; do
+    if ! command -v "$program" >/dev/null; then
+        echo "$program is missing: install a Rust toolchain, a C compiler and git" >&2
+        exit 1
+    fi
+done
+for component in fmt clippy; do
+    if ! cargo "$component" --version >/dev/null 2>&1; then
+        echo "cargo $component is missing: rustup component add rustfmt clippy" >&2
+        exit 1
+    fi
+done
+say "programs to test against"
+need promtool prometheus alertmanager amtool
+command -v promtool prometheus alertmanager amtool
+
+check "format" cargo fmt --check
+check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
+check "documentation" documentation
+run_cargo_tests
+
+shopt -s nullglob globstar
+rules=(deploy/prometheus/rules/**/*.yml)
+scrapes=(deploy/prometheus/*.yml)
+routes=(deploy/alertmanager/*.yml)
+rule_tests=(tests/prometheus/*.yml)
+if [ "${#rules[@]}" -gt 0 ]; then
+    check "rules" promtool check rules "${rules[@]}"
+fi
+# Certificates and passwords these files name exist only where they are used.
+for file in "${scrapes[@]}"; do
+    check "$file" promtool check config --syntax-only "$file"
+done
+for file in "${routes[@]}"; do
+    check "$file" amtool check-config "$file"
+done
+if [ "${#rule_tests[@]}" -gt 0 ]; then
+    check "tests of the rules" promtool test rules "${rule_tests[@]}"
+fi
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
