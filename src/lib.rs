@@ -19,11 +19,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 pub mod amperity;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod exposition;
 pub mod feeds;
 pub mod jobs;
@@ -44,8 +46,9 @@ use telemetry::Telemetry;
 pub struct Options {
     /// The settings to begin with.
     pub settings: Settings,
-    /// Where they are read again on SIGHUP and `POST /-/reload`.
-    pub source: config::Source,
+    /// Where they are read again on SIGHUP and `POST /-/reload`; without it
+    /// SIGHUP does what it always does.
+    pub source: Option<config::Source>,
     /// The path of the metrics page.
     pub telemetry_path: String,
     /// Whether `POST /-/reload` is answered.
@@ -83,10 +86,9 @@ pub async fn run(
     listeners: Vec<TcpListener>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let mut hangup = signal(SignalKind::hangup()).map_err(RunError::Signal)?;
     let telemetry = Telemetry::new()?;
     let store = match &options.settings.state_file {
-        Some(path) => Some(Store::open(path)?),
+        Some(path) => Some(Store::open(path, options.clock.now())?),
         None => None,
     };
     let exporter = Exporter::new(Environment {
@@ -98,23 +100,33 @@ pub async fn run(
     exporter.apply(options.settings).await?;
     telemetry.config_reload(true, options.clock.now());
 
-    let reload: web::Reload = {
-        let (exporter, source) = (exporter.clone(), options.source);
+    let reload = options.source.map(|source| -> web::Reload {
+        let exporter = exporter.clone();
         Arc::new(move || Box::pin(reload(exporter.clone(), source.clone())))
-    };
-    let on_hangup = Arc::clone(&reload);
-    let reloading = tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            // The outcome is logged where it is known.
-            let _ = on_hangup().await;
-        }
     });
-    let reload = options.enable_lifecycle.then_some(reload);
+    let reloading = match &reload {
+        Some(reload) => Some(reload_on_hangup(Arc::clone(reload)).map_err(RunError::Signal)?),
+        None => None,
+    };
+    let reload = reload.filter(|_| options.enable_lifecycle);
     let routes = web::Routes::new(exporter, &options.telemetry_path, reload);
     let limits = web::Limits::default();
     web::serve(listeners, routes, options.gate, limits, shutdown).await;
-    reloading.abort();
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     Ok(())
+}
+
+/// Reloads on each SIGHUP from now on.
+fn reload_on_hangup(reload: web::Reload) -> std::io::Result<JoinHandle<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // The outcome is logged where it is known.
+            let _ = reload().await;
+        }
+    }))
 }
 
 /// Reads the configuration again and takes it, whole or not at all.

@@ -1,2 +1,110 @@
-//! Parse, log, run, exit code.
-fn main() {}
+//! Parses, logs, runs, and turns what came of it into an exit code: 0, 1 for a
+//! failure at run time, 2 for bad usage or configuration.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use amperity_exporter::cli::{self, Command, check::CheckError};
+use amperity_exporter::clock::Clock;
+use amperity_exporter::exposition::catalogue;
+use amperity_exporter::{Options, demo, web};
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Usage or configuration: what is to be mended stands in the message.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os(), |name| std::env::var_os(name)) {
+        Ok(command) => command,
+        Err(error) => error.exit(),
+    };
+    let outcome = tokio::runtime::Runtime::new()
+        .context("the runtime cannot start")
+        .and_then(|runtime| runtime.block_on(execute(command)));
+    outcome.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "amperity_exporter: {error:#}");
+        ExitCode::from(if is_usage(&error) { USAGE } else { 1 })
+    })
+}
+
+async fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    let clock = Clock::system();
+    match command {
+        Command::Serve(serve) => {
+            cli::log::install(serve.log, clock.clone());
+            let settings = serve.settings.load()?;
+            for warning in settings.warnings() {
+                tracing::warn!("{warning}");
+            }
+            let listeners = if serve.web.systemd_socket {
+                web::inherited()?
+            } else {
+                web::bind(&serve.web.listen_addresses).await?
+            };
+            let options = Options {
+                settings,
+                source: Some(serve.settings),
+                telemetry_path: serve.web.telemetry_path,
+                enable_lifecycle: serve.web.enable_lifecycle,
+                gate: Arc::new(web::Gate::open()),
+                clock,
+            };
+            for address in listeners
+                .iter()
+                .filter_map(|listener| listener.local_addr().ok())
+            {
+                tracing::info!(%address, "listening");
+            }
+            amperity_exporter::run(options, listeners, stop_signal()?).await?;
+            tracing::info!("stopped");
+        }
+        Command::Demo(options) => {
+            cli::log::install(options.log, clock.clone());
+            let listeners = bind(&options.listen_addresses).await?;
+            demo::demo(listeners, clock, announce, stop_signal()?).await?;
+        }
+        Command::Simulator(options) => {
+            cli::log::install(options.log, clock.clone());
+            let listeners = bind(&options.listen_addresses).await?;
+            demo::simulator(listeners, clock, announce, stop_signal()?).await?;
+        }
+        Command::Check(options) => {
+            if !cli::check::run(&options, &clock, io::stdout()).await? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Metrics => io::stdout().write_all(catalogue::markdown().as_bytes())?,
+        Command::Healthcheck(options) => cli::healthcheck::run(&options)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    Ok(web::bind(addresses).await?)
+}
+
+fn announce(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// SIGTERM or Ctrl-C.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("Ctrl-C cannot be received")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Whether the user has to mend something before the next start.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<amperity_exporter::config::ConfigError>()
+        || matches!(error.downcast_ref(), Some(CheckError::Config(_)))
+        || matches!(error.downcast_ref(), Some(web::ListenError::Address(_)))
+}

@@ -84,7 +84,7 @@ pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> 
 /// the longest overdue first: what did not fit has its turn the next time, and
 /// many settled jobs cannot hold up an unfinished one for long.
 pub(super) fn due(known: &Known, now: Timestamp, limit: usize) -> Vec<Arc<str>> {
-    let mut due: Vec<(Option<Timestamp>, &Arc<str>)> = known
+    let mut due: Vec<(Timestamp, &Arc<str>)> = known
         .jobs
         .iter()
         .filter_map(|(id, entry)| Some((due_since(entry, now)?, id)))
@@ -96,9 +96,8 @@ pub(super) fn due(known: &Known, now: Timestamp, limit: usize) -> Vec<Arc<str>> 
         .collect()
 }
 
-/// Since when a job is due, `Some(None)` if it was never asked for; `None` if
-/// it is not due.
-fn due_since(entry: &Entry, now: Timestamp) -> Option<Option<Timestamp>> {
+/// Since when a job is due, if it is: always, if it was never asked for.
+fn due_since(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
     let rest = if entry.is_settled() {
         entry.configured.then_some(RECHECK)?
     } else if entry.failure == Some(Reason::NotFound) {
@@ -107,11 +106,11 @@ fn due_since(entry: &Entry, now: Timestamp) -> Option<Option<Timestamp>> {
         Duration::ZERO
     };
     let Some(asked) = entry.asked_at else {
-        return Some(None);
+        return Some(Timestamp::MIN);
     };
     // The list of this refresh has just shown it.
     let fresh = entry.failure.is_none() && asked == now;
-    (!fresh && elapsed(asked, now) >= rest).then(|| Some(later(asked, rest)))
+    (!fresh && elapsed(asked, now) >= rest).then(|| later(asked, rest))
 }
 
 /// The start of a discovered job that a list still has to show.

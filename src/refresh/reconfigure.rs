@@ -67,6 +67,11 @@ impl Exporter {
         {
             self.0.common.telemetry.remove_tenant(gone);
         }
+        if let Some(store) = &self.0.common.store
+            && let Ok(horizon) = self.clock().now().checked_sub(settings.forget_after)
+        {
+            store.forget_tenants(horizon, |name| after.tenants.contains_key(name));
+        }
         relaunch(&mut loops, &before, &after, &settings);
         Ok(())
     }
