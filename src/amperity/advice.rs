@@ -12,22 +12,16 @@ impl Client {
         let tenant = &self.tenant;
         let host = self.base_url.host_str().unwrap_or_default();
         Some(match reason {
-            Reason::Unreachable => format!(
-                "Check that {host} can be reached from here: base_url, DNS, firewall, proxy"
-            ),
+            Reason::Unreachable => {
+                format!(
+                    "Check that {host} can be reached from here: base_url, DNS, firewall, proxy"
+                )
+            }
             Reason::Tls => format!(
-                "{host} could not prove who it is, or does not speak TLS: check base_url; a private CA is named in tls_config.ca_file"
+                "{host} could not prove who it is, or does not speak TLS: check base_url; a \
+                 private CA is named in tls_config.ca_file"
             ),
-            Reason::Unauthorized => match &self.credentials {
-                Credentials::Token(Secret::Value(_)) => "The token was refused: it is wrong, expired or revoked. Put a new one in its place and reload"
-                    .to_owned(),
-                Credentials::Token(Secret::File(path)) => format!(
-                    "The token was refused: it is wrong, expired or revoked. Write a new one into {}",
-                    path.display()
-                ),
-                Credentials::OAuth2 { .. } => "The token was refused, and a new one too: check that the API key still exists and is this tenant's"
-                    .to_owned(),
-            },
+            Reason::Unauthorized => self.about_the_token(),
             Reason::Forbidden => format!(
                 "The API key needs the DataGrid Operator policy and must be one of tenant {tenant}"
             ),
@@ -36,19 +30,43 @@ impl Client {
             }
             Reason::NotFound => "Check base_url: it ends in /api".to_owned(),
             Reason::RateLimited => format!(
-                "All clients of tenant {tenant} share 10 requests a second; this one now asks more slowly. If it goes on, lower requests_per_second"
+                "All clients of tenant {tenant} share 10 requests a second; this one now asks more \
+                 slowly. If it goes on, lower requests_per_second"
             ),
             Reason::BadRequest => format!(
                 "Check base_url, the tenant's name and api.version ({})",
                 self.version
             ),
-            Reason::Malformed => "Check that base_url leads to the API and not to a proxy's page"
-                .to_owned(),
+            Reason::Malformed => {
+                "Check that base_url leads to the API and not to a proxy's page".to_owned()
+            }
             Reason::TooLarge => {
                 "Raise limits.response_bytes or shorten discovery.window".to_owned()
             }
             Reason::Timeout | Reason::ServerError => return None,
         })
+    }
+
+    fn about_the_token(&self) -> String {
+        let ended = self
+            .observations()
+            .token_expiry
+            .filter(|ended| *ended <= self.line.clock().now());
+        let why = match ended {
+            Some(ended) => format!("The token was refused: it ended at {ended}"),
+            None => "The token was refused: it is wrong, expired or revoked".to_owned(),
+        };
+        match &self.credentials {
+            Credentials::Token(Secret::Value(_)) => {
+                format!("{why}. Put a new one in its place and reload")
+            }
+            Credentials::Token(Secret::File(path)) => {
+                format!("{why}. Write a new one into {}", path.display())
+            }
+            Credentials::OAuth2 { .. } => "The token was refused though it is new: check that the \
+                 API key still exists and is this tenant's"
+                .to_owned(),
+        }
     }
 }
 

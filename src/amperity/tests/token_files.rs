@@ -78,3 +78,18 @@ async fn a_token_file_that_is_unusable_from_the_start_is_told_with_what_to_do() 
     );
     assert!(script.calls().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_a_refused_token_that_has_ended_it_is_told_when() {
+    let (_folder, _path, tenant) = in_file(&jwt(r#"{"exp":1717214400}"#));
+    let script = Script::always(401, "{}");
+    let error = client(&tenant, &script)
+        .job(JOB, within(60))
+        .await
+        .unwrap_err();
+    let told = error.to_string();
+    assert!(
+        told.contains("it ended at 2024-06-01T04:00:00Z. Write a new one into /"),
+        "{told}"
+    );
+}

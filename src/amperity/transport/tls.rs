@@ -2,7 +2,7 @@
 //! `tls_config.ca_file` besides.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -12,15 +12,21 @@ use super::super::ApiError;
 use crate::config;
 use crate::telemetry::Reason;
 
+/// The system's authorities, read once per process and shared by all tenants:
+/// there are hundreds of them. What cannot be read of them is missed only if a
+/// handshake needs it, and then the handshake says so.
+static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    Arc::new(roots)
+});
+
 /// A configuration that names its cryptography itself and so depends on no
 /// setting of the process.
 pub(super) fn client_config(api: &config::Api) -> Result<ClientConfig, ApiError> {
-    let mut roots = RootCertStore::empty();
-    // What the system cannot read of its own store is missed only if a
-    // handshake needs it, and then the handshake says so.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut roots = Arc::clone(&SYSTEM);
     if let Some(path) = &api.ca_file {
-        add_file(&mut roots, path)?;
+        add_file(Arc::make_mut(&mut roots), path)?;
     }
     if roots.is_empty() && api.base_url.scheme() == "https" {
         return Err(error(
