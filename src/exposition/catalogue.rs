@@ -134,6 +134,18 @@ pub(super) static JOB_UP: Family = Family::gauge(
      id. Jobs found by discovery have no series.",
 );
 
+pub(super) static PROBE_SUCCESS: Family = Family::gauge(
+    "probe_success",
+    &["tenant", "job_id"],
+    "Only on /probe: 1 if the job was fetched, 0 if not.",
+);
+
+pub(super) static PROBE_DURATION: Family = Family::gauge(
+    "probe_duration_seconds",
+    &["tenant", "job_id"],
+    "Only on /probe: how long fetching the job took.",
+);
+
 pub(super) static FEED_STATE: Family = Family::gauge(
     "amperity_feed_state",
     &["tenant", "table", "feed", "state"],
@@ -346,7 +358,7 @@ pub(super) static TENANT_GAUGES: [Gauge<Status>; 9] = [
     ),
 ];
 
-/// The families of one ingest job.
+/// The families of one ingest job, those of a probe last.
 fn job_families() -> impl Iterator<Item = &'static Family> {
     TABLE_GAUGES.iter().map(|gauge| &gauge.family).chain([
         &TABLE_STATE,
@@ -354,6 +366,8 @@ fn job_families() -> impl Iterator<Item = &'static Family> {
         &FILE_ERROR_ROWS,
         &JOB_INFO,
         &JOB_UP,
+        &PROBE_SUCCESS,
+        &PROBE_DURATION,
     ])
 }
 

@@ -5,18 +5,22 @@
 //! A gauge's lines are the same in both formats and written once; only the
 //! `_created` lines of counters and summaries make a difference.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::Format;
 use super::catalogue::{
     FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE, FILE_ERROR_ROWS,
-    FILE_READ_ROWS, Family, Gauge, JOB_INFO, JOB_UP, TABLE_GAUGES, TABLE_STATE, TENANT_GAUGES,
+    FILE_READ_ROWS, Family, Gauge, JOB_INFO, JOB_UP, PROBE_DURATION, PROBE_SUCCESS, TABLE_GAUGES,
+    TABLE_STATE, TENANT_GAUGES,
 };
 use super::pieces::Spans;
 use super::writer::{Value, write_label, write_sample};
 use crate::feeds::Feed;
-use crate::jobs::{File, State, Table};
-use crate::snapshot::Snapshot;
+use crate::jobs::{File, Job, State, Table};
+use crate::snapshot::{Snapshot, Status};
 
 /// The sample lines of a snapshot.
 #[derive(Debug)]
@@ -45,10 +49,44 @@ impl Lines {
         };
         lines.tables(&tables, snapshot.files);
         lines.jobs(snapshot);
+        for _of_a_probe in 0..2 {
+            lines.gauge(|_| {});
+        }
         lines.feeds(&feeds);
         let labels = labels(&[("tenant", &snapshot.tenant)]);
         let item = &snapshot.status;
         lines.gauges(&TENANT_GAUGES, &[Row { labels, item }]);
+        lines
+    }
+
+    /// Writes the answer to a probe of one job: its own families and how the
+    /// probe went.
+    pub(super) fn write_probe(
+        tenant: &str,
+        id: &str,
+        job: Option<&Arc<Job>>,
+        elapsed: Duration,
+        files: bool,
+    ) -> Self {
+        let snapshot = Snapshot {
+            tenant: tenant.into(),
+            status: Status::default(),
+            jobs: job.into_iter().cloned().collect(),
+            configured: [].into(),
+            feeds: [].into(),
+            files,
+        };
+        let mut lines = Self {
+            text: Vec::new(),
+            families: Vec::new(),
+        };
+        lines.tables(&table_rows(&snapshot), files);
+        lines.jobs(&snapshot);
+        let labels = labels(&[("tenant", tenant), ("job_id", id)]);
+        let success = Value::Count(job.is_some().into());
+        lines.gauge(|out| sample(out, &PROBE_SUCCESS, &labels, &[], success));
+        let seconds = Value::Float(elapsed.as_secs_f64());
+        lines.gauge(|out| sample(out, &PROBE_DURATION, &labels, &[], seconds));
         lines
     }
 

@@ -1,6 +1,7 @@
 //! The samples of each tenant in pieces, and the page that joins them.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use crc32fast::Hasher;
@@ -8,10 +9,12 @@ use flate2::Compression;
 use prometheus::proto::MetricFamily;
 
 use super::catalogue::snapshot_families;
+use super::gzip::Deflater;
 use super::lines::Lines;
 use super::pieces::{Pieces, Rope, Spans};
 use super::writer::write_header;
 use super::{Body, Encoding, Format, gzip, own};
+use crate::jobs::Job;
 use crate::snapshot::Snapshot;
 
 /// One tenant's samples, family by family, plain and compressed.
@@ -46,6 +49,21 @@ impl Blocks {
     #[must_use]
     pub fn render(snapshot: &Snapshot) -> Self {
         let Lines { text, families } = Lines::write(snapshot);
+        let bytes = text.into();
+        Self::new(Pieces { bytes, families }, Compression::fast())
+    }
+
+    /// Writes the answer to a probe: the series of one job, if it could be
+    /// fetched, and how the probe went.
+    #[must_use]
+    pub fn probe(
+        tenant: &str,
+        id: &str,
+        job: Option<&Arc<Job>>,
+        elapsed: Duration,
+        files: bool,
+    ) -> Self {
+        let Lines { text, families } = Lines::write_probe(tenant, id, job, elapsed, files);
         let bytes = text.into();
         Self::new(Pieces { bytes, families }, Compression::fast())
     }
@@ -118,6 +136,10 @@ impl Page {
     }
 }
 
+/// Fresh lines up to this size, those of a few tenants, go uncompressed:
+/// compressing them would cost more than all the rest of a scrape.
+const COMPRESSED: usize = 32 * 1024;
+
 impl Sheet {
     fn join(tenants: &[Arc<Blocks>], format: Format) -> Self {
         let plain = join(tenants, format, Encoding::Identity, Rope::default());
@@ -139,8 +161,15 @@ impl Sheet {
     fn gzip_end(&self, fresh: &[u8]) -> Vec<u8> {
         let mut crc = self.crc.clone();
         crc.update(fresh);
-        let mut end = Vec::with_capacity(fresh.len() + 64);
-        gzip::store(&mut end, fresh);
+        let mut end = if fresh.len() < COMPRESSED {
+            let mut stored = Vec::with_capacity(fresh.len() + 64);
+            gzip::store(&mut stored, fresh);
+            stored
+        } else {
+            let mut deflater = Deflater::new(Compression::fast());
+            deflater.piece(fresh);
+            deflater.finish()
+        };
         gzip::end(&mut end, crc.finalize(), self.length + fresh.len());
         end
     }

@@ -21,7 +21,7 @@ fn values(telemetry: &Telemetry, prefix: &str) -> String {
     for family in telemetry.gather() {
         for metric in family.get_metric() {
             let labels = metric.get_label().iter();
-            let labels: Vec<_> = labels.map(|label| label.value()).collect();
+            let labels: Vec<_> = labels.map(prometheus::proto::LabelPair::value).collect();
             let number = match family.get_field_type() {
                 prometheus::proto::MetricType::GAUGE => metric.get_gauge().get_value(),
                 prometheus::proto::MetricType::HISTOGRAM => metric.get_histogram().get_sample_sum(),
@@ -48,10 +48,10 @@ fn everything_gathered_is_described_and_the_other_way_round() {
         let kind = format!("{:?}", family.get_field_type()).to_lowercase();
         assert_eq!(kind, described.kind.as_str(), "{}", family.name());
         let labels = family.get_metric()[0].get_label().iter();
-        let labels: BTreeSet<_> = labels.map(|label| label.name()).collect();
+        let labels: BTreeSet<_> = labels.map(prometheus::proto::LabelPair::name).collect();
         assert_eq!(labels, described.labels.iter().copied().collect());
     }
-    let names: BTreeSet<_> = gathered.iter().map(|family| family.name()).collect();
+    let names: BTreeSet<_> = gathered.iter().map(MetricFamily::name).collect();
     for family in described() {
         let here = cfg!(target_os = "linux") || !family.name.starts_with("process_");
         assert_eq!(names.contains(family.name), here, "{}", family.name);

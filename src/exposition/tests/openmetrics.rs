@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use super::Format;
 
+/// Names and values.
+type Labels = Vec<(String, String)>;
+
 /// A sample as a scraper stores it.
-pub(super) type Series = (String, Vec<(String, String)>);
+pub(super) type Series = (String, Labels);
 
 /// Reads a page and returns its samples in order.
 pub(super) fn parse(page: &str, format: Format) -> Result<Vec<(Series, f64)>, String> {
@@ -41,8 +44,8 @@ struct Reader {
     samples: Vec<(Series, f64)>,
     of_family: usize,
     /// The last metric and those before it, which must not come again.
-    metric: Option<Vec<(String, String)>>,
-    metrics: BTreeSet<Vec<(String, String)>>,
+    metric: Option<Labels>,
+    metrics: BTreeSet<Labels>,
 }
 
 impl Default for Reader {
@@ -152,9 +155,11 @@ impl Reader {
             .ok_or("a sample of another family")?;
         let created = self.format == Format::OpenMetrics;
         let allowed = match (self.kind.as_str(), suffix) {
-            ("gauge", "") | ("counter", "_total") => true,
             ("counter" | "summary" | "histogram", "_created") => created,
-            ("summary", "_sum" | "_count") | ("histogram", "_sum" | "_count" | "_bucket") => true,
+            ("gauge", "")
+            | ("counter", "_total")
+            | ("summary", "_sum" | "_count")
+            | ("histogram", "_sum" | "_count" | "_bucket") => true,
             _ => false,
         };
         if !allowed {
@@ -191,7 +196,7 @@ impl Reader {
 }
 
 /// Reads labels up to the closing brace; returns them and what follows.
-fn labels(mut rest: &str) -> Result<(Vec<(String, String)>, &str), String> {
+fn labels(mut rest: &str) -> Result<(Labels, &str), String> {
     let mut labels = Vec::new();
     loop {
         let (name, after) = rest.split_once("=\"").ok_or("no label")?;

@@ -166,6 +166,7 @@ fn the_documented_job_gives_the_same_series_in_openmetrics() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a whole page")]
 fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
     let page = page(&[snapshot("socktown", vec![], vec![documented_feed()])]);
     assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
@@ -379,4 +380,38 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
         text(&page.body(Format::Text, Encoding::Identity, &own))
     );
     assert_eq!(body.length(), body.chunks.concat().len());
+}
+
+#[test]
+fn a_probe_shows_one_job_and_how_the_probe_went() {
+    let mut job = documented_job();
+    job.tables.clear();
+    let elapsed = Duration::from_millis(120);
+    let found = Blocks::probe(
+        "socktown",
+        "isj-1f73r9u2",
+        Some(&Arc::new(job)),
+        elapsed,
+        false,
+    );
+    assert_snapshot!(read(&Page::assemble(&[Arc::new(found)]), Format::Text), @r#"
+    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, to look it up in Amperity; empty if the API names none.
+    # TYPE amperity_ingest_job_info gauge
+    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
+    # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.
+    # TYPE probe_success gauge
+    probe_success{tenant="socktown",job_id="isj-1f73r9u2"} 1
+    # HELP probe_duration_seconds Only on /probe: how long fetching the job took.
+    # TYPE probe_duration_seconds gauge
+    probe_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2"} 0.12
+    "#);
+    let missing = Blocks::probe("socktown", "isj-1f73r9u2", None, elapsed, false);
+    assert_snapshot!(read(&Page::assemble(&[Arc::new(missing)]), Format::Text), @r#"
+    # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.
+    # TYPE probe_success gauge
+    probe_success{tenant="socktown",job_id="isj-1f73r9u2"} 0
+    # HELP probe_duration_seconds Only on /probe: how long fetching the job took.
+    # TYPE probe_duration_seconds gauge
+    probe_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2"} 0.12
+    "#);
 }

@@ -129,6 +129,8 @@ fn series(page: &str, format: Format) -> BTreeMap<Series, String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_page_can_be_read_and_both_formats_carry_the_same_series(snapshots in snapshots()) {
         let page = page(&snapshots);
@@ -149,9 +151,11 @@ proptest! {
     }
 
     #[test]
-    fn the_compressed_page_is_one_gzip_member_of_the_plain_one(snapshots in snapshots(), name in label()) {
+    fn the_compressed_page_is_one_gzip_member_of_the_plain_one(snapshots in snapshots(), name in label(), tenants in 0..12) {
         let telemetry = Telemetry::new().unwrap();
-        telemetry.tenant(&name).refresh(None);
+        for number in 0..tenants {
+            telemetry.tenant(&format!("{name}{number}")).refresh(None);
+        }
         let own = telemetry.gather();
         let page = page(&snapshots);
         for format in [Format::Text, Format::OpenMetrics] {

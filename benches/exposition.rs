@@ -1,0 +1,296 @@
+//! What a refresh costs: writing a page of 100,000 series and parsing a job
+//! answer of 3 MB, each beside what else could have been done. The ratios at
+//! the end come from rounds taken in turn, so that a busy machine slows all.
+//!
+//! `cargo bench --bench exposition`
+
+#![expect(clippy::print_stdout, reason = "the ratios are for the terminal")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use amperity_exporter::amperity::wire;
+use amperity_exporter::exposition::{Blocks, Encoding, Format, Lines, Page};
+use amperity_exporter::jobs::{Job, Rows, State, Table};
+use amperity_exporter::snapshot::{Snapshot, Status};
+use amperity_exporter::telemetry::{Endpoint, Telemetry};
+use anyhow::Result;
+use criterion::Criterion;
+use jiff::Timestamp;
+use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Encoder, TextEncoder};
+use tokio::time::Instant;
+
+/// Two tables each, so 41 series.
+const JOBS: usize = 2440;
+
+type Find = fn(&Table) -> Option<f64>;
+
+/// The families of a table that have one series.
+const FAMILIES: [(&str, Find); 9] = [
+    ("amperity_ingest_read_rows", |table| number(table.rows.read)),
+    ("amperity_ingest_inserted_rows", |table| {
+        number(table.rows.inserted)
+    }),
+    ("amperity_ingest_updated_rows", |table| {
+        number(table.rows.updated)
+    }),
+    ("amperity_ingest_rejected_rows", |table| {
+        number(table.rows.rejected)
+    }),
+    ("amperity_ingest_error_rows", |table| {
+        number(table.rows.errors)
+    }),
+    ("amperity_ingest_files", |table| {
+        number(Some(table.files.len() as u64))
+    }),
+    ("amperity_ingest_duration_seconds", |table| {
+        Some(number(table.duration_ms())? / 1000.0)
+    }),
+    ("amperity_ingest_started_timestamp_seconds", |table| {
+        seconds(table.started_at)
+    }),
+    ("amperity_ingest_ended_timestamp_seconds", |table| {
+        seconds(table.ended_at)
+    }),
+];
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of rows are far below 2^53"
+)]
+fn number(count: Option<u64>) -> Option<f64> {
+    count.map(|count| count as f64)
+}
+
+fn seconds(timestamp: Option<Timestamp>) -> Option<f64> {
+    timestamp.map(|timestamp| timestamp.as_duration().as_secs_f64())
+}
+
+fn snapshot() -> Result<Snapshot> {
+    let table = |job: usize, table: usize| -> Result<Table> {
+        let start = 1_717_214_574_433 + i64::try_from(job)? * 60_001;
+        let rows = 1000 + (job * 7919) as u64 % 1_000_000;
+        Ok(Table {
+            table: format!("Table {table} of source {}", job % 50).into(),
+            feed: format!("df-5L6d{:04}{table}", job % 50).into(),
+            state: Some(State::Succeeded),
+            finished: true,
+            rows: Rows {
+                read: Some(rows),
+                inserted: Some(rows / 2),
+                updated: Some(rows / 4),
+                rejected: Some(rows / 8),
+                errors: Some(0),
+            },
+            started_at: Some(Timestamp::from_millisecond(start)?),
+            ended_at: Some(Timestamp::from_millisecond(start + 93_421)?),
+            files: vec![],
+        })
+    };
+    let job = |number: usize| -> Result<Arc<Job>> {
+        Ok(Arc::new(Job {
+            id: format!("isj-20240701-{number:05}-6dcXdk").into(),
+            workflow_id: Some(format!("wf-20240701-{number:05}-b45").into()),
+            tables: vec![table(number, 1)?, table(number, 2)?],
+            merged: 0,
+        }))
+    };
+    Ok(Snapshot {
+        tenant: "socktown".into(),
+        status: Status::default(),
+        jobs: (0..JOBS).map(job).collect::<Result<_>>()?,
+        configured: [].into(),
+        feeds: [].into(),
+        files: false,
+    })
+}
+
+/// The same families, built and encoded with the `prometheus` crate: without
+/// its registry and vectors, which take many times as long.
+fn with_the_crate(snapshot: &Snapshot) -> Result<Vec<u8>> {
+    let mut families: Vec<MetricFamily> = FAMILIES.map(|(name, _)| family(name)).into();
+    let mut states = family("amperity_ingest_state");
+    let mut info = family("amperity_ingest_job_info");
+    for job in &*snapshot.jobs {
+        let tenant = ("tenant", &*snapshot.tenant);
+        let id = ("job_id", &*job.id);
+        let workflow = (
+            "workflow_id",
+            job.workflow_id.as_deref().unwrap_or_default(),
+        );
+        info.mut_metric().push(gauge(&[tenant, id, workflow], 1.0));
+        for table in &job.tables {
+            let (name, feed) = (("table", &*table.table), ("feed", &*table.feed));
+            for ((_, value), family) in FAMILIES.iter().zip(&mut families) {
+                if let Some(value) = value(table) {
+                    let metric = gauge(&[tenant, id, name, feed], value);
+                    family.mut_metric().push(metric);
+                }
+            }
+            for state in State::KNOWN {
+                let present = table.state.as_ref() == Some(&state);
+                let labels = [tenant, id, name, feed, ("state", state.as_str())];
+                let metric = gauge(&labels, f64::from(u8::from(present)));
+                states.mut_metric().push(metric);
+            }
+        }
+    }
+    families.extend([states, info]);
+    let mut out = Vec::new();
+    TextEncoder::new().encode(&families, &mut out)?;
+    Ok(out)
+}
+
+fn family(name: &str) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help("Help.".to_owned());
+    family.set_field_type(MetricType::GAUGE);
+    family
+}
+
+fn gauge(labels: &[(&str, &str)], value: f64) -> Metric {
+    let pairs = labels.iter().map(|(name, value)| {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).to_owned());
+        pair.set_value((*value).to_owned());
+        pair
+    });
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = Metric::from_label(pairs.collect());
+    metric.set_gauge(gauge);
+    metric
+}
+
+/// An answer of `GET /ingest/jobs/{id}` of about 3 MB.
+fn answer() -> String {
+    let files: Vec<String> = (0..1500)
+        .map(|file| {
+            format!(
+                r#"{{"file_id":"cb-20240618-71992-SF3Uz/part{file:04}.avro","name":"part{file:04}.avro","read":1{file:04},"errors":{file}}}"#
+            )
+        })
+        .collect();
+    let files = files.join(",");
+    let tables: Vec<String> = (0..20)
+        .map(|table| {
+            format!(
+                r#"{{"errors":200,"feed_id":"df-5L6d{table}","read":1000,"rejected":200,"updated":200,"started_at":"2024-06-01T04:02:54.433Z","state":"succeeded","ended_at":"2024-06-01T04:02:57.433Z","files":[{files}],"inserted":400,"table_name":"Table {table}","job_id":"isj-1"}}"#
+            )
+        })
+        .collect();
+    let tables = tables.join(",");
+    format!(r#"{{"id":"isj-1","tables":[{tables}],"workflow_id":"wf-1"}}"#)
+}
+
+fn parse(answer: &str) -> Option<Job> {
+    let job: wire::Job<'_> = serde_json::from_str(answer).ok()?;
+    Job::from_wire(&job)
+}
+
+/// Medians of the times of several works, one round of all after the other.
+fn medians(rounds: usize, works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+    let mut times = vec![Vec::new(); works.len()];
+    for _ in 0..rounds {
+        for (work, times) in works.iter_mut().zip(&mut times) {
+            let start = Instant::now();
+            work();
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    };
+    times.iter_mut().map(median).collect()
+}
+
+fn ratios(snapshot: &Snapshot, text: &[u8], answer: &str) {
+    let times = medians(
+        25,
+        &mut [
+            &mut || drop(black_box(Lines::write(black_box(snapshot)))),
+            &mut || drop(black_box(with_the_crate(black_box(snapshot)))),
+            &mut || drop(black_box(black_box(text).to_vec())),
+            &mut || drop(black_box(parse(black_box(answer)))),
+            &mut || drop(black_box(serde_json::from_str::<serde_json::Value>(answer))),
+        ],
+    );
+    let [lines, with_the_crate, copy, parse, value] = times[..] else {
+        return;
+    };
+    let megabyte = 1024.0 * 1024.0;
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let (page, answer) = (text.len() as f64 / megabyte, answer.len() as f64 / megabyte);
+    println!("a page of 100,000 series, {page:.1} MiB: {lines:.2} ms");
+    println!(
+        "  prometheus crate {with_the_crate:.2} ms, {:.1} times as long",
+        with_the_crate / lines
+    );
+    println!(
+        "  copy of the bytes {copy:.2} ms, the page takes {:.1} times as long",
+        lines / copy
+    );
+    println!("a job answer of {answer:.1} MiB: {parse:.2} ms");
+    println!(
+        "  serde_json::Value {value:.2} ms, {:.1} times as long",
+        value / parse
+    );
+}
+
+fn main() -> Result<()> {
+    let snapshot = snapshot()?;
+    let text = Lines::write(&snapshot).text;
+    let series = text.split(|byte| *byte == b'\n').count();
+    anyhow::ensure!((100_000..101_000).contains(&series), "{series} series");
+    let answer = answer();
+    anyhow::ensure!(parse(&answer).is_some(), "an answer that cannot be read");
+    let blocks = [Arc::new(Blocks::render(&snapshot))];
+    let page = Page::assemble(&blocks);
+    let telemetry = Telemetry::new()?;
+    let tenant = telemetry.tenant("socktown");
+    for endpoint in Endpoint::ALL {
+        tenant.request(endpoint, Some(200), Duration::from_millis(300));
+    }
+    let own = telemetry.gather();
+
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("page of 100,000 series");
+    group.sample_size(20);
+    group.bench_function("written", |bencher| {
+        bencher.iter(|| Lines::write(&snapshot));
+    });
+    group.bench_function("by the prometheus crate", |bencher| {
+        bencher.iter(|| with_the_crate(&snapshot));
+    });
+    group.bench_function("copied", |bencher| bencher.iter(|| text.clone()));
+    group.bench_function("written and compressed", |bencher| {
+        bencher.iter(|| Blocks::render(&snapshot));
+    });
+    group.bench_function("assembled", |bencher| {
+        bencher.iter(|| Page::assemble(&blocks));
+    });
+    group.finish();
+    let mut group = criterion.benchmark_group("scrape");
+    group.bench_function("gather", |bencher| bencher.iter(|| telemetry.gather()));
+    for encoding in [Encoding::Identity, Encoding::Gzip] {
+        group.bench_function(format!("body {encoding:?}"), |bencher| {
+            bencher.iter(|| page.body(Format::OpenMetrics, encoding, &own));
+        });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("job answer of 3 MB");
+    group.sample_size(20);
+    group.bench_function("parsed", |bencher| bencher.iter(|| parse(&answer)));
+    group.bench_function("as serde_json::Value", |bencher| {
+        bencher.iter(|| serde_json::from_str::<serde_json::Value>(&answer));
+    });
+    group.finish();
+    ratios(&snapshot, &text, &answer);
+    let compressed = page.body(Format::Text, Encoding::Gzip, &[]).length();
+    println!("the page as gzip: {} KiB", compressed / 1024);
+    Ok(())
+}
