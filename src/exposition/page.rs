@@ -24,6 +24,10 @@ pub struct Blocks {
     deflated: Pieces,
 }
 
+/// The compression level of samples: a third smaller than at level 1, and the
+/// levels above take longer for nothing.
+const LEVEL: u32 = 2;
+
 /// The headers of all families in the same shape, made once per process.
 static HEADERS: LazyLock<Blocks> = LazyLock::new(|| {
     let mut bytes = Vec::new();
@@ -50,7 +54,7 @@ impl Blocks {
     pub fn render(snapshot: &Snapshot) -> Self {
         let Lines { text, families } = Lines::write(snapshot);
         let bytes = text.into();
-        Self::new(Pieces { bytes, families }, Compression::fast())
+        Self::new(Pieces { bytes, families }, Compression::new(LEVEL))
     }
 
     /// Writes the answer to a probe: the series of one job, if it could be
@@ -65,7 +69,7 @@ impl Blocks {
     ) -> Self {
         let Lines { text, families } = Lines::write_probe(tenant, id, job, elapsed, files);
         let bytes = text.into();
-        Self::new(Pieces { bytes, families }, Compression::fast())
+        Self::new(Pieces { bytes, families }, Compression::new(LEVEL))
     }
 
     fn new(plain: Pieces, level: Compression) -> Self {
