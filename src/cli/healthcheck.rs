@@ -17,8 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// If there is no exporter, or if it is not healthy.
 pub fn run(options: &Healthcheck) -> io::Result<()> {
-    let address = address(&options.listen_address)?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let (address, mut stream) = connect(&options.listen_address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(
@@ -36,18 +35,22 @@ pub fn run(options: &Healthcheck) -> io::Result<()> {
     Err(io::Error::other(format!("not healthy: {status}")))
 }
 
-/// Where to ask what listens on `listen`.
-fn address(listen: &str) -> io::Result<SocketAddr> {
+/// Connects to what listens on `listen`.
+fn connect(listen: &str) -> io::Result<(SocketAddr, TcpStream)> {
     let listen = match listen.strip_prefix(':') {
         Some(port) => format!("localhost:{port}"),
         None => listen
             .replace("0.0.0.0:", "127.0.0.1:")
             .replace("[::]:", "[::1]:"),
     };
-    let mut addresses = listen.to_socket_addrs()?;
-    addresses
-        .next()
-        .ok_or_else(|| io::Error::other("no such address"))
+    let mut last = io::Error::other("no such address");
+    for address in listen.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => return Ok((address, stream)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 #[cfg(test)]
@@ -58,7 +61,7 @@ mod tests {
 
     fn ask(answer: &'static str) -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let listen_address = format!("0.0.0.0:{}", listener.local_addr().unwrap().port());
+        let listen_address = format!(":{}", listener.local_addr().unwrap().port());
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 256];

@@ -349,3 +349,24 @@ fn the_web_side_has_its_defaults() {
     let web = serve(&arguments, &ENVIRONMENT).web;
     assert_eq!(web.listen_addresses, [":1", ":2"]);
 }
+
+#[test]
+fn the_reference_names_every_flag_and_subcommand() {
+    let reference = include_str!("../../docs/CONFIGURATION.md");
+    let command = flags::Cli::command();
+    let commands = std::iter::once(&command).chain(command.get_subcommands());
+    for command in commands.filter(|command| !command.is_hide_set()) {
+        let name = command.get_name();
+        assert!(reference.contains(&format!("`{name}`")) || name == "amperity_exporter");
+        for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(reference.contains(&format!("`--{flag}`")), "{flag}");
+        }
+    }
+    for line in command.clone().render_long_help().to_string().lines() {
+        for word in line.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_') {
+            if word.starts_with("AMPERITY_") {
+                assert!(reference.contains(&format!("`{word}`")), "{word}");
+            }
+        }
+    }
+}

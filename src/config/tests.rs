@@ -452,3 +452,58 @@ fn the_shipped_example_is_valid_but_for_its_token() {
     let settings = settings(text);
     assert!(settings.warnings().is_empty());
 }
+
+#[test]
+fn the_reference_names_every_key() {
+    let reference = include_str!("../../docs/CONFIGURATION.md");
+    let places = [
+        ("", "no-such: 1"),
+        ("", "refresh: {no-such: 1}"),
+        ("", "api: {no-such: 1}"),
+        ("tls_config.", "api: {tls_config: {no-such: 1}}"),
+        ("", "limits: {no-such: 1}"),
+        ("", "tenants: [{no-such: 1}]"),
+        ("authorization.", "tenants: [{authorization: {no-such: 1}}]"),
+        ("oauth2.", "tenants: [{oauth2: {no-such: 1}}]"),
+        ("discovery.", "tenants: [{discovery: {no-such: 1}}]"),
+        ("collect.", "tenants: [{collect: {no-such: 1}}]"),
+        ("state.", "state: {no-such: 1}"),
+        ("feeds.", "feeds: {no-such: 1}"),
+    ];
+    for (section, text) in places {
+        let problems = problems(text);
+        let (_, keys) = problems.split_once("expected one of ").unwrap();
+        for key in keys.split(", ") {
+            let named = reference.contains(&format!("`{section}{key}`"));
+            assert!(
+                named || reference.contains(&format!("`{key}.")),
+                "{section}{key}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_references_yaml_is_valid_and_shows_the_defaults() {
+    let reference = include_str!("../../docs/CONFIGURATION.md");
+    let blocks: Vec<&str> = reference
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    let [smallest, whole] = blocks[..] else {
+        panic!("{} blocks", blocks.len());
+    };
+    let (smallest, whole) = (settings(smallest), settings(whole));
+    assert_eq!(smallest.refresh, whole.refresh);
+    assert_eq!(smallest.forget_after, whole.forget_after);
+    let [_, socktown] = &whole.tenants[..] else {
+        panic!("{whole:?}");
+    };
+    let [default] = &smallest.tenants[..] else {
+        panic!("{smallest:?}");
+    };
+    assert_eq!(socktown.api, default.api);
+    assert_eq!(socktown.collect, default.collect);
+    assert_eq!(socktown.max_jobs, default.max_jobs);
+}

@@ -1,0 +1,26 @@
+# docker build --build-arg REVISION="$(git rev-parse --short HEAD)" -t amperity_exporter .
+# docker run --rm -p 10109:10109 amperity_exporter demo --web.listen-address=:10109
+
+FROM rust:1-slim-bookworm AS builder
+WORKDIR /build
+COPY . .
+# Shown by --version and amperity_exporter_build_info.
+ARG REVISION=""
+ENV AMPERITY_EXPORTER_REVISION=$REVISION
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target \
+    cargo build --locked --release --bin amperity_exporter \
+    && install -D target/release/amperity_exporter /image/usr/local/bin/amperity_exporter \
+    && install -d /image/var/lib/amperity_exporter
+
+# Brings glibc, CA certificates and a user that is not root; no shell.
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=builder /image/usr/ /usr/
+# For `--state.file=/var/lib/amperity_exporter/state.json`; mount a volume here.
+COPY --from=builder --chown=nonroot:nonroot /image/var/lib/amperity_exporter/ /var/lib/amperity_exporter/
+EXPOSE 10109
+# For plain HTTP on the usual port; with TLS or another port, give a check of
+# your own or switch this one off.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+    CMD ["/usr/local/bin/amperity_exporter", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/amperity_exporter"]
