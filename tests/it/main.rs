@@ -1,4 +1,5 @@
 //! The integration tests: the exporter against the simulator and real peers.
 
+mod main_job;
 mod scenarios;
 mod support;

@@ -1,0 +1,141 @@
+//! The vendor's documented example, and what a user does with it.
+
+use std::process::{Command, Stdio};
+
+use super::{Api, Binary, TOKEN, binary, by_environment};
+
+const EXAMPLE: &str = include_str!("../../fixtures/example-ingest-job.json");
+
+async fn documented() -> Api {
+    let api = Api::start().await;
+    api.job("isj-1f73r9u2", EXAMPLE);
+    api
+}
+
+/// The lines of the families of jobs, without comments.
+fn job_series(page: &str) -> String {
+    let lines = page
+        .lines()
+        .filter(|line| line.starts_with("amperity_ingest_"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_documented_example_gives_exactly_the_documented_numbers() {
+    let api = documented().await;
+    let exporter = Binary::start(&mut by_environment(&api, "isj-1f73r9u2"));
+    let page = exporter.page().await;
+    insta::assert_snapshot!(job_series(&page.0), @r###"
+    amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
+    amperity_ingest_inserted_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 400
+    amperity_ingest_updated_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    amperity_ingest_rejected_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    amperity_ingest_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    amperity_ingest_files{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1
+    amperity_ingest_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 3
+    amperity_ingest_started_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214574.433
+    amperity_ingest_ended_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214577.433
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="started"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="in_progress"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="running"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="finalizing"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="succeeded"} 1
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="stopping"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="stopped"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="failed"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="skipped"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="canceled"} 0
+    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
+    amperity_ingest_job_up{tenant="socktown",job_id="isj-1f73r9u2"} 1
+    "###);
+    assert_eq!(page.value(r#"amperity_up{tenant="socktown"}"#), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_file_with_a_token_file_and_job_ids_gives_the_same_as_the_environment() {
+    let api = documented().await;
+    let by_environment = Binary::start(&mut by_environment(&api, "isj-1f73r9u2"));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token.jwt"), format!("{TOKEN}\n")).unwrap();
+    let file = folder.path().join("amperity_exporter.yml");
+    let written = format!(
+        "api: {{base_url: {}}}\ntenants:\n  - tenant: socktown\n    \
+         authorization: {{credentials_file: token.jwt}}\n    jobs: [isj-1f73r9u2]\n",
+        api.base_url()
+    );
+    std::fs::write(&file, written).unwrap();
+    let by_file = Binary::start(binary().arg(format!("--config.file={}", file.display())));
+    let (one, two) = (by_environment.page().await, by_file.page().await);
+    assert_eq!(job_series(&one.0), job_series(&two.0));
+    assert!(job_series(&one.0).lines().count() > 20);
+}
+
+#[tokio::test]
+async fn promtool_has_nothing_to_say_against_the_page() {
+    let api = documented().await;
+    let exporter = Binary::start(&mut by_environment(&api, "isj-1f73r9u2,isj-unknown"));
+    let page = exporter.page().await;
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool on PATH: run ./tests/run.sh");
+    let mut stdin = promtool.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, page.0.as_bytes()).unwrap();
+    drop(stdin);
+    let output = promtool.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert_eq!(String::from_utf8(said).unwrap(), "");
+    assert!(output.status.success());
+}
+
+#[tokio::test]
+async fn both_formats_carry_the_same_series_and_say_what_they_are() {
+    let api = documented().await;
+    let exporter = Binary::start(&mut by_environment(&api, "isj-1f73r9u2"));
+    exporter.page().await;
+    let accept = [
+        ("text/plain", "text/plain; version=0.0.4; charset=utf-8"),
+        (
+            "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        ),
+    ];
+    let mut pages = Vec::new();
+    for (accept, content_type) in accept {
+        let answer = exporter.get("/metrics", &[("accept", accept)]).await;
+        assert_eq!(answer.headers()["content-type"], content_type);
+        let text = answer.text().await.unwrap();
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let series = samples.map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
+        let series: std::collections::BTreeSet<String> = series
+            .filter(|series| !series.contains("_created{"))
+            .collect();
+        pages.push(series);
+    }
+    assert_eq!(pages[0], pages[1]);
+}
+
+#[tokio::test]
+async fn each_scrape_fetches_in_scrape_mode() {
+    let api = documented().await;
+    let mut command = by_environment(&api, "isj-1f73r9u2");
+    let exporter = Binary::start(command.arg("--refresh.mode=scrape"));
+    exporter.page().await;
+    let unfinished = EXAMPLE
+        .replace("succeeded", "running")
+        .replace(r#""ended_at""#, r#""was""#);
+    api.job("isj-2", unfinished.replace("isj-1f73r9u2", "isj-2"));
+    let mut command = by_environment(&api, "isj-2");
+    let exporter = Binary::start(command.arg("--refresh.mode=scrape"));
+    let read = r#"amperity_ingest_read_rows{tenant="socktown",job_id="isj-2",table="My table",feed="df-5L6d1veh"}"#;
+    assert_eq!(exporter.page().await.value(read), Some(1000.0));
+    let more = unfinished
+        .replace("isj-1f73r9u2", "isj-2")
+        .replace("1000", "2000");
+    api.job("isj-2", more);
+    assert_eq!(exporter.page().await.value(read), Some(2000.0));
+}
