@@ -16,8 +16,8 @@ const WEB: &str = "Web";
 const LOG: &str = "Log";
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let revision = option_env!("AMPERITY_EXPORTER_REVISION").unwrap_or_default();
-    let compiler = option_env!("AMPERITY_EXPORTER_RUSTVERSION").unwrap_or_default();
+    let revision = env!("AMPERITY_EXPORTER_REVISION");
+    let compiler = env!("AMPERITY_EXPORTER_RUSTVERSION");
     let or_unknown = |text: &'static str| if text.is_empty() { "unknown" } else { text };
     format!(
         "{} (revision {}, rust {})",

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::error::{ConfigError, Problems};
 use super::file::{Authorization, Discovery, File, Origin, Tenant, Text, Written};
+use super::values::read_bounded;
 use super::{Settings, validate, yaml};
 
 /// A larger file is a mistake.
@@ -136,21 +137,16 @@ impl GivenTenant {
 fn read(path: &Path) -> Result<File, ConfigError> {
     let name = path.display();
     let one = |message: String| ConfigError::one(format!("{name}: {message}"));
-    let length = std::fs::metadata(path).map(|metadata| (metadata.is_dir(), metadata.len()));
-    match length {
-        Ok((true, _)) => return Err(one("is a directory; name the file in it".to_owned())),
-        Ok((false, length)) if length > MAX_BYTES => {
-            return Err(one(
-                "is larger than 16 MiB; is it the right file?".to_owned()
-            ));
-        }
-        _ => {}
+    if path.is_dir() {
+        return Err(one("is a directory; name the file in it".to_owned()));
     }
-    let bytes = std::fs::read(path).map_err(|error| {
-        one(format!(
-            "cannot be read: {error}; check path and permissions"
-        ))
-    })?;
+    let bytes = read_bounded(path, MAX_BYTES)
+        .map_err(|error| {
+            one(format!(
+                "cannot be read: {error}; check path and permissions"
+            ))
+        })?
+        .ok_or_else(|| one("is larger than 16 MiB; is it the right file?".to_owned()))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = error
             .as_bytes()

@@ -203,6 +203,17 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn a_file_without_end_is_refused() {
+    let source = Source::file("/dev/zero");
+    let error = source.load().unwrap_err();
+    insta::assert_snapshot!(error, @"/dev/zero: is larger than 16 MiB; is it the right file?");
+    insta::assert_snapshot!(
+        problems(SMALLEST.replace("token.jwt", "/dev/zero")),
+        @"amperity_exporter.yml:4: tenants[0].authorization.credentials_file: the file is larger than 1 MiB; is it the right one?"
+    );
+}
+
+#[test]
 fn every_problem_is_listed_in_the_order_of_the_file() {
     let text = "
 tenants:

@@ -1,6 +1,8 @@
 //! Single values: from text to what it means, or a problem noted and a
 //! harmless value in its place, so that the next problem is found too.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -132,11 +134,9 @@ impl Reader {
             _ if path.value.as_os_str().is_empty() => "must not be blank".to_owned(),
             Err(error) => self.unreadable(&error, path),
             Ok(metadata) if metadata.is_dir() => "is a directory; name the file in it".to_owned(),
-            Ok(metadata) if metadata.len() > MAX_FILE_BYTES => {
-                "the file is larger than 1 MiB; is it the right one?".to_owned()
-            }
-            Ok(_) => match std::fs::read(&full) {
-                Ok(content) => return Some(content),
+            Ok(_) => match read_bounded(&full, MAX_FILE_BYTES) {
+                Ok(Some(content)) => return Some(content),
+                Ok(None) => "the file is larger than 1 MiB; is it the right one?".to_owned(),
                 Err(error) => self.unreadable(&error, path),
             },
         };
@@ -144,7 +144,7 @@ impl Reader {
         None
     }
 
-    fn unreadable(&self, error: &std::io::Error, path: &Written<PathBuf>) -> String {
+    fn unreadable(&self, error: &io::Error, path: &Written<PathBuf>) -> String {
         let folder = self.folder.display();
         match path.origin {
             Origin::Line(_) if path.value.is_relative() && !folder.to_string().is_empty() => {
@@ -188,6 +188,15 @@ impl Reader {
         }
         Secret::Value(SecretString::from(secret))
     }
+}
+
+/// The content of a file, or `None` if there is more of it than `most`, as
+/// there is of `/dev/zero`.
+pub(super) fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    let mut file = File::open(path)?.take(most + 1);
+    let length = file.read_to_end(&mut content)?;
+    Ok((u64::try_from(length).is_ok_and(|length| length <= most)).then_some(content))
 }
 
 /// What a secret is good for.

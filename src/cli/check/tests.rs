@@ -2,25 +2,31 @@
 
 use super::*;
 use crate::config::Source;
+use crate::simulator::{Job, Simulator, Table, Tenant as SimulatedTenant, World, serve};
 use crate::telemetry::Reason;
 
 async fn report(text: &str) -> String {
+    checked(text, false).await.0
+}
+
+/// The report, and whether all is well.
+async fn checked(text: &str, live: bool) -> (String, bool) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("amperity_exporter.yml");
     std::fs::write(&file, text).unwrap();
     let options = Check {
         settings: Source::file(&file),
-        live: false,
+        live,
     };
     let mut report = Vec::new();
     let clock = Clock::system();
     let outcome = run(&options, &clock, &mut report).await;
     let mut report = String::from_utf8(report).unwrap();
-    match outcome {
-        Ok(well) => assert!(well),
-        Err(error) => report += &error.to_string(),
+    if let Err(error) = &outcome {
+        report += &error.to_string();
     }
-    report.replace(&format!("{}/", folder.path().display()), "")
+    let report = report.replace(&format!("{}/", folder.path().display()), "");
+    (report, outcome.unwrap_or_default())
 }
 
 #[tokio::test]
@@ -98,15 +104,55 @@ fn answers_are_told_in_a_table_and_failures_in_words() {
             token_expiry: None,
         },
     ];
-    insta::assert_snapshot!(told(&answers), @"
+    insta::assert_snapshot!(told(&answers).trim(), @"
     TENANT           RESULT        JOBS  TIME   TOKEN ENDS
     socktown         ok            12    0.31s  2024-07-01T12:00:00Z
     argyle-and-sons  unauthorized  -     2.00s  unknown
 
     argyle-and-sons: the token was refused (401); make a new one
     ");
-    insta::assert_snapshot!(told(&answers[..1]), @"
+    insta::assert_snapshot!(told(&answers[..1]).trim(), @"
     TENANT    RESULT  JOBS  TIME   TOKEN ENDS
     socktown  ok      12    0.31s  2024-07-01T12:00:00Z
     ");
+}
+
+#[tokio::test]
+async fn live_asks_each_tenant_one_real_question() {
+    let started = Clock::system().now() - Duration::from_mins(10);
+    let job = Job::new("isj-1", started).table(Table::new("Orders", "df-1"));
+    let world = World::empty()
+        .tenant(SimulatedTenant::new("discovered").job(job.clone()))
+        .tenant(SimulatedTenant::new("listed").job(job))
+        .tenant(SimulatedTenant::new("revoked"));
+    let simulator = Simulator::new(world, Clock::system());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(serve(listener, simulator, std::future::pending()));
+    let text = format!(
+        "
+api: {{base_url: 'http://{address}/api'}}
+tenants:
+  - tenant: discovered
+    authorization: {{credentials: token-of-discovered}}
+    discovery: {{window: 24h}}
+  - tenant: listed
+    oauth2:
+      client_id: client-of-listed
+      client_secret: secret-of-listed
+      token_url: http://{address}/api/v0/oauth2/token
+    jobs: [isj-1]
+"
+    );
+    let (good, well) = checked(&text, true).await;
+    assert!(well && good.ends_with("\nOK\n"), "{good}");
+    assert!(good.contains("\ndiscovered  ok      1     "), "{good}");
+    assert!(good.contains("\nlisted      ok      1     "), "{good}");
+    let more = "  - {tenant: revoked, authorization: {credentials: nonsense}, jobs: [isj-1]}\n";
+    let (bad, well) = checked(&format!("{text}{more}"), true).await;
+    assert!(!well && bad.ends_with("\nFAILED\n"), "{bad}");
+    assert!(bad.contains("\nrevoked     unauthorized  -     "), "{bad}");
+    assert!(bad.contains("\nrevoked: "), "{bad}");
+    assert!(!bad.contains("nonsense"), "{bad}");
+    server.abort();
 }
