@@ -20,10 +20,10 @@ pub fn run(options: &Healthcheck) -> io::Result<()> {
     let (address, mut stream) = connect(&options.listen_address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET /-/healthy HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    // In one piece: whoever answers early must not break what is left of it.
+    let request =
+        format!("GET /-/healthy HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(16).read_to_end(&mut answer)?;
     if answer.starts_with(b"HTTP/1.1 200") {
