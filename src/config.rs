@@ -14,7 +14,7 @@ mod secret;
 mod source;
 mod validate;
 mod values;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use error::ConfigError;
 pub use secret::{Secret, SecretError};

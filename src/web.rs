@@ -28,7 +28,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 mod activity;
+mod auth;
 mod body;
+mod config;
 mod connections;
 mod fresh;
 mod gate;
@@ -41,8 +43,10 @@ mod sd;
 mod status;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use body::{Body, Pieces};
+pub use config::WebConfigError;
 pub use gate::Gate;
 pub use listen::{ListenError, bind, inherited};
 pub use routes::{Reload, Routes};
@@ -92,19 +96,34 @@ impl Default for Limits {
     }
 }
 
+/// Something that answers requests, such as [`Routes`].
+pub trait Handler:
+    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Handler for S where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// Serves until `shutdown`, then lets requests under way end, within
 /// `limits.drain`. Errors of single connections never end it.
-pub async fn serve<S>(
+pub async fn serve(
     listeners: Vec<TcpListener>,
-    service: S,
+    service: impl Handler,
     gate: Arc<Gate>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
-) where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-{
+) {
     let connections = Arc::new(Connections::new(limits));
     let (stop, stopping) = watch::channel(false);
     let mut accepting = tokio::task::JoinSet::new();

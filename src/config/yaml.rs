@@ -1,7 +1,7 @@
-//! YAML to [`File`]. An error is told in the project's own words: the
+//! YAML to [`File`], or to what another file of the project holds. An error is told in the project's own words: the
 //! parser's quote the text, and the text may hold a token.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_path_to_error::{Deserializer as Tracking, Segment, Track};
 use serde_saphyr::{Error, Location, Options};
 
@@ -9,9 +9,9 @@ use super::file::File;
 
 /// What is wrong with the text, and on which line.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) line: Option<u64>,
-    pub(super) message: String,
+pub(crate) struct Fault {
+    pub(crate) line: Option<u64>,
+    pub(crate) message: String,
 }
 
 /// Reads the text of a configuration file.
@@ -22,9 +22,14 @@ pub(super) fn parse(text: &str) -> Result<File, Fault> {
             message: "the file is empty; list at least one tenant under `tenants:`".to_owned(),
         });
     }
+    read(text)
+}
+
+/// Reads YAML strictly.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     let mut track = Track::new();
     serde_saphyr::with_deserializer_from_str_with_options(text, options(), |yaml| {
-        File::deserialize(Tracking::new(yaml, &mut track))
+        T::deserialize(Tracking::new(yaml, &mut track))
     })
     .map_err(|error| fault(&error, &Place::of(track), text))
 }

@@ -20,11 +20,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
-use super::Limits;
 use super::activity::{Activity, Watched};
 use super::body::Body;
 use super::gate::Gate;
+use super::{Handler, Limits};
 
 /// How often connections are looked at for being overdue.
 const INSPECTION: Duration = Duration::from_secs(1);
@@ -71,17 +72,13 @@ impl Connections {
     }
 
     /// Accepts and serves connections, for ever.
-    pub(super) async fn accept<S>(
+    pub(super) async fn accept(
         self: Arc<Self>,
         listener: TcpListener,
         gate: Arc<Gate>,
-        service: S,
+        service: impl Handler,
         stopping: watch::Receiver<bool>,
-    ) where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
-        S: Clone + Send + 'static,
-        S::Future: Send,
-    {
+    ) {
         loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -193,20 +190,37 @@ impl Drop for Registration {
 }
 
 /// One connection, from its first byte to its last.
-async fn converse<S>(
+async fn converse(
     stream: TcpStream,
     activity: &Arc<Activity>,
-    _gate: Arc<Gate>,
-    service: S,
+    gate: Arc<Gate>,
+    service: impl Handler,
     stopping: watch::Receiver<bool>,
-) where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-{
+) {
     // Without it a small response can wait for an acknowledgement.
     let _unimportant = stream.set_nodelay(true);
-    serve(stream, activity, service, false, stopping).await;
+    let tls = gate.tls().await;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (gate, service) = (Arc::clone(&gate), service.clone());
+        async move {
+            let mut response = match gate.admit(&request).await {
+                Ok(()) => service.call(request).await?,
+                Err(refusal) => *refusal,
+            };
+            gate.mark(response.headers_mut());
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let Some(tls) = tls else {
+        return serve(stream, activity, service, false, stopping).await;
+    };
+    match TlsAcceptor::from(tls).accept(stream).await {
+        Ok(stream) => {
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            serve(stream, activity, service, http2, stopping).await;
+        }
+        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
+    }
 }
 
 /// Speaks HTTP/1.1, or HTTP/2 where TLS agreed on it.
@@ -218,9 +232,8 @@ async fn serve<I, S>(
     mut stopping: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>,
+    S: Send + 'static,
 {
     let io = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
     let noted = Arc::clone(activity);

@@ -110,12 +110,7 @@ impl Server {
         Self::start_with(routes, gate, limits).await
     }
 
-    pub(super) async fn start_with<S>(service: S, gate: Gate, limits: Limits) -> Self
-    where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
-        S: Clone + Send + 'static,
-        S::Future: Send,
-    {
+    pub(super) async fn start_with(service: impl Handler, gate: Gate, limits: Limits) -> Self {
         let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

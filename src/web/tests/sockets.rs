@@ -31,12 +31,7 @@ async fn closes(stream: &mut TcpStream, within: Duration) -> bool {
 }
 
 /// A service that sends `length` bytes.
-fn large(
-    length: usize,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
-+ Clone
-+ Send
-+ 'static {
+fn large(length: usize) -> impl Handler {
     service_fn(move |_| async move { Ok(Response::new(Body::from("x".repeat(length)))) })
 }
 
