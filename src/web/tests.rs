@@ -17,8 +17,11 @@ use crate::config;
 use crate::refresh::{Environment, Exporter};
 use crate::telemetry::Telemetry;
 
+mod gate;
+mod pki;
 mod routes;
 mod sockets;
+mod tls;
 
 /// An API that knows the job `isj-1` and nothing else.
 #[derive(Debug)]
