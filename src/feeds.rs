@@ -141,7 +141,8 @@ impl Ledger {
     }
 
     /// Takes in the jobs of one successful refresh, in any order, however
-    /// often each was seen before.
+    /// often each was seen before. All of them: one left out because the page
+    /// has no room for it would not be counted.
     ///
     /// `now` is the time by the API's clock at which the refresh *began*: a
     /// run that ends while the answers travel has then ended after it.
@@ -149,7 +150,8 @@ impl Ledger {
         self.observe_part(jobs, now);
         if let Some(covered_until) = self.covered_until {
             let uncovered = now.duration_since(covered_until) - COVERED;
-            self.gap += Duration::try_from(uncovered).unwrap_or_default();
+            let uncovered = Duration::try_from(uncovered).unwrap_or_default();
+            self.gap = self.gap.saturating_add(uncovered);
         }
         self.covered_until = Some(now);
     }
