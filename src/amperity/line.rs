@@ -103,6 +103,10 @@ impl Line {
         if !waited.is_zero() {
             self.telemetry.rate_limit_wait(waited);
         }
+        // A timer may be late: what is begun now would be past the deadline.
+        if turn.is_ok() && Instant::now() >= deadline {
+            return Err(NoTurn { slowed: false });
+        }
         turn
     }
 

@@ -12,6 +12,9 @@ use super::Observations;
 /// answer was on its way for some time.
 const AGREEMENT_MS: i64 = 5_000;
 
+/// Clocks that differ by more are not both clocks: ours is believed.
+const BELIEVED_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Keeps the latest of everything.
 #[derive(Debug)]
 pub(super) struct Observer {
@@ -42,10 +45,11 @@ impl Observer {
         let offset = time_of(headers.get(DATE))
             .map(|theirs| theirs.as_millisecond().saturating_sub(now.as_millisecond()))
             .map(|offset| {
-                if offset.abs() < AGREEMENT_MS {
-                    0
-                } else {
+                let credible = AGREEMENT_MS..=BELIEVED_MS;
+                if credible.contains(&offset.saturating_abs()) {
                     offset
+                } else {
+                    0
                 }
             });
         let deprecation = time_of(headers.get("deprecation"));

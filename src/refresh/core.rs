@@ -74,7 +74,13 @@ impl Core {
         if let Ok(horizon) = began.checked_sub(terms.forget_after) {
             self.ledger.forget(horizon);
         }
-        self.status.state_gap = self.ledger.state_gap();
+        let gap = self.ledger.state_gap();
+        if gap > self.status.state_gap {
+            let tenant = &*self.settings.tenant;
+            let gap = humantime::format_duration(Duration::from_secs(gap.as_secs()));
+            tracing::warn!(tenant, %gap, "the API's list reaches back seven days only; runs that finished in the time before are not counted");
+        }
+        self.status.state_gap = gap;
         let Some(store) = &common.store else { return };
         let saved = store.save(&self.settings.tenant, Some(&self.ledger)).await;
         let failed = saved.is_err();
@@ -83,7 +89,7 @@ impl Core {
             Err(error) => {
                 common.telemetry.state_write_failure();
                 if !failed_before {
-                    tracing::warn!(error = %error, "the state file cannot be written; counters go on, but would not survive a restart");
+                    tracing::warn!("{error}");
                 }
             }
             Ok(()) if failed_before => tracing::info!("the state file is written again"),

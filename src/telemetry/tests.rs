@@ -68,29 +68,29 @@ fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
         values(&telemetry, "amperity_api"),
         values(&telemetry, "amperity_exporter_merged"),
     ];
-    assert_snapshot!(values.join("\n"), @r#"
-    amperity_refresh_failures_total["bad_request", "socktown"] 0
-    amperity_refresh_failures_total["forbidden", "socktown"] 0
-    amperity_refresh_failures_total["malformed", "socktown"] 0
-    amperity_refresh_failures_total["not_found", "socktown"] 0
-    amperity_refresh_failures_total["rate_limited", "socktown"] 0
-    amperity_refresh_failures_total["server_error", "socktown"] 0
-    amperity_refresh_failures_total["timeout", "socktown"] 0
-    amperity_refresh_failures_total["tls", "socktown"] 0
-    amperity_refresh_failures_total["too_large", "socktown"] 0
-    amperity_refresh_failures_total["unauthorized", "socktown"] 0
-    amperity_refresh_failures_total["unreachable", "socktown"] 0
+    assert_snapshot!(values.join("\n"), @r###"
+    amperity_refresh_failures_total["socktown", "bad_request"] 0
+    amperity_refresh_failures_total["socktown", "forbidden"] 0
+    amperity_refresh_failures_total["socktown", "malformed"] 0
+    amperity_refresh_failures_total["socktown", "not_found"] 0
+    amperity_refresh_failures_total["socktown", "rate_limited"] 0
+    amperity_refresh_failures_total["socktown", "server_error"] 0
+    amperity_refresh_failures_total["socktown", "timeout"] 0
+    amperity_refresh_failures_total["socktown", "tls"] 0
+    amperity_refresh_failures_total["socktown", "too_large"] 0
+    amperity_refresh_failures_total["socktown", "unauthorized"] 0
+    amperity_refresh_failures_total["socktown", "unreachable"] 0
     amperity_refreshes_total["socktown"] 0
     amperity_api_rate_limit_wait_seconds_total["socktown"] 0
-    amperity_api_requests_total["200", "ingest_job", "socktown"] 0
-    amperity_api_requests_total["200", "ingest_jobs", "socktown"] 0
-    amperity_api_requests_total["200", "token", "socktown"] 0
-    amperity_api_requests_total["error", "ingest_job", "socktown"] 0
-    amperity_api_requests_total["error", "ingest_jobs", "socktown"] 0
-    amperity_api_requests_total["error", "token", "socktown"] 0
+    amperity_api_requests_total["socktown", "ingest_job", "200"] 0
+    amperity_api_requests_total["socktown", "ingest_jobs", "200"] 0
+    amperity_api_requests_total["socktown", "token", "200"] 0
+    amperity_api_requests_total["socktown", "ingest_job", "error"] 0
+    amperity_api_requests_total["socktown", "ingest_jobs", "error"] 0
+    amperity_api_requests_total["socktown", "token", "error"] 0
     amperity_api_retries_total["socktown"] 0
     amperity_exporter_merged_tables_total["socktown"] 0
-    "#);
+    "###);
 }
 
 #[test]
@@ -113,19 +113,19 @@ fn what_happens_is_counted() {
     let moved = values
         .lines()
         .filter(|line| !line.ends_with(" 0") && !line.contains("build_info"));
-    assert_snapshot!(moved.collect::<Vec<_>>().join("\n"), @r#"
+    assert_snapshot!(moved.collect::<Vec<_>>().join("\n"), @r###"
     amperity_api_rate_limit_wait_seconds_total["socktown"] 1.5
-    amperity_api_request_duration_seconds["ingest_job", "socktown"] 0.5
-    amperity_api_requests_total["404", "ingest_job", "socktown"] 1
-    amperity_api_requests_total["error", "ingest_job", "socktown"] 1
+    amperity_api_request_duration_seconds["socktown", "ingest_job"] 0.5
+    amperity_api_requests_total["socktown", "ingest_job", "404"] 1
+    amperity_api_requests_total["socktown", "ingest_job", "error"] 1
     amperity_api_retries_total["socktown"] 1
     amperity_exporter_config_last_reload_success_timestamp_seconds[] 1.5
     amperity_exporter_merged_tables_total["socktown"] 3
     amperity_exporter_scrapes_total["503"] 1
     amperity_exporter_state_write_failures_total[] 1
-    amperity_refresh_failures_total["not_found", "socktown"] 1
+    amperity_refresh_failures_total["socktown", "not_found"] 1
     amperity_refreshes_total["socktown"] 2
-    "#);
+    "###);
 }
 
 #[test]

@@ -341,7 +341,7 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
         .filter(|family| family.name().starts_with("amperity_api_r"))
         .collect();
     let page = Page::assemble(&[]);
-    assert_snapshot!(text(&page.body(Format::OpenMetrics, Encoding::Identity, &own)), @r#"
+    assert_snapshot!(text(&page.body(Format::OpenMetrics, Encoding::Identity, &own)), @r###"
     # TYPE amperity_api_rate_limit_wait_seconds counter
     # UNIT amperity_api_rate_limit_wait_seconds seconds
     # HELP amperity_api_rate_limit_wait_seconds Time requests waited in the exporter so that api.requests_per_second is kept.
@@ -349,31 +349,31 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
     # TYPE amperity_api_request_duration_seconds histogram
     # UNIT amperity_api_request_duration_seconds seconds
     # HELP amperity_api_request_duration_seconds Time from sending a request to the Amperity API to the end of its answer, without waiting for the rate limit. No series before the first request.
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="0.05"} 0
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="0.1"} 0
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="0.25"} 0
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="0.5"} 1
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="1.0"} 1
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="2.5"} 1
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="5.0"} 1
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="10.0"} 1
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="30.0"} 1
-    amperity_api_request_duration_seconds_bucket{endpoint="ingest_job",tenant="socktown",le="+Inf"} 1
-    amperity_api_request_duration_seconds_sum{endpoint="ingest_job",tenant="socktown"} 0.3
-    amperity_api_request_duration_seconds_count{endpoint="ingest_job",tenant="socktown"} 1
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="0.05"} 0
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="0.1"} 0
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="0.25"} 0
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="0.5"} 1
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="1.0"} 1
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="2.5"} 1
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="5.0"} 1
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="10.0"} 1
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="30.0"} 1
+    amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="+Inf"} 1
+    amperity_api_request_duration_seconds_sum{tenant="socktown",endpoint="ingest_job"} 0.3
+    amperity_api_request_duration_seconds_count{tenant="socktown",endpoint="ingest_job"} 1
     # TYPE amperity_api_requests counter
     # HELP amperity_api_requests HTTP requests sent to the Amperity API, retries included, by endpoint and HTTP status code; code is error where no answer came.
-    amperity_api_requests_total{code="200",endpoint="ingest_job",tenant="socktown"} 1
-    amperity_api_requests_total{code="200",endpoint="ingest_jobs",tenant="socktown"} 0
-    amperity_api_requests_total{code="200",endpoint="token",tenant="socktown"} 0
-    amperity_api_requests_total{code="error",endpoint="ingest_job",tenant="socktown"} 0
-    amperity_api_requests_total{code="error",endpoint="ingest_jobs",tenant="socktown"} 0
-    amperity_api_requests_total{code="error",endpoint="token",tenant="socktown"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="ingest_job",code="200"} 1
+    amperity_api_requests_total{tenant="socktown",endpoint="ingest_jobs",code="200"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="token",code="200"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="ingest_job",code="error"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="ingest_jobs",code="error"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="token",code="error"} 0
     # TYPE amperity_api_retries counter
     # HELP amperity_api_retries Requests to the Amperity API that were sent once more after a failure that may pass.
     amperity_api_retries_total{tenant="socktown"} 0
     # EOF
-    "#);
+    "###);
     let body = page.body(Format::Text, Encoding::Gzip, &own);
     assert_eq!(
         gunzip(&body),
