@@ -195,10 +195,16 @@ impl Inner {
         };
         let snapshots = self.exporter.snapshots();
         let now = self.exporter.clock().now();
-        let page = status::page(&snapshots, only.as_deref(), &self.telemetry_path, now);
+        let number: Option<usize> = query.all("page").next().and_then(|page| page.parse().ok());
+        let view = status::View {
+            tenant: only.as_deref(),
+            page: number.unwrap_or(1).saturating_sub(1),
+            telemetry_path: &self.telemetry_path,
+        };
+        let page = status::page(&snapshots, view, now);
         let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page.html.into());
         let headers = response.headers_mut();
-        if let Ok(policy) = HeaderValue::try_from(page.content_security_policy) {
+        if let Ok(policy) = HeaderValue::from_str(page.content_security_policy) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

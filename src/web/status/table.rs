@@ -1,0 +1,136 @@
+//! The jobs of one tenant: a row per table.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::jobs::{Job, State, Table};
+use crate::snapshot::Snapshot;
+
+use super::words::{distance, number, span, state, time};
+
+/// A table of a job, or a job without tables.
+type Row<'a> = (&'a Job, Option<&'a Table>);
+
+/// How many tables failed.
+pub(super) fn failed(snapshot: &Snapshot) -> usize {
+    let tables = snapshot.jobs.iter().flat_map(|job| &job.tables);
+    tables
+        .filter(|table| table.state == Some(State::Failed))
+        .count()
+}
+
+/// One page of the rows, and the way to the others.
+pub(super) fn jobs(
+    snapshot: &Snapshot,
+    page: usize,
+    size: usize,
+    link: &str,
+    now: Timestamp,
+) -> Markup {
+    let rows = rows(snapshot);
+    let pages = rows.len().div_ceil(size).max(1);
+    let page = page.min(pages - 1);
+    let first = page * size;
+    let shown = &rows[first..rows.len().min(first + size)];
+    html! {
+        @if rows.is_empty() {
+            p.more { "No jobs on the page." }
+        } @else {
+            table {
+                thead {
+                    tr {
+                        th { "State" } th { "Table and job" } th { "Started" } th.n { "Duration" }
+                        th.n { "Read" } th.n { "Inserted" } th.n { "Updated" } th.n { "Rejected" } th.n { "Errors" }
+                    }
+                }
+                tbody { @for row in shown { (line(*row, now)) } }
+            }
+        }
+        @if pages > 1 {
+            p.more {
+                "Rows " (number(first as u64 + 1)) " to " (number((first + shown.len()) as u64))
+                " of " (number(rows.len() as u64)) ", failed ones first, then the newest. "
+                @if page > 0 { a href={ (link) "&page=" (page) } { "Previous" } " " }
+                @if page + 1 < pages { a href={ (link) "&page=" (page + 2) } { "Next" } }
+            }
+        }
+    }
+}
+
+/// All rows: failed ones first, then those that have not started, then the
+/// newest.
+fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::with_capacity(snapshot.jobs.len());
+    for job in &*snapshot.jobs {
+        if job.tables.is_empty() {
+            rows.push((job, None));
+        }
+        rows.extend(job.tables.iter().map(|table| (&**job, Some(table))));
+    }
+    rows.sort_by_key(|(_, table)| {
+        let failed = table.is_some_and(|table| table.state == Some(State::Failed));
+        let started = table.and_then(|table| table.started_at);
+        (!failed, started.is_some(), Reverse(started))
+    });
+    rows
+}
+
+fn line((job, table): Row<'_>, now: Timestamp) -> Markup {
+    let Some(table) = table else {
+        return html! {
+            tr {
+                td { (state(None)) }
+                td.what { b { "no tables yet" } span.id { (job.id) } }
+                td {} td.n {} td.n {} td.n {} td.n {} td.n {} td.n {}
+            }
+        };
+    };
+    let rows = &table.rows;
+    html! {
+        tr {
+            td { (state(table.state.as_ref())) }
+            td.what {
+                b { (table.table) } " "
+                span.id { (job.id) @if !table.feed.is_empty() { " · " (table.feed) } }
+            }
+            td {
+                @if let Some(started) = table.started_at {
+                    (time(started)) " " small { (distance(started, now)) }
+                }
+            }
+            td.n data-label="Duration" { (duration(table, now)) }
+            (count("Read", rows.read, false))
+            (count("Inserted", rows.inserted, false))
+            (count("Updated", rows.updated, false))
+            (count("Rejected", rows.rejected, false))
+            (count("Errors", rows.errors, true))
+        }
+    }
+}
+
+fn duration(table: &Table, now: Timestamp) -> String {
+    if let Some(milliseconds) = table.duration_ms() {
+        return span(milliseconds / 1_000);
+    }
+    let running = table.started_at.filter(|_| !table.finished);
+    let seconds = running.map(|started| now.as_second() - started.as_second());
+    match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
+        Some(seconds) => format!("{} so far", span(seconds)),
+        None => "–".to_owned(),
+    }
+}
+
+fn count(label: &str, value: Option<u64>, alarming: bool) -> Markup {
+    let value = value.map(|value| (number(value), alarming && value > 0));
+    html! {
+        td.n data-label=(label) {
+            @match value {
+                Some((value, true)) => span.loud { (value) },
+                Some((value, false)) => (value),
+                None => "–",
+            }
+        }
+    }
+}

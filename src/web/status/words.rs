@@ -1,0 +1,103 @@
+//! Numbers, times and reasons as people read them.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::jobs::State;
+use crate::telemetry::Reason;
+
+/// `1234567` as `1,234,567`.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A length of time in its two largest units, such as `2 h 5 min`.
+pub(super) fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    let two = |large: u64, unit: &str, small: u64, smaller: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {smaller}"),
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => two(minutes, "min", seconds % 60, "s"),
+        3_600..86_400 => two(hours, "h", minutes % 60, "min"),
+        _ => two(days, "d", hours % 24, "h"),
+    }
+}
+
+/// How far a time is from now, such as `5 min ago` or `in 3 d`.
+pub(super) fn distance(time: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second() - time.as_second();
+    let span = coarse(seconds.unsigned_abs());
+    match seconds {
+        0 => "now".to_owned(),
+        1.. => format!("{span} ago"),
+        _ => format!("in {span}"),
+    }
+}
+
+/// The largest unit alone: enough for an age.
+fn coarse(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A time to the second, and in full for machines.
+pub(super) fn time(time: Timestamp) -> Markup {
+    let shown = time.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    html! { time datetime=(time) { (shown) } }
+}
+
+/// The sign, the class and the words of a state. The sign tells as much as
+/// the colour.
+pub(super) fn state(state: Option<&State>) -> Markup {
+    let (sign, class) = match state {
+        Some(State::Failed) => ("✕", "bad"),
+        Some(State::Succeeded) => ("✓", "good"),
+        Some(State::Stopped | State::Canceled | State::Stopping) => ("■", "warn"),
+        Some(State::Skipped) => ("–", ""),
+        Some(State::Scheduled | State::Started) => ("○", "busy"),
+        Some(State::InProgress | State::Running | State::Finalizing) => ("▶", "busy"),
+        Some(State::Other(_)) | None => ("?", "warn"),
+    };
+    let words = state.map_or_else(
+        || "no state".to_owned(),
+        |state| state.as_str().replace('_', " "),
+    );
+    badge(class, sign, &words)
+}
+
+/// A word that stands out.
+pub(super) fn badge(class: &str, sign: &str, words: &str) -> Markup {
+    html! { span.badge.(class) { (sign) " " (words) } }
+}
+
+/// A reason in plain words.
+pub(super) fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unreachable => "The API cannot be reached.",
+        Reason::Tls => "No secure connection to the API can be made.",
+        Reason::Timeout => "The API did not answer in time.",
+        Reason::Unauthorized => "The API does not accept the access token.",
+        Reason::Forbidden => "The key is not allowed to read ingest jobs.",
+        Reason::NotFound => "The API does not know what was asked for.",
+        Reason::RateLimited => "The API was asked too often.",
+        Reason::BadRequest => "The API refused the request.",
+        Reason::ServerError => "The API has a problem of its own.",
+        Reason::Malformed => "The API's answer could not be read.",
+        Reason::TooLarge => "The API's answer was larger than limits.response_bytes.",
+    }
+}
