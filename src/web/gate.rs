@@ -43,8 +43,11 @@ struct State {
     /// The last good ones.
     rules: Arc<Rules>,
     broken: bool,
-    seen: Arc<[(PathBuf, Print)]>,
+    seen: Seen,
 }
+
+/// Each file that was read, and what it was like.
+type Seen = Arc<[(PathBuf, Print)]>;
 
 /// Changes when a file does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,7 +211,7 @@ impl Gate {
 }
 
 /// Reads the files, and notes of each what it was like just before.
-fn read(file: &Path) -> (Result<Rules, WebConfigError>, Arc<[(PathBuf, Print)]>) {
+fn read(file: &Path) -> (Result<Rules, WebConfigError>, Seen) {
     let mut seen = Vec::new();
     let outcome = config::load(file, |path| {
         let print = Print::of(&path);

@@ -41,7 +41,7 @@ pub(super) fn jobs(
             table {
                 thead {
                     tr {
-                        th { "State" } th { "Table and job" } th { "Started" } th.n { "Duration" }
+                        th { "State" } th { "Table and job" } th { "Started (UTC)" } th.n { "Duration" }
                         th.n { "Read" } th.n { "Inserted" } th.n { "Updated" } th.n { "Rejected" } th.n { "Errors" }
                     }
                 }
@@ -83,7 +83,7 @@ fn line((job, table): Row<'_>, now: Timestamp) -> Markup {
             tr {
                 td { (state(None)) }
                 td.what { b { "no tables yet" } span.id { (job.id) } }
-                td {} td.n {} td.n {} td.n {} td.n {} td.n {} td.n {}
+                td.when {} td.n {} td.n {} td.n {} td.n {} td.n {} td.n {}
             }
         };
     };
@@ -93,9 +93,12 @@ fn line((job, table): Row<'_>, now: Timestamp) -> Markup {
             td { (state(table.state.as_ref())) }
             td.what {
                 b { (table.table) } " "
-                span.id { (job.id) @if !table.feed.is_empty() { " · " (table.feed) } }
+                span.id {
+                    span { (job.id) }
+                    @if !table.feed.is_empty() { " · " span { (table.feed) } }
+                }
             }
-            td {
+            td.when data-label="Started" {
                 @if let Some(started) = table.started_at {
                     (time(started)) " " small { (distance(started, now)) }
                 }
