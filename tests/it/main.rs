@@ -1,5 +1,6 @@
 //! The integration tests: the exporter against the simulator and real peers.
 
+mod deploy;
 mod main_job;
 mod scenarios;
 mod support;

@@ -1,0 +1,149 @@
+//! What operators install beside the exporter: rules, scrape configurations,
+//! notifications, dashboards, the runbook. Checked by the programs that will
+//! read them, and against the catalogue of metrics they all rely on.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a check that cannot read its files has failed"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+mod compose;
+mod dashboards;
+mod expression;
+mod names;
+mod notifications;
+mod prometheus;
+mod runbook;
+
+/// A file or folder of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn yaml(path: &Path) -> Value {
+    serde_saphyr::from_str(&read(path))
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files of a folder with this extension, in the order of their names.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let folder = repository(folder);
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no .{extension} in {}", folder.display());
+    paths
+}
+
+/// Runs one of the programs that `tests/run.sh` puts on PATH; its output,
+/// which the test fails with if the program does.
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}; run ./tests/run.sh"));
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {}\n{text}",
+        arguments.join(" ")
+    );
+    text
+}
+
+fn array<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// The labels of each family.
+type Catalogue = BTreeMap<String, BTreeSet<String>>;
+
+/// The families of the catalogue with their labels, in the words of
+/// `amperity_exporter metrics`.
+fn catalogue() -> Catalogue {
+    let quoted = |cell: &str| -> BTreeSet<String> {
+        let words = cell.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let families: Catalogue = amperity_exporter::exposition::catalogue::markdown()
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let name = cells.next()?.strip_suffix('`')?.to_owned();
+            Some((name, quoted(cells.nth(1)?)))
+        })
+        .collect();
+    assert!(families.contains_key("amperity_up"), "{families:?}");
+    families
+}
+
+/// Every rule of `deploy/prometheus/rules/`.
+fn rules() -> Vec<Value> {
+    let groups = files("deploy/prometheus/rules", "yml");
+    groups
+        .iter()
+        .flat_map(|path| array(&yaml(path), "groups").to_vec())
+        .flat_map(|group| array(&group, "rules").to_vec())
+        .collect()
+}
+
+/// The alerting ones among them.
+fn alerts() -> Vec<Value> {
+    let alerts: Vec<Value> = rules()
+        .into_iter()
+        .filter(|rule| rule.get("alert").is_some())
+        .collect();
+    assert!(!alerts.is_empty());
+    alerts
+}
+
+/// Every panel of a dashboard but the headings of its rows.
+fn panels(dashboard: &Value) -> Vec<&Value> {
+    let panels = array(dashboard, "panels").iter();
+    panels.filter(|panel| panel["type"] != "row").collect()
+}
+
+/// The dashboards by the name of their file.
+fn dashboards() -> Vec<(String, Value)> {
+    files("dashboards", "json")
+        .iter()
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let dashboard = serde_json::from_str(&read(path));
+            (name, dashboard.unwrap())
+        })
+        .collect()
+}
+
+/// Every query of every panel, by dashboard and title.
+fn queries() -> Vec<(String, String)> {
+    let mut queries = Vec::new();
+    for (name, dashboard) in dashboards() {
+        for panel in panels(&dashboard) {
+            for target in array(panel, "targets") {
+                let place = format!("{name}, {}", text(panel, "title"));
+                queries.push((place, text(target, "expr").to_owned()));
+            }
+        }
+    }
+    queries
+}

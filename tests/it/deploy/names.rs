@@ -1,0 +1,151 @@
+//! Rules and dashboards against the catalogue: nothing may be asked for that
+//! the exporter does not have.
+
+use std::collections::BTreeSet;
+
+use super::expression::names;
+use super::{Catalogue, alerts, catalogue, queries, rules, text};
+
+/// Families no rule and no panel uses, and why.
+const LEFT_TO_USERS: [(&str, &str); 6] = [
+    (
+        "amperity_ingest_file_read_rows",
+        "off unless collect.files is set",
+    ),
+    (
+        "amperity_ingest_file_error_rows",
+        "off unless collect.files is set",
+    ),
+    (
+        "amperity_feed_last_run_started_timestamp_seconds",
+        "the end and the duration are shown",
+    ),
+    ("process_max_fds", "a limit of the system"),
+    ("process_threads", "does not change"),
+    (
+        "process_virtual_memory_bytes",
+        "the resident memory is shown",
+    ),
+];
+
+/// Labels that Prometheus adds to what the exporter exposes.
+const ADDED: [&str; 6] = [
+    "job",
+    "instance",
+    "le",
+    "alertname",
+    "alertstate",
+    "severity",
+];
+
+fn recorded() -> BTreeSet<String> {
+    let rules = rules();
+    let records = rules.iter().map(|rule| text(rule, "record").to_owned());
+    records.collect()
+}
+
+/// A metric's family in the catalogue: `_sum`, `_count`, `_bucket` are parts of one.
+fn family<'a>(catalogue: &Catalogue, metric: &'a str) -> &'a str {
+    let parts = ["_sum", "_count", "_bucket"];
+    let part = parts.iter().find_map(|part| metric.strip_suffix(part));
+    part.filter(|name| catalogue.contains_key(*name))
+        .unwrap_or(metric)
+}
+
+/// Every expression there is, with the place it stands in.
+fn expressions() -> Vec<(String, String)> {
+    let mut expressions = queries();
+    for rule in rules() {
+        let place = format!("{}{}", text(&rule, "record"), text(&rule, "alert"));
+        expressions.push((place, text(&rule, "expr").to_owned()));
+    }
+    expressions
+}
+
+#[test]
+fn every_metric_and_label_in_rules_and_dashboards_is_in_the_catalogue() {
+    let catalogue = catalogue();
+    let recorded = recorded();
+    let added: BTreeSet<String> = ADDED.map(str::to_owned).into();
+    let known: BTreeSet<String> = catalogue.values().flatten().cloned().collect();
+    let known: BTreeSet<String> = &known | &added;
+    for (place, expression) in expressions() {
+        let names = names(&expression);
+        for selector in &names.selectors {
+            let metric = &selector.metric;
+            let labels = match catalogue.get(family(&catalogue, metric)) {
+                Some(labels) => labels | &added,
+                None => known.clone(),
+            };
+            assert!(
+                catalogue.contains_key(family(&catalogue, metric))
+                    || recorded.contains(metric)
+                    || metric.starts_with("amperity:override:")
+                    || ["up", "ALERTS"].contains(&metric.as_str()),
+                "{place}: unknown metric {metric}"
+            );
+            let unknown: Vec<_> = selector.labels.difference(&labels).collect();
+            assert!(unknown.is_empty(), "{place}: {metric} has no {unknown:?}");
+        }
+        let unknown: Vec<_> = names.grouping.difference(&known).collect();
+        assert!(unknown.is_empty(), "{place}: unknown labels {unknown:?}");
+    }
+}
+
+#[test]
+fn every_metric_in_the_words_of_an_alert_is_in_the_catalogue() {
+    let (catalogue, recorded) = (catalogue(), recorded());
+    for alert in alerts() {
+        for annotation in alert["annotations"].as_object().unwrap().values() {
+            let annotation = annotation.as_str().unwrap();
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_:".contains(letter);
+            for word in annotation.split(|letter| !is_part(letter)) {
+                let metric = word.starts_with("amperity:") || word.starts_with("amperity_");
+                assert!(
+                    !metric
+                        || word == "amperity_exporter"
+                        || recorded.contains(word)
+                        || catalogue.contains_key(family(&catalogue, word)),
+                    "{}: unknown metric {word}",
+                    text(&alert, "alert")
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_family_is_used_or_left_to_users_for_a_reason() {
+    let catalogue = catalogue();
+    let used: BTreeSet<String> = expressions()
+        .iter()
+        .flat_map(|(_, expression)| names(expression).selectors)
+        .map(|selector| family(&catalogue, &selector.metric).to_owned())
+        .collect();
+    let left: BTreeSet<String> = LEFT_TO_USERS.map(|(name, _)| name.to_owned()).into();
+    let families: BTreeSet<String> = catalogue.into_keys().collect();
+    let settled = &used | &left;
+    let forgotten: Vec<_> = families.difference(&settled).collect();
+    assert!(forgotten.is_empty(), "neither used nor left: {forgotten:?}");
+    let both: Vec<_> = families
+        .intersection(&left)
+        .filter(|name| used.contains(*name))
+        .collect();
+    assert!(both.is_empty(), "used, so not left to users: {both:?}");
+}
+
+#[test]
+fn every_recorded_series_is_used_by_an_alert_a_panel_or_another_rule() {
+    let used: BTreeSet<String> = expressions()
+        .iter()
+        .flat_map(|(_, expression)| names(expression).selectors)
+        .map(|selector| selector.metric)
+        .collect();
+    // For users' own panels, over a day and a week.
+    let left: Vec<String> = recorded()
+        .difference(&used)
+        .filter(|name| !name.contains(":increase"))
+        .cloned()
+        .collect();
+    assert_eq!(left, ["", "amperity:runbook_info"]);
+}
