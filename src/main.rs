@@ -39,6 +39,10 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
             for warning in settings.warnings() {
                 tracing::warn!("{warning}");
             }
+            let gate = match &serve.web.config_file {
+                Some(file) => web::Gate::from_file(file)?,
+                None => web::Gate::open(),
+            };
             let listeners = if serve.web.systemd_socket {
                 web::inherited()?
             } else {
@@ -49,7 +53,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
                 source: Some(serve.settings),
                 telemetry_path: serve.web.telemetry_path,
                 enable_lifecycle: serve.web.enable_lifecycle,
-                gate: Arc::new(web::Gate::open()),
+                gate: Arc::new(gate),
                 clock,
             };
             for address in listeners
@@ -105,6 +109,7 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 /// Whether the user has to mend something before the next start.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<amperity_exporter::config::ConfigError>()
+        || error.is::<web::WebConfigError>()
         || matches!(error.downcast_ref(), Some(CheckError::Config(_)))
         || matches!(error.downcast_ref(), Some(web::ListenError::Address(_)))
 }
