@@ -37,6 +37,7 @@ mod gate;
 mod listen;
 mod probe;
 mod query;
+mod respond;
 mod routes;
 mod scrape;
 mod sd;

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::auth::Checker;
 use super::body::Body;
 use super::config::{self, Rules, WebConfigError};
-use super::routes::text;
+use super::respond::text;
 
 /// Answered without credentials and at any rate, for whoever restarts or
 /// replaces the process.

@@ -10,19 +10,18 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use crate::exposition::Encoding;
 use crate::refresh::Exporter;
 
 use super::body::Body;
-use super::fresh::{Fresh, Ready};
+use super::fresh::Fresh;
+use super::probe::Probe;
 use super::query::Query;
+use super::respond::{exposition, refuse_method, respond, text};
 use super::{probe, scrape, sd, status};
 
 /// Reads the configuration again; an error says why the old one stays.
 pub type Reload =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
-
-const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The routes over an exporter. Cloning gives the same ones.
 #[derive(Clone, Debug)]
@@ -167,8 +166,17 @@ impl Inner {
         if let Err(error) = &outcome {
             tracing::info!(%tenant, job, reason = %error.reason, %error, "probe failed");
         }
+        let snapshots = self.exporter.snapshots();
+        let snapshot = snapshots.iter().find(|known| known.tenant == tenant);
+        let probe = Probe {
+            tenant: &tenant,
+            job,
+            outcome,
+            elapsed,
+            files: snapshot.is_some_and(|snapshot| snapshot.files),
+        };
         let (format, encoding) = scrape::negotiate(headers);
-        let body = probe::body(&tenant, outcome, elapsed, format, encoding);
+        let body = probe.body(format, encoding);
         exposition(body.into(), encoding)
     }
 
@@ -268,40 +276,4 @@ impl fmt::Debug for Inner {
             .field("telemetry_path", &self.telemetry_path)
             .finish_non_exhaustive()
     }
-}
-
-fn exposition(ready: Ready, encoding: Encoding) -> Response<Body> {
-    let mut response = respond(StatusCode::OK, ready.content_type, ready.pieces.into());
-    let headers = response.headers_mut();
-    if encoding == Encoding::Gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    headers.insert(
-        header::VARY,
-        HeaderValue::from_static("accept, accept-encoding"),
-    );
-    response
-}
-
-/// A sentence as plain text.
-pub(super) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
-    respond(status, TEXT, Body::from(format!("{sentence}\n")))
-}
-
-fn refuse_method(allowed: &'static str) -> Response<Body> {
-    let sentence = format!("this page takes {allowed} only; use that method");
-    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &sentence);
-    let headers = response.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-    response
-}
-
-fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
-    let length = hyper::body::Body::size_hint(&body).lower();
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    response
 }

@@ -183,3 +183,20 @@ async fn an_answer_depends_on_what_the_client_accepts_and_says_so() {
     let response = routes.answer(&request).await;
     assert_eq!(response.headers()["vary"], "accept, accept-encoding");
 }
+
+#[tokio::test]
+async fn a_probe_shows_its_job_and_how_it_went_and_nothing_else() {
+    let routes = routes(&["socktown"]).await;
+    let (_, body) = ask(&routes, "GET", "/probe?tenant=socktown&job=isj-1").await;
+    assert!(
+        body.contains("\nprobe_success{tenant=\"socktown\",job_id=\"isj-1\"} 1\n"),
+        "{body}"
+    );
+    assert!(body.contains("amperity_ingest_read_rows{"), "{body}");
+    assert!(!body.contains("amperity_up"), "{body}");
+    let (_, body) = ask(&routes, "GET", "/probe?tenant=socktown&job=unknown").await;
+    assert!(
+        body.contains("\nprobe_success{tenant=\"socktown\",job_id=\"unknown\"} 0\n"),
+        "{body}"
+    );
+}
