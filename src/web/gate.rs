@@ -198,8 +198,12 @@ impl Gate {
             Err(error) => {
                 tracing::error!(%error, "the web configuration cannot be used as it is now");
                 State {
+                    // The old rules stay only while nothing but a certificate
+                    // is amiss: what the file itself says now must count.
+                    broken: before.broken
+                        || !error.in_tls_files
+                        || before.seen.first() != seen.first(),
                     rules: before.rules,
-                    broken: !error.in_tls_files,
                     seen,
                 }
             }

@@ -170,6 +170,8 @@ async fn a_file_that_becomes_broken_answers_500_until_it_is_mended() {
     let server = start(&file).await;
     pki.write("web.yml", "tls_server_config: [oops\n");
     assert_eq!(curl(&server, &pki, &[]).await, "500 2");
+    pki.tls("  client_auth_type: RequestClientCert\n  client_ca_file: gone.pem\n");
+    assert_eq!(curl(&server, &pki, &[]).await, "500 2");
     pki.tls("# mended\n");
     assert_eq!(curl(&server, &pki, &[]).await, "200 2");
 }
