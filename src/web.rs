@@ -10,8 +10,8 @@
 //! | `/-/ready` | 200 once every tenant had its first refresh, else 503 |
 //! | `POST /-/reload` | reads the configuration again, with `--web.enable-lifecycle` |
 //!
-//! A request passes the accept loop ([`connections`]), TLS and the rules of
-//! the web configuration file ([`gate`]) and then [`Routes`], which asks
+//! A request passes the accept loop (`connections`), TLS and the rules of
+//! the web configuration file ([`Gate`]) and then [`Routes`], which asks
 //! [`crate::refresh::Exporter`] for what is published. The sockets know nothing
 //! of the routes: [`serve`] takes any service.
 

@@ -1,7 +1,7 @@
 //! Every family of the page: its description, and for those of a snapshot
 //! where the number is found in it. Which is on the page, in which order and
 //! with which words, is decided here and nowhere else; how it is written,
-//! in [`super::writer`].
+//! in `writer`.
 
 use super::writer::Value;
 use crate::feeds::{Feed, LastRun};

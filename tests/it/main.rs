@@ -1,5 +1,12 @@
 //! The integration tests: the exporter against the simulator and real peers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "in a test a panic is the failure, also in what tests share; samples are whole numbers"
+)]
+
 mod deploy;
 mod main_job;
 mod scenarios;

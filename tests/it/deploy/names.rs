@@ -7,7 +7,7 @@ use super::expression::names;
 use super::{Catalogue, alerts, catalogue, queries, rules, text};
 
 /// Families no rule and no panel uses, and why.
-const LEFT_TO_USERS: [(&str, &str); 6] = [
+const LEFT_TO_USERS: [(&str, &str); 8] = [
     (
         "amperity_ingest_file_read_rows",
         "off unless collect.files is set",
@@ -20,6 +20,8 @@ const LEFT_TO_USERS: [(&str, &str); 6] = [
         "amperity_feed_last_run_started_timestamp_seconds",
         "the end and the duration are shown",
     ),
+    ("probe_duration_seconds", "whoever probes knows what for"),
+    ("probe_success", "whoever probes knows what for"),
     ("process_max_fds", "a limit of the system"),
     ("process_threads", "does not change"),
     (

@@ -1,5 +1,6 @@
 //! Tokens that expire, rotate, are revoked, or cannot be had.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use amperity_exporter::config::{Credentials, Secret, Settings};
@@ -166,7 +167,8 @@ async fn no_secret_is_in_any_log_page_or_debug_text_of_an_outage_of_everything()
         stage.pass(Duration::from_mins(15)).await;
         shown += &stage.page().await.0;
         shown += &stage.log().join("\n");
-        shown += &format!("{:?} {:?}", stage.exporter, stage.exporter.snapshots());
+        let debug = (&stage.exporter, stage.exporter.snapshots());
+        write!(shown, "{debug:?}").unwrap();
         assert!(stage.log().len() >= 2);
         for secret in [&simulated.token, &simulated.client_secret] {
             assert!(!shown.contains(secret.as_str()), "a secret in {shown}");
