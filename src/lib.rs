@@ -109,12 +109,14 @@ pub async fn run(
         None => None,
     };
     let reload = reload.filter(|_| options.enable_lifecycle);
-    let routes = web::Routes::new(exporter, &options.telemetry_path, reload);
+    let routes = web::Routes::new(exporter.clone(), &options.telemetry_path, reload);
     let limits = web::Limits::default();
     web::serve(listeners, routes, options.gate, limits, shutdown).await;
     if let Some(reloading) = reloading {
         reloading.abort();
     }
+    // Else they would meet a runtime that is going away, and report it.
+    exporter.stop().await;
     Ok(())
 }
 

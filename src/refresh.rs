@@ -107,6 +107,19 @@ impl Exporter {
         }))
     }
 
+    /// Ends all refreshes, for good. One under way is given up; a write of the
+    /// state file that has begun ends by itself. Nobody may scrape any more.
+    pub async fn stop(&self) {
+        let mut loops = self.0.loops.lock().await;
+        for (_, task) in std::mem::take(&mut *loops) {
+            task.abort();
+            let _ = task.await;
+        }
+        for tenant in self.fleet().tenants.values() {
+            tenant.ground().await;
+        }
+    }
+
     /// What is published, after a refresh in scrape mode: by one that begins
     /// now, or the one under way. Waits for it `budget` at most; then the
     /// refresh goes on for the next scrape. `tenants` limits whom it concerns.

@@ -158,7 +158,7 @@ impl Tenant {
     }
 
     /// Ends the refresh under way, if there is one.
-    async fn ground(&self) {
+    pub(super) async fn ground(&self) {
         let flight = self
             .flight
             .lock()

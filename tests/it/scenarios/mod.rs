@@ -4,6 +4,7 @@ mod credentials;
 mod discovery;
 mod economy;
 mod outage;
+mod stop;
 mod tenants;
 
 use std::time::Duration;

@@ -1,0 +1,25 @@
+//! The end.
+
+use amperity_exporter::simulator::{Fault, Trouble};
+use tokio::time::Instant;
+
+use super::{job, world};
+use crate::support::{Stage, minutes, seconds, settings, tenant};
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_gives_up_the_refresh_under_way_and_asks_nothing_any_more() {
+    let world = world([job("isj-1", -60, minutes(5))]);
+    let stage = Stage::open(world, settings([tenant("socktown")])).await;
+    stage.pass(seconds(10)).await;
+    stage.simulator.inject(Fault::new(Trouble::Hang));
+    stage.pass(minutes(1)).await;
+    let asked = stage.simulator.count(|_| true);
+    assert!(asked > 1, "no refresh is under way");
+
+    let before = Instant::now();
+    stage.exporter.stop().await;
+    assert_eq!(before.elapsed(), seconds(0));
+    stage.pass(minutes(10)).await;
+    assert_eq!(stage.simulator.count(|_| true), asked);
+    assert!(stage.log().is_empty(), "{:#?}", stage.log());
+}
