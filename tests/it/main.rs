@@ -8,6 +8,7 @@
 )]
 
 mod deploy;
+mod feeds;
 mod main_job;
 mod scenarios;
 mod support;

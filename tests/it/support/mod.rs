@@ -2,6 +2,11 @@
 //! request handler on the other, paused time between them. Nothing of the
 //! exporter is replaced but the socket.
 
+pub(crate) mod http;
+pub(crate) mod process;
+pub(crate) mod prometheus;
+pub(crate) mod upstream;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,256 @@
+//! `kill -9` at random moments, again and again, and in between whatever else
+//! can happen to a process: the counters must come out even.
+//!
+//! `AMPERITY_KILL_SECONDS` sets for how long, `AMPERITY_KILL_SEED` repeats a
+//! failure (as far as real time can be repeated).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use amperity_exporter::clock::Clock;
+use amperity_exporter::simulator::{Tenant, World};
+use fastrand::Rng;
+use jiff::SignedDuration;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::script::{self, LONGEST, Samples, counters, later, truth};
+use crate::support::process::{Ended, PATIENCE, Process};
+use crate::support::upstream::Upstream;
+
+const SECONDS: u64 = 25;
+const TENANTS: [&str; 2] = ["harbor", "socktown"];
+const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// By SIGKILL, so many milliseconds after it was started.
+    Killed(u64),
+    /// By SIGKILL, while it replaces the state file.
+    KilledWriting,
+    /// By SIGTERM, so many milliseconds after it was ready.
+    Terminated(u64),
+}
+
+/// What happened so far.
+#[derive(Debug, Default)]
+struct Course {
+    kills: usize,
+    terminations: usize,
+    /// Kills that left a half-written file behind.
+    torn_writes: usize,
+    scrapes: usize,
+    /// The highest value seen of each counter.
+    highest: Samples,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_kills_the_exporter_every_run_is_counted_exactly_once() {
+    let seed = number("AMPERITY_KILL_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let seconds = number("AMPERITY_KILL_SECONDS").unwrap_or(SECONDS);
+    println!("seed {seed}, {seconds} seconds");
+    let mut dice = Rng::with_seed(seed);
+    let upstream = Upstream::serve(world(&mut dice, seconds)).await;
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state.json");
+    let arguments = arguments(&folder, &upstream);
+
+    // The first one lives until it has said what is history.
+    let first = Process::start(&arguments).await;
+    let created = creation_times(&first).await;
+    first.kill().await;
+
+    let mut course = Course::default();
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end {
+        course.one_life(&mut dice, &arguments, &state).await;
+        time_down(&mut dice, &state).await;
+    }
+
+    let expected: Samples = TENANTS
+        .iter()
+        .flat_map(|tenant| truth(&upstream.simulator, tenant))
+        .collect();
+    let last = Process::start(&arguments).await;
+    course.until_counters_are(&expected, &last).await;
+    last.kill().await;
+    // Nor does it count anything again.
+    let after = Process::start(&arguments).await;
+    assert_eq!(counters(&after.page().await), expected);
+    let created_still = creation_times(&after).await;
+    for (series, time) in created {
+        assert_eq!(created_still.get(&series), Some(&time), "{series}");
+    }
+
+    let runs: f64 = sum(&expected, "amperity_feed_runs_total");
+    let rows: f64 = sum(&expected, "amperity_feed_read_rows_total");
+    println!(
+        "{} kills, {} of them in the middle of a write, {} terminations, {} scrapes; \
+         {runs} runs and {rows} rows counted in {} series",
+        course.kills,
+        course.torn_writes,
+        course.terminations,
+        course.scrapes,
+        expected.len()
+    );
+}
+
+impl Course {
+    /// From start to end of one process.
+    async fn one_life(&mut self, dice: &mut Rng, arguments: &[String], state: &Path) {
+        let fate = match dice.u8(..10) {
+            0..2 => Fate::Killed(dice.u64(..300)),
+            2..6 => Fate::Killed(dice.u64(..3000)),
+            6..9 => Fate::KilledWriting,
+            _ => Fate::Terminated(dice.u64(..1500)),
+        };
+        let mut process = Process::spawn(arguments);
+        let ended = match fate {
+            Fate::Killed(milliseconds) => {
+                let life = Duration::from_millis(milliseconds);
+                let _ = timeout(life, self.scrape(&mut process)).await;
+                process.kill().await
+            }
+            Fate::KilledWriting => {
+                let life = Duration::from_secs(4);
+                let written = temporary(state);
+                tokio::select! {
+                    _ = timeout(life, self.scrape(&mut process)) => {}
+                    () = until_exists(&written) => {}
+                }
+                let ended = process.kill().await;
+                self.torn_writes += usize::from(written.exists());
+                ended
+            }
+            Fate::Terminated(milliseconds) => {
+                process.until_ready().await;
+                let life = Duration::from_millis(milliseconds);
+                let _ = timeout(life, self.scrape(&mut process)).await;
+                process.terminate().await
+            }
+        };
+        self.check_end(fate, &ended);
+    }
+
+    fn check_end(&mut self, fate: Fate, ended: &Ended) {
+        let Ended { code, signal, log } = ended;
+        if let Fate::Terminated(_) = fate {
+            assert_eq!(*code, Some(0), "{fate:?}: {log:#?}");
+            self.terminations += 1;
+        } else {
+            assert_eq!(*signal, Some(9), "{fate:?}: {log:#?}");
+            self.kills += 1;
+        }
+        let complaint = log.iter().find(|line| !line.contains("level=info"));
+        assert_eq!(complaint, None, "{fate:?}: {log:#?}");
+    }
+
+    /// Scrapes until it is dropped: nothing may ever go down.
+    async fn scrape(&mut self, process: &mut Process) {
+        process.listening().await;
+        loop {
+            if let Some((_, body)) = process.get("/metrics").await {
+                self.check(counters(&crate::support::Page(body)));
+            }
+            sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    fn check(&mut self, seen: Samples) -> Samples {
+        self.scrapes += 1;
+        for (series, value) in &seen {
+            let highest = self.highest.entry(series.clone()).or_insert(*value);
+            assert!(value >= highest, "{series} fell from {highest} to {value}");
+            *highest = *value;
+        }
+        seen
+    }
+
+    /// Scrapes until the counters are what they have to be.
+    async fn until_counters_are(&mut self, expected: &Samples, process: &Process) {
+        let deadline = Instant::now() + LONGEST + PATIENCE;
+        loop {
+            let seen = self.check(counters(&process.page().await));
+            if seen == *expected {
+                return;
+            }
+            if Instant::now() > deadline {
+                let differs = |(series, value): &(&String, &f64)| seen.get(*series) != Some(*value);
+                let expected: Vec<_> = expected.iter().filter(differs).collect();
+                panic!("expected {expected:#?}, seen {seen:#?}");
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// Two minutes of history, and runs until the killing ends.
+fn world(dice: &mut Rng, seconds: u64) -> World {
+    let now = Clock::system().now();
+    let begin = later(now, -120_000);
+    let end = now + SignedDuration::from_secs(seconds.cast_signed());
+    TENANTS.iter().fold(World::empty(), |world, name| {
+        let jobs = script::jobs(dice, begin..end);
+        world.tenant(jobs.into_iter().fold(Tenant::new(*name), Tenant::job))
+    })
+}
+
+fn arguments(folder: &TempDir, upstream: &Upstream) -> Vec<String> {
+    let file = folder.path().join("amperity_exporter.yml");
+    std::fs::write(&file, upstream.configuration("state: {file: state.json}")).unwrap();
+    vec![format!("--config.file={}", file.display())]
+}
+
+/// The time between two processes: often none, sometimes several periods, and
+/// sometimes somebody leaves half a file.
+async fn time_down(dice: &mut Rng, state: &Path) {
+    let milliseconds = match dice.u8(..10) {
+        0..6 => 0,
+        6..9 => dice.u64(..1000),
+        _ => dice.u64(2000..6000),
+    };
+    sleep(Duration::from_millis(milliseconds)).await;
+    if dice.u8(..5) == 0 {
+        let whole = std::fs::read(state).unwrap();
+        let half = &whole[..dice.usize(..whole.len())];
+        std::fs::write(temporary(state), half).unwrap();
+    }
+}
+
+fn temporary(state: &Path) -> PathBuf {
+    let mut name = state.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
+async fn until_exists(path: &Path) {
+    while !path.exists() {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// When each counter was created, by the OpenMetrics page.
+async fn creation_times(process: &Process) -> Samples {
+    let (_, body) = process.get_as("/metrics", OPENMETRICS).await.unwrap();
+    let created = body.lines().filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let is_one = series.starts_with("amperity_feed_") && series.contains("_created{");
+        is_one.then(|| (series.to_owned(), value.parse().unwrap()))
+    });
+    let created: Samples = created.collect();
+    assert!(!created.is_empty(), "{body}");
+    created
+}
+
+fn sum(samples: &Samples, family: &str) -> f64 {
+    let of_family = samples
+        .iter()
+        .filter(|(series, _)| series.starts_with(family));
+    of_family.map(|(_, value)| value).sum()
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap())
+}

@@ -1,0 +1,137 @@
+//! Runs thrown with dice for a simulated tenant, and what the counters must
+//! come to in the end.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use amperity_exporter::simulator::{Endpoint, Job, Outcome, Rows, Simulator, Table, Tally};
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::support::Page;
+
+/// Samples by series, as written on a page in text 0.0.4.
+pub(super) type Samples = BTreeMap<String, f64>;
+
+/// The longest run of [`jobs`].
+pub(super) const LONGEST: Duration = Duration::from_secs(8);
+
+const STATES: [&str; 5] = ["canceled", "failed", "skipped", "stopped", "succeeded"];
+
+/// Jobs of eight pipelines of one to three feeds each, which start within
+/// `started`: every one to five seconds, most of them short, some longer than
+/// the time to the next, with every outcome and any number of rows.
+pub(super) fn jobs(dice: &mut Rng, started: Range<Timestamp>) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for pipeline in 0..8_usize {
+        let feeds = dice.usize(1..=3);
+        let period = dice.i64(1000..5000);
+        let mut start = later(started.start, dice.i64(0..period));
+        while start < started.end {
+            let id = format!("isj-{}-{pipeline}-{}", start.as_millisecond(), jobs.len());
+            let job = (0..feeds).fold(Job::new(id, start), |job, feed| {
+                job.table(table(dice, pipeline, feed))
+            });
+            jobs.push(job);
+            start = later(start, dice.i64(period / 2..period * 3 / 2));
+        }
+    }
+    jobs
+}
+
+fn table(dice: &mut Rng, pipeline: usize, feed: usize) -> Table {
+    let longest = if dice.u8(..10) == 0 { 7000 } else { 1500 };
+    let outcome = match dice.u8(..20) {
+        0 => Outcome::Failed,
+        1 => Outcome::Stopped,
+        2 => Outcome::Canceled,
+        3 => Outcome::Skipped,
+        _ => Outcome::Succeeded,
+    };
+    let rows = Rows {
+        inserted: dice.u64(..500),
+        updated: dice.u64(..500),
+        rejected: dice.u64(..50),
+        errors: dice.u64(..5),
+    };
+    Table::new(format!("table {pipeline}"), format!("df-{pipeline}-{feed}"))
+        .after(Duration::from_millis(dice.u64(..1000)))
+        .lasting(Duration::from_millis(dice.u64(50..longest)))
+        .ending(outcome)
+        .rows(rows)
+}
+
+/// What all counters of a tenant's feeds must be once everything that was
+/// scripted has finished and was counted: all runs but those that were
+/// history when the first list was answered.
+pub(super) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
+    let log = simulator.log();
+    let first = log.iter().find(|entry| {
+        let listed = entry.endpoint == Some(Endpoint::IngestJobs) && entry.status == Some(200);
+        listed && *entry.tenant == *tenant
+    });
+    let first = first.expect("a list was answered").at;
+    let always = Timestamp::UNIX_EPOCH..Timestamp::MAX;
+    let history = simulator.tally(tenant, always.clone(), first);
+    let mut samples = Samples::new();
+    for ((table, feed), all) in simulator.tally(tenant, always, Timestamp::MAX) {
+        let before = history.get(&(table.clone(), feed.clone()));
+        let before = before.cloned().unwrap_or_default();
+        let labels = format!("tenant=\"{tenant}\",table=\"{table}\",feed=\"{feed}\"");
+        enter(&mut samples, &labels, &all, &before);
+    }
+    samples
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]
+fn enter(samples: &mut Samples, labels: &str, all: &Tally, before: &Tally) {
+    let mut runs = 0;
+    for state in STATES {
+        let of = |tally: &Tally| tally.runs.get(state).copied().unwrap_or_default();
+        let counted = of(all) - of(before);
+        runs += counted;
+        let series = format!("amperity_feed_runs_total{{{labels},state=\"{state}\"}}");
+        samples.insert(series, counted as f64);
+    }
+    let duration_ms = all.duration_ms - before.duration_ms;
+    let (all, before) = (all.counts, before.counts);
+    let counters = [
+        ("read_rows_total", all.read - before.read),
+        (
+            "inserted_rows_total",
+            all.rows.inserted - before.rows.inserted,
+        ),
+        ("updated_rows_total", all.rows.updated - before.rows.updated),
+        (
+            "rejected_rows_total",
+            all.rows.rejected - before.rows.rejected,
+        ),
+        ("error_rows_total", all.rows.errors - before.rows.errors),
+        ("run_duration_seconds_count", runs),
+    ];
+    for (name, value) in counters {
+        samples.insert(format!("amperity_feed_{name}{{{labels}}}"), value as f64);
+    }
+    let series = format!("amperity_feed_run_duration_seconds_sum{{{labels}}}");
+    samples.insert(series, duration_ms as f64 / 1000.0);
+}
+
+/// The counters of all feeds on a page.
+pub(super) fn counters(page: &Page) -> Samples {
+    let counters = page.0.lines().filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let (name, _) = series.split_once('{')?;
+        let counts = ["_total", "_sum", "_count"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        let is_one = name.starts_with("amperity_feed_") && counts;
+        is_one.then(|| (series.to_owned(), value.parse().unwrap()))
+    });
+    counters.collect()
+}
+
+/// `time`, so many milliseconds later.
+pub(super) fn later(time: Timestamp, milliseconds: i64) -> Timestamp {
+    time + SignedDuration::from_millis(milliseconds)
+}

@@ -1,0 +1,106 @@
+//! A real Prometheus from PATH, with a data folder of its own.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::http;
+use super::process::{PATIENCE, read_log};
+
+/// A running Prometheus. Dropping it kills it.
+pub(crate) struct Prometheus {
+    _child: Child,
+    _folder: TempDir,
+    address: SocketAddr,
+}
+
+/// One series of an answer: its labels, and its samples by time.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) samples: Vec<(f64, f64)>,
+}
+
+impl Prometheus {
+    /// Starts it with this configuration and waits until it answers.
+    pub(crate) async fn start(configuration: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("prometheus.yml");
+        std::fs::write(&file, configuration).unwrap();
+        let mut child = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().display()))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("prometheus is not on PATH; tests/run.sh puts it there");
+        let log = Arc::<Mutex<Vec<String>>>::default();
+        let (found, mut address) = watch::channel(None);
+        let stderr = child.stderr.take().unwrap();
+        let mark = "msg=\"Listening on\" ";
+        tokio::spawn(read_log(stderr, Arc::clone(&log), mark, found));
+        let listening = address.wait_for(Option::is_some);
+        let address = match tokio::time::timeout(PATIENCE, listening).await {
+            Ok(Ok(address)) => address.unwrap(),
+            _ => panic!("it does not listen: {:#?}", log.lock().unwrap()),
+        };
+        while !matches!(http::get(address, "/-/ready", "*/*").await, Some((200, _))) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Self {
+            _child: child,
+            _folder: folder,
+            address,
+        }
+    }
+
+    /// The answer to an expression, now or at a time in seconds since 1970.
+    pub(crate) async fn query(&self, expression: &str, at: Option<f64>) -> Vec<Series> {
+        let expression_encoded = percent_encoded(expression);
+        let time = at.map_or_else(String::new, |at| format!("&time={at:.3}"));
+        let path = format!("/api/v1/query?query={expression_encoded}{time}");
+        let (_, body) = http::get(self.address, &path, "*/*").await.unwrap();
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        let results = answer["data"]["result"].as_array();
+        let results = results.unwrap_or_else(|| panic!("{expression}: {body}"));
+        results.iter().map(Series::new).collect()
+    }
+}
+
+impl Series {
+    fn new(result: &Value) -> Self {
+        let values = result["values"].as_array();
+        let samples = values.map_or_else(|| vec![&result["value"]], |all| all.iter().collect());
+        let sample = |value: &Value| {
+            let number = value[1].as_str().unwrap().parse().unwrap();
+            (value[0].as_f64().unwrap(), number)
+        };
+        Self {
+            labels: serde_json::from_value(result["metric"].clone()).unwrap(),
+            samples: samples.into_iter().map(sample).collect(),
+        }
+    }
+
+    /// The last, or the only, sample.
+    pub(crate) fn last(&self) -> (f64, f64) {
+        *self.samples.last().unwrap()
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        write!(encoded, "%{byte:02X}").unwrap();
+        encoded
+    })
+}
