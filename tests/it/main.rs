@@ -2,8 +2,10 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::float_cmp,
+    clippy::print_stdout,
     reason = "in a test a panic is the failure, also in what tests share; samples are whole numbers"
 )]
 
