@@ -11,9 +11,10 @@ use hyper::body::{Frame, SizeHint};
 
 use super::activity::Exchange;
 
-/// Up to this size, pieces are joined once, so that head and body leave in
-/// one system call.
-const JOIN_BYTES: usize = 24 * 1024;
+/// Up to this size, pieces are joined when the body is made, so that head and
+/// body leave in one system call; every scrape that shares the body gains. A
+/// larger one is not worth a second copy in memory.
+const JOIN_BYTES: usize = 1 << 20;
 
 /// The pieces of a body, shared by all responses made from them.
 #[derive(Clone, Debug)]

@@ -6,7 +6,11 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use listenfd::ListenFd;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
+
+/// Connections the system keeps until they are accepted: enough for a burst
+/// of them not to make a scrape wait for its second attempt.
+const BACKLOG: u32 = 4096;
 
 /// Nothing to accept connections from.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +42,9 @@ pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, ListenError>
     for address in addresses {
         let (host, port) = split(address).ok_or_else(|| ListenError::Address(address.clone()))?;
         let bound = if host.is_empty() {
-            bind_all(port).await
+            bind_all(port)
         } else {
-            TcpListener::bind((host, port)).await.map(|one| vec![one])
+            bind_host(host, port).await.map(|one| vec![one])
         };
         listeners.extend(bound.map_err(|error| ListenError::Bind(address.clone(), error))?);
     }
@@ -73,16 +77,39 @@ pub fn inherited() -> Result<Vec<TcpListener>, ListenError> {
 /// Usually one IPv6 socket takes IPv4 connections too. Where the system keeps
 /// the two apart, a second socket is needed; where it does not, the second one
 /// is refused because the address is taken, by the first.
-async fn bind_all(port: u16) -> io::Result<Vec<TcpListener>> {
-    let Ok(both) = TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await else {
-        let only = TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await?;
+fn bind_all(port: u16) -> io::Result<Vec<TcpListener>> {
+    let Ok(both) = listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) else {
+        let only = listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
         return Ok(vec![only]);
     };
     let port = both.local_addr()?.port();
-    match TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await {
+    match listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))) {
         Ok(second) => Ok(vec![both, second]),
         Err(_) => Ok(vec![both]),
     }
+}
+
+/// The first address of a host that can be bound.
+async fn bind_host(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut failed = io::ErrorKind::AddrNotAvailable.into();
+    for address in lookup_host((host, port)).await? {
+        match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart need not wait for the last connections of the old process.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn split(address: &str) -> Option<(&str, u16)> {
