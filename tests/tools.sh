@@ -103,6 +103,10 @@ tools_wrap() {
     mkdir -p "$tools/bin"
     {
         echo '#!/bin/sh'
+        if [ "$program" = alertmanager ]; then
+            tools_relocate "$file" "$root/usr/share/prometheus/alertmanager"
+            file="$file.relocated"
+        fi
         if [ -n "$libraries" ]; then
             echo "export LD_LIBRARY_PATH='$libraries'"
         fi
@@ -110,4 +114,14 @@ tools_wrap() {
     } >"$tools/bin/$program.new"
     chmod +x "$tools/bin/$program.new"
     mv "$tools/bin/$program.new" "$tools/bin/$program"
+}
+
+# Debian's Alertmanager looks for its own templates in one folder of the
+# system. A copy of it looks behind file descriptor 9 instead, in a path of the
+# same length, and the script that starts it opens the unpacked folder there.
+tools_relocate() {
+    local file="$1" folder="$2"
+    LC_ALL=C sed 's#/usr/share/prometheus/alertmanager#/proc/self/fd/9///////////////////#g' "$file" >"$file.relocated"
+    chmod +x "$file.relocated"
+    echo "exec 9<'$folder'"
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::expression::names;
-use super::{Catalogue, alerts, catalogue, queries, rules, text};
+use super::{Catalogue, alerts, catalogue, panel_queries, rules, text};
 
 /// Families no rule and no panel uses, and why.
 const LEFT_TO_USERS: [(&str, &str); 8] = [
@@ -56,7 +56,12 @@ fn family<'a>(catalogue: &Catalogue, metric: &'a str) -> &'a str {
 
 /// Every expression there is, with the place it stands in.
 fn expressions() -> Vec<(String, String)> {
-    let mut expressions = queries();
+    let panels = panel_queries().into_iter();
+    let panels = panels.map(|query| {
+        let place = format!("{}, {}", query.dashboard, query.title);
+        (place, query.expression)
+    });
+    let mut expressions: Vec<_> = panels.collect();
     for rule in rules() {
         let place = format!("{}{}", text(&rule, "record"), text(&rule, "alert"));
         expressions.push((place, text(&rule, "expr").to_owned()));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use super::{files, queries, read, repository, run};
+use super::{files, panel_queries, read, repository, run};
 
 fn arguments<'a>(first: &[&'a str], paths: &'a [std::path::PathBuf]) -> Vec<&'a str> {
     let paths = paths.iter().map(|path| path.to_str().unwrap());
@@ -84,12 +84,13 @@ fn every_scrape_job_has_the_name_that_the_alert_looks_for() {
 #[test]
 fn promtool_accepts_every_query_of_the_dashboards() {
     let mut rules = "groups:\n  - name: panels\n    rules:\n".to_owned();
-    for (number, (place, query)) in queries().into_iter().enumerate() {
-        let query = query.replace("$__rate_interval", "5m");
-        let query = serde_json::to_string(&query).unwrap();
+    for (number, query) in panel_queries().into_iter().enumerate() {
+        let expression = query.expression.replace("$__rate_interval", "5m");
+        let expression = serde_json::to_string(&expression).unwrap();
+        let place = format!("{}, {}", query.dashboard, query.title);
         writeln!(
             rules,
-            "      # {place}\n      - {{record: 'panel:{number}', expr: {query}}}"
+            "      # {place}\n      - {{record: 'panel:{number}', expr: {expression}}}"
         )
         .unwrap();
     }

@@ -1,0 +1,129 @@
+//! Where Alertmanager's messages arrive: a webhook receiver, and one that
+//! takes what Slack would be sent.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::{array, text};
+
+/// One alert of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Told {
+    /// `firing` or `resolved`.
+    pub(super) status: String,
+    pub(super) labels: Value,
+    pub(super) annotations: Value,
+}
+
+impl Told {
+    pub(super) fn label(&self, name: &str) -> &str {
+        text(&self.labels, name)
+    }
+
+    /// `AmperityFeedLate firing` and the like.
+    pub(super) fn is(&self, name: &str, status: &str) -> bool {
+        self.label("alertname") == name && self.status == status
+    }
+}
+
+#[derive(Debug, Default)]
+struct Received {
+    told: Vec<Told>,
+    /// Title and text as people would read them.
+    read: Vec<String>,
+}
+
+/// A receiver with everything it was ever sent.
+pub(super) struct Inbox {
+    pub(super) address: SocketAddr,
+    received: watch::Receiver<Received>,
+}
+
+impl Inbox {
+    pub(super) async fn open() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, received) = watch::channel(Received::default());
+        let sender = Arc::new(sender);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let sender = Arc::clone(&sender);
+                let service = service_fn(move |request| take(request, Arc::clone(&sender)));
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(connection);
+            }
+        });
+        Self { address, received }
+    }
+
+    /// How many alerts arrived so far.
+    pub(super) fn len(&self) -> usize {
+        self.received.borrow().told.len()
+    }
+
+    /// What arrived after the first `since`.
+    pub(super) fn after(&self, since: usize) -> Vec<Told> {
+        self.received.borrow().told[since..].to_vec()
+    }
+
+    /// Waits for an alert after the first `since`; `None` if it does not come.
+    pub(super) async fn wait(&self, since: usize, wanted: impl Fn(&Told) -> bool) -> Option<Told> {
+        let mut received = self.received.clone();
+        let arrived = received.wait_for(|received| received.told[since..].iter().any(&wanted));
+        let found = tokio::time::timeout(Duration::from_mins(1), arrived).await;
+        let found = found.ok()?.unwrap();
+        found.told[since..]
+            .iter()
+            .find(|told| wanted(told))
+            .cloned()
+    }
+
+    /// Waits for a message that people would read as holding these words.
+    pub(super) async fn wait_for_words(&self, words: &str) -> Option<String> {
+        let mut received = self.received.clone();
+        let arrived =
+            received.wait_for(|received| received.read.iter().any(|read| read.contains(words)));
+        let found = tokio::time::timeout(Duration::from_mins(1), arrived).await;
+        let found = found.ok()?.unwrap();
+        found.read.iter().find(|read| read.contains(words)).cloned()
+    }
+}
+
+async fn take(
+    request: Request<Incoming>,
+    sender: Arc<watch::Sender<Received>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let message: Value = serde_json::from_slice(&body).unwrap();
+    sender.send_modify(|received| {
+        if path == "/slack" {
+            let read = array(&message, "attachments").iter();
+            let read = read.map(|part| format!("{}\n{}", text(part, "title"), text(part, "text")));
+            received.read.extend(read);
+        } else {
+            let told = array(&message, "alerts").iter().map(|alert| Told {
+                status: text(alert, "status").to_owned(),
+                labels: alert["labels"].clone(),
+                annotations: alert["annotations"].clone(),
+            });
+            received.told.extend(told);
+        }
+    });
+    Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
+}
