@@ -203,10 +203,18 @@ struct Folder(PathBuf);
 impl Folder {
     fn make() -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
-        let name = format!("amperity_exporter-demo-{}", std::process::id());
+        // In a container the process id is the same each time, and a demo that
+        // was killed has left its folder: the number tells them apart.
+        let (process, number) = (std::process::id(), fastrand::u32(..));
+        let name = format!("amperity_exporter-demo-{process}-{number:08x}");
         let path = std::env::temp_dir().join(name);
         // Fails if it is there already: nobody else's folder is written to.
-        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(|error| {
+            let path = path.display();
+            let text = format!("{path}: {error}; TMPDIR can name a folder to write to");
+            io::Error::new(error.kind(), text)
+        })?;
         Ok(Self(path))
     }
 }
@@ -215,5 +223,19 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What cannot be removed is left to the system's own cleaning.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_demo_left_behind_does_not_stop_the_next_one() {
+        let (killed, next) = (Folder::make().unwrap(), Folder::make().unwrap());
+        assert_ne!(killed.0, next.0);
+        let path = next.0.clone();
+        drop(next);
+        assert!(!path.exists());
     }
 }
