@@ -1,13 +1,14 @@
 //! Parses, logs, runs, and turns what came of it into an exit code: 0, 1 for a
 //! failure at run time, 2 for bad usage or configuration.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use amperity_exporter::cli::{self, Command, check::CheckError};
 use amperity_exporter::clock::Clock;
 use amperity_exporter::exposition::catalogue;
+use amperity_exporter::web::ListenError;
 use amperity_exporter::{Options, demo, web};
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         .context("the runtime cannot start")
         .and_then(|runtime| runtime.block_on(execute(command)));
     outcome.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "amperity_exporter: {error:#}");
+        let _ = writeln!(io::stderr(), "amperity_exporter: {}", told(&error));
         ExitCode::from(if is_usage(&error) { USAGE } else { 1 })
     })
 }
@@ -40,13 +41,13 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
                 tracing::warn!("{warning}");
             }
             let gate = match &serve.web.config_file {
-                Some(file) => web::Gate::from_file(file)?,
+                Some(file) => web::Gate::from_file(file).context("--web.config.file")?,
                 None => web::Gate::open(),
             };
             let listeners = if serve.web.systemd_socket {
                 web::inherited()?
             } else {
-                web::bind(&serve.web.listen_addresses).await?
+                bind(&serve.web.listen_addresses).await?
             };
             let options = Options {
                 settings,
@@ -87,7 +88,17 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn bind(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
-    Ok(web::bind(addresses).await?)
+    web::bind(addresses).await.map_err(|error| {
+        let advice = match &error {
+            ListenError::Bind(_, cause) if cause.kind() == ErrorKind::AddrInUse => {
+                "another program listens there; stop it, or choose another --web.listen-address"
+            }
+            ListenError::Bind(..) => "choose another --web.listen-address, such as 127.0.0.1:10109",
+            _ => return error.into(),
+        };
+        let text = told(&error.into());
+        anyhow::anyhow!("{text}; {advice}")
+    })
 }
 
 fn announce(text: &str) {
@@ -106,10 +117,56 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
+/// An error and its causes in one line, each said once: some errors name
+/// their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.ends_with(&cause) {
+            continue;
+        }
+        if !told.is_empty() {
+            told.push_str(": ");
+        }
+        told.push_str(&cause);
+    }
+    told
+}
+
 /// Whether the user has to mend something before the next start.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<amperity_exporter::config::ConfigError>()
         || error.is::<web::WebConfigError>()
         || matches!(error.downcast_ref(), Some(CheckError::Config(_)))
-        || matches!(error.downcast_ref(), Some(web::ListenError::Address(_)))
+        || matches!(error.downcast_ref(), Some(ListenError::Address(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_in_use_is_told_once_with_what_to_do() {
+        let taken = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
+        let address = taken[0].local_addr().unwrap().to_string();
+        let error = bind(std::slice::from_ref(&address)).await.unwrap_err();
+        insta::assert_snapshot!(told(&error).replace(&address, "ADDRESS"), @"cannot listen on ADDRESS: Address already in use (os error 98); another program listens there; stop it, or choose another --web.listen-address");
+        assert!(!is_usage(&error));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_an_error_of_usage() {
+        let error = bind(&["10109".to_owned()]).await.unwrap_err();
+        insta::assert_snapshot!(told(&error), @r#"listen address "10109": expected HOST:PORT or :PORT, such as 127.0.0.1:10109"#);
+        assert!(is_usage(&error));
+    }
+
+    #[test]
+    fn a_broken_web_configuration_is_an_error_of_usage_that_names_the_flag() {
+        let file = std::path::Path::new("/nowhere/web.yml");
+        let outcome = web::Gate::from_file(file).context("--web.config.file");
+        let error = outcome.unwrap_err();
+        insta::assert_snapshot!(told(&error), @"--web.config.file: /nowhere/web.yml: No such file or directory (os error 2)");
+        assert!(is_usage(&error));
+    }
 }

@@ -29,10 +29,19 @@ pub fn run(options: &Healthcheck) -> io::Result<()> {
     if answer.starts_with(b"HTTP/1.1 200") {
         return Ok(());
     }
-    let status = String::from_utf8_lossy(&answer)
-        .escape_default()
-        .to_string();
-    Err(io::Error::other(format!("not healthy: {status}")))
+    Err(io::Error::other(format!("not healthy: {}", said(&answer))))
+}
+
+/// The status, or what came in its place.
+fn said(answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer);
+    match text
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+    {
+        Some(status) => format!("it answers {status}; its log says more"),
+        None => "it does not answer in plain HTTP, which is all this check speaks".to_owned(),
+    }
 }
 
 /// Connects to what listens on `listen`.
@@ -50,7 +59,12 @@ fn connect(listen: &str) -> io::Result<(SocketAddr, TcpStream)> {
             Err(error) => last = error,
         }
     }
-    Err(last)
+    let kind = last.kind();
+    let text = format!(
+        "nothing answers at {listen}: {last}; is the exporter running, and is this its \
+         --web.listen-address?"
+    );
+    Err(io::Error::new(kind, text))
 }
 
 #[cfg(test)]
@@ -78,7 +92,17 @@ mod tests {
     fn only_an_answer_of_200_is_healthy() {
         ask("HTTP/1.1 200 OK\r\n\r\n").unwrap();
         let error = ask("HTTP/1.1 503 Service Unavailable\r\n\r\n").unwrap_err();
-        assert_eq!(error.to_string(), "not healthy: HTTP/1.1 503 Ser");
-        ask("").unwrap_err();
+        let told = error.to_string();
+        assert_eq!(told, "not healthy: it answers 503; its log says more");
+        let told = ask("").unwrap_err().to_string();
+        assert!(told.contains("plain HTTP"), "{told}");
+    }
+
+    #[test]
+    fn where_nothing_listens_the_error_names_the_address() {
+        // Port 0 cannot be connected to.
+        let listen_address = "127.0.0.1:0".to_owned();
+        let error = run(&Healthcheck { listen_address }).unwrap_err();
+        insta::assert_snapshot!(error, @"nothing answers at 127.0.0.1:0: Connection refused (os error 111); is the exporter running, and is this its --web.listen-address?");
     }
 }
