@@ -78,6 +78,9 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
         } else if full.is_dir() {
             let message = "is a directory; name a file in it";
             reader.problems.add(path.origin, "state.file", message);
+        } else if !folder_of(Some(&full)).join(".").is_dir() {
+            let message = "its folder does not exist; create it for the user the exporter runs as";
+            reader.problems.add(path.origin, "state.file", message);
         }
         full
     });

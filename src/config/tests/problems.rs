@@ -143,6 +143,12 @@ feeds: {forget_after: 1d}
 }
 
 #[test]
+fn a_state_file_in_a_folder_that_does_not_exist_is_found_before_the_start() {
+    let text = format!("state: {{file: nowhere/state.json}}\n{SMALLEST}");
+    insta::assert_snapshot!(problems(text), @"amperity_exporter.yml:1: state.file: its folder does not exist; create it for the user the exporter runs as");
+}
+
+#[test]
 fn no_secret_is_repeated_wherever_it_was_written() {
     let secret = "hunter";
     for token in [
