@@ -68,8 +68,8 @@ pub async fn run(
 #[derive(Debug)]
 struct Answer {
     tenant: Arc<str>,
-    /// How many jobs it knows.
-    jobs: Result<usize, ApiError>,
+    /// The jobs it told of, in words.
+    jobs: Result<String, ApiError>,
     elapsed: Duration,
     token_expiry: Option<Timestamp>,
 }
@@ -83,12 +83,12 @@ async fn ask(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) -> A
     let jobs = match Client::new(&tenant, telemetry, clock.clone()) {
         Ok(client) => {
             let jobs = if let (None, Some(id)) = (tenant.discovery, tenant.jobs.first()) {
-                client.job(id, deadline).await.map(|_| 1)
+                client.job(id, deadline).await.map(|_| id.to_string())
             } else {
                 let now = clock.now();
                 let from = now.checked_sub(WINDOW).unwrap_or(now);
                 let listing = client.jobs(from, now, deadline).await;
-                listing.map(|listing| listing.jobs.len())
+                listing.map(|listing| format!("{} in the last hour", listing.jobs.len()))
             };
             token_expiry = client.observations().token_expiry;
             jobs
@@ -175,7 +175,7 @@ fn told(answers: &[Answer]) -> String {
     let head = ["TENANT", "RESULT", "JOBS", "TIME", "TOKEN ENDS"];
     let rows = answers.iter().map(|answer| {
         let (result, jobs) = match &answer.jobs {
-            Ok(jobs) => ("ok".to_owned(), jobs.to_string()),
+            Ok(jobs) => ("ok".to_owned(), jobs.clone()),
             Err(error) => (error.reason.to_string(), "-".to_owned()),
         };
         [

@@ -90,7 +90,7 @@ fn answers_are_told_in_a_table_and_failures_in_words() {
     let answers = [
         Answer {
             tenant: "socktown".into(),
-            jobs: Ok(12),
+            jobs: Ok("0 in the last hour".to_owned()),
             elapsed: Duration::from_millis(312),
             token_expiry: Some("2024-07-01T12:00:00.5Z".parse().unwrap()),
         },
@@ -105,15 +105,15 @@ fn answers_are_told_in_a_table_and_failures_in_words() {
         },
     ];
     insta::assert_snapshot!(told(&answers).trim(), @"
-    TENANT           RESULT        JOBS  TIME   TOKEN ENDS
-    socktown         ok            12    0.31s  2024-07-01T12:00:00Z
-    argyle-and-sons  unauthorized  -     2.00s  unknown
+    TENANT           RESULT        JOBS                TIME   TOKEN ENDS
+    socktown         ok            0 in the last hour  0.31s  2024-07-01T12:00:00Z
+    argyle-and-sons  unauthorized  -                   2.00s  unknown
 
     argyle-and-sons: the token was refused (401); make a new one
     ");
     insta::assert_snapshot!(told(&answers[..1]).trim(), @"
-    TENANT    RESULT  JOBS  TIME   TOKEN ENDS
-    socktown  ok      12    0.31s  2024-07-01T12:00:00Z
+    TENANT    RESULT  JOBS                TIME   TOKEN ENDS
+    socktown  ok      0 in the last hour  0.31s  2024-07-01T12:00:00Z
     ");
 }
 
@@ -146,12 +146,18 @@ tenants:
     );
     let (good, well) = checked(&text, true).await;
     assert!(well && good.ends_with("\nOK\n"), "{good}");
-    assert!(good.contains("\ndiscovered  ok      1     "), "{good}");
-    assert!(good.contains("\nlisted      ok      1     "), "{good}");
+    assert!(
+        good.contains("\ndiscovered  ok      1 in the last hour  "),
+        "{good}"
+    );
+    assert!(
+        good.contains("\nlisted      ok      isj-1               "),
+        "{good}"
+    );
     let more = "  - {tenant: revoked, authorization: {credentials: nonsense}, jobs: [isj-1]}\n";
     let (bad, well) = checked(&format!("{text}{more}"), true).await;
     assert!(!well && bad.ends_with("\nFAILED\n"), "{bad}");
-    assert!(bad.contains("\nrevoked     unauthorized  -     "), "{bad}");
+    assert!(bad.contains("\nrevoked     unauthorized  -  "), "{bad}");
     assert!(bad.contains("\nrevoked: "), "{bad}");
     assert!(!bad.contains("nonsense"), "{bad}");
     server.abort();
