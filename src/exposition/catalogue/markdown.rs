@@ -4,6 +4,8 @@
 use std::fmt::Write;
 
 use super::{Family, feed_families, job_families, tenant_families};
+use crate::jobs::State;
+use crate::telemetry::Reason;
 use crate::telemetry::families::{API_FAMILIES, EXPORTER_FAMILIES, PROCESS_FAMILIES};
 
 const INTRODUCTION: &str = "\
@@ -25,6 +27,21 @@ new `job_id` for every run; for dashboards and alerts over days, see the feeds b
 const FEEDS: &str = "\
 One set of series per feed and table. A run is one table entry of one ingest job for the feed; it is
 finished when the job will not change it any more.
+";
+
+const LABELS: &str = "
+## What the labels hold
+
+| label | value |
+|---|---|
+| `tenant` | the tenant's id, as configured |
+| `job_id` | the id of an ingest job, such as `isj-20240701-48815-6dcXdk`; new for every run |
+| `table` | the name of the table that is loaded |
+| `feed` | the id of the feed the rows come from, such as `df-5L6d1veh` |
+| `file` | the id of a file of the job, or its name if it has no id |
+| `workflow_id` | the id of the workflow that ran the job |
+| `endpoint` | what was asked of the API: `token` (OAuth2), `ingest_job` (one job), `ingest_jobs` (the list) |
+| `code` | an HTTP status; `error` where no answer came |
 ";
 
 const SERIES: &str = "\
@@ -62,9 +79,51 @@ pub fn markdown() -> String {
         "The `process_` families are there on Linux only.\n",
         EXPORTER_FAMILIES.iter().chain(&PROCESS_FAMILIES),
     );
+    page.push_str(LABELS);
+    values(&mut page);
     page.push('\n');
     page.push_str(SERIES);
     page
+}
+
+/// The rows of the labels whose values are few.
+fn values(page: &mut String) {
+    let listed = |values: &mut dyn Iterator<Item = &str>| {
+        let values: Vec<String> = values.map(|value| format!("`{value}`")).collect();
+        values.join(", ")
+    };
+    let running = State::KNOWN.iter().filter(|state| !state.is_terminal());
+    let running = listed(&mut running.map(State::as_str));
+    let finished = listed(&mut State::TERMINAL.iter().map(State::as_str));
+    // Writing to a String cannot fail.
+    let _ = write!(
+        page,
+        "| `state` | unfinished: {running}; finished: {finished}. What the Amperity API says, in \
+         lower case with underscores |\n\
+         | `reason` | why a refresh failed, see below |\n\n\
+         | `reason` | what happened |\n|---|---|\n"
+    );
+    for reason in Reason::ALL {
+        let _ = writeln!(page, "| `{reason}` | {} |", meaning(reason));
+    }
+}
+
+fn meaning(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unreachable => "no connection to the API, or it broke",
+        Reason::Tls => "the API's host could not prove who it is, or does not speak TLS",
+        Reason::Timeout => "no answer within `api.timeout`",
+        Reason::Unauthorized => "401: the token or the client secret is wrong, ended or revoked",
+        Reason::Forbidden => "403: the key lacks the policy, or is another tenant's",
+        Reason::NotFound => {
+            "404: `base_url` or `token_url` is wrong; an unknown job id fails no refresh"
+        }
+        Reason::RateLimited => "429: all clients of the tenant together ask too often",
+        Reason::BadRequest => "any other 4xx or a redirect: `base_url`, the tenant or `version`",
+        Reason::ServerError => "5xx: the API has a problem",
+        Reason::Malformed => "an answer that is not the API's, such as a proxy's page",
+        Reason::TooLarge => "an answer larger than `limits.response_bytes`",
+    }
 }
 
 fn section<'a>(
