@@ -1,5 +1,14 @@
 # docker build --build-arg REVISION="$(git rev-parse --short HEAD)" -t amperity_exporter .
 # docker run --rm -p 10109:10109 amperity_exporter demo --web.listen-address=:10109
+#
+# For real, with amperity_exporter.yml and the token, readable by user 65532,
+# in /etc/amperity_exporter, and the counters on a volume:
+#
+# docker run -d -p 10109:10109 \
+#     -v /etc/amperity_exporter:/etc/amperity_exporter:ro \
+#     -v amperity_exporter:/var/lib/amperity_exporter amperity_exporter \
+#     --config.file=/etc/amperity_exporter/amperity_exporter.yml \
+#     --state.file=/var/lib/amperity_exporter/state.json
 
 FROM rust:1-slim-bookworm AS builder
 WORKDIR /build
