@@ -285,9 +285,10 @@ fn the_references_yaml_is_valid_and_shows_the_defaults() {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    let [smallest, whole] = blocks[..] else {
+    let [smallest, whole, web] = blocks[..] else {
         panic!("{} blocks", blocks.len());
     };
+    assert_web_configuration(web);
     let (smallest, whole) = (settings(smallest), settings(whole));
     assert_eq!(smallest.refresh, whole.refresh);
     assert_eq!(smallest.forget_after, whole.forget_after);
@@ -300,4 +301,20 @@ fn the_references_yaml_is_valid_and_shows_the_defaults() {
     assert_eq!(socktown.api, default.api);
     assert_eq!(socktown.collect, default.collect);
     assert_eq!(socktown.max_jobs, default.max_jobs);
+}
+
+/// That the rules of a web configuration file can be used, once the
+/// certificate it names is there.
+fn assert_web_configuration(text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = folder.path().join("web.yml");
+    fs::write(folder.path().join("server.crt"), own.cert.pem()).unwrap();
+    fs::write(
+        folder.path().join("server.key"),
+        own.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    fs::write(&file, text).unwrap();
+    crate::web::Gate::from_file(&file).unwrap();
 }
