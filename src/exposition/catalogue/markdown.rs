@@ -57,6 +57,19 @@ const SERIES: &str = "\
 
 Jobs stay on the page as long as `discovery.window` reaches; their number is bounded by
 `limits.jobs`.
+
+For example, 300 feeds that run hourly, each by a job of its own, with `discovery.window: 24h`:
+
+| on the page | series | text 0.0.4 | OpenMetrics | either with gzip |
+|---|---|---|---|---|
+| jobs (`collect: {feeds: false}`) | 151,000 | 19.6 MB | 19.6 MB | 2.2 MB |
+| feeds (`collect: {jobs: false}`) | 10,000 | 1.0 MB | 1.3 MB | 0.1 MB |
+| both | 161,000 | 20.6 MB | 20.9 MB | 2.3 MB |
+
+Each hour of the window adds 6,300 series and 0.8 MB there, while the feeds cost the same however
+often they run. And every run is a new `job_id`, 7,200 a day, so that Prometheus stores 151,000 new
+series a day. For many feeds a short window, or `collect: {jobs: false}`, leaves what dashboards and
+alerts over days need.
 ";
 
 const TABLE_HEAD: &str = "| family | type | labels | meaning |\n|---|---|---|---|\n";
