@@ -36,6 +36,7 @@ mod tenant;
 mod tests;
 
 use core::{Common, Terms};
+pub use publisher::Roster;
 use publisher::{Published, Publisher};
 use tenant::Tenant;
 
@@ -156,7 +157,15 @@ impl Exporter {
     /// The page to answer a scrape with. In scrape mode this refreshes first,
     /// or joins the refresh under way, and waits for it `budget` at most.
     pub async fn page(&self, budget: Option<Duration>) -> Arc<Page> {
-        Arc::clone(&self.scrape(None, budget).await.page)
+        self.page_and_roster(budget).await.0
+    }
+
+    /// The same, with the tenants that were configured when it was published:
+    /// the exporter's own series of others, who are about to come or to go,
+    /// are not for this page.
+    pub async fn page_and_roster(&self, budget: Option<Duration>) -> (Arc<Page>, Roster) {
+        let published = self.scrape(None, budget).await;
+        (Arc::clone(&published.page), Arc::clone(&published.roster))
     }
 
     /// The names of the configured tenants, ordered.

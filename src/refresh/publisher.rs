@@ -12,8 +12,13 @@ use crate::snapshot::Snapshot;
 pub(super) struct Published {
     /// The page of all tenants.
     pub(super) page: Arc<Page>,
+    /// Who may be on the page; some may have nothing to tell yet.
+    pub(super) roster: Roster,
     tenants: BTreeMap<Arc<str>, Part>,
 }
+
+/// The tenants of one configuration.
+pub type Roster = Arc<BTreeSet<Arc<str>>>;
 
 #[derive(Clone, Debug)]
 struct Part {
@@ -22,13 +27,14 @@ struct Part {
 }
 
 impl Published {
-    fn new(tenants: BTreeMap<Arc<str>, Part>) -> Self {
+    fn new(tenants: BTreeMap<Arc<str>, Part>, roster: Roster) -> Self {
         let blocks: Vec<_> = tenants
             .values()
             .map(|part| Arc::clone(&part.blocks))
             .collect();
         Self {
             page: Arc::new(Page::assemble(&blocks)),
+            roster,
             tenants,
         }
     }
@@ -56,13 +62,13 @@ pub(super) struct Publisher {
     current: RwLock<Arc<Published>>,
     /// Who may be published: a refresh that outlives its tenant must not bring
     /// it back. Held from reading the old state to writing the new one.
-    roster: Mutex<BTreeSet<Arc<str>>>,
+    roster: Mutex<Roster>,
 }
 
 impl Publisher {
     pub(super) fn new() -> Self {
         Self {
-            current: RwLock::new(Arc::new(Published::new(BTreeMap::new()))),
+            current: RwLock::new(Arc::new(Published::new(BTreeMap::new(), Roster::default()))),
             roster: Mutex::default(),
         }
     }
@@ -96,14 +102,14 @@ impl Publisher {
             .collect();
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(new) = new_roster {
-            *roster = new;
+            *roster = Arc::new(new);
         }
         let mut tenants = self.current().tenants.clone();
         for part in parts {
             tenants.insert(Arc::clone(&part.snapshot.tenant), part);
         }
         tenants.retain(|name, _| roster.contains(name));
-        let published = Arc::new(Published::new(tenants));
+        let published = Arc::new(Published::new(tenants, Arc::clone(&roster)));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = published;
     }
 }

@@ -133,9 +133,11 @@ impl Inner {
         let telemetry = self.exporter.telemetry();
         let tenants: Vec<&str> = query.all("tenant").collect();
         let ready = if tenants.is_empty() {
-            let page = self.exporter.page(budget).await;
+            let (page, roster) = self.exporter.page_and_roster(budget).await;
             self.fresh.get_or_make(page, format, encoding, |page| {
-                page.body(format, encoding, &telemetry.gather())
+                let mut own = telemetry.gather();
+                scrape::restrict(&mut own, |tenant| roster.contains(tenant));
+                page.body(format, encoding, &own)
             })
         } else {
             let Some(page) = self.exporter.page_of(&tenants, budget).await else {
@@ -143,7 +145,7 @@ impl Inner {
                 return text(StatusCode::BAD_REQUEST, &unknown.unwrap_or_default());
             };
             let mut own = telemetry.gather();
-            scrape::restrict(&mut own, &tenants);
+            scrape::restrict(&mut own, |tenant| tenants.contains(&tenant));
             page.body(format, encoding, &own).into()
         };
         exposition(ready, encoding)

@@ -42,19 +42,40 @@ impl Transport for OneJob {
     }
 }
 
+/// An API that never answers.
+#[derive(Debug)]
+struct Silence;
+
+impl Transport for Silence {
+    fn send(&self, _: hyper::Request<Bytes>) -> Exchange<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
 /// An exporter of these tenants, none of which has jobs of its own.
 pub(super) async fn exporter(tenants: &[&str]) -> Exporter {
+    let tenants = tenants.iter().map(|name| tenant(name));
+    let exporter = exporter_over(Arc::new(OneJob), tenants).await;
+    for _ in 0..1000 {
+        if exporter.is_ready() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    exporter
+}
+
+async fn exporter_over(
+    api: Arc<dyn Transport>,
+    tenants: impl IntoIterator<Item = config::Tenant>,
+) -> Exporter {
     let exporter = Exporter::new(Environment {
         clock: Clock::system(),
         telemetry: Telemetry::new().unwrap(),
         store: None,
-        connect: Arc::new(|tenant, telemetry, clock| {
-            Ok(Client::with_transport(
-                tenant,
-                Arc::new(OneJob),
-                telemetry,
-                clock,
-            ))
+        connect: Arc::new(move |tenant, telemetry, clock| {
+            let api = Arc::clone(&api);
+            Ok(Client::with_transport(tenant, api, telemetry, clock))
         }),
     });
     let settings = config::Settings {
@@ -62,17 +83,11 @@ pub(super) async fn exporter(tenants: &[&str]) -> Exporter {
             mode: config::Mode::Interval(Duration::from_mins(1)),
             stale_after: Duration::from_mins(15),
         },
-        tenants: tenants.iter().map(|name| Arc::new(tenant(name))).collect(),
+        tenants: tenants.into_iter().map(Arc::new).collect(),
         state_file: None,
         forget_after: Duration::from_hours(24),
     };
     exporter.apply(settings).await.unwrap();
-    for _ in 0..1000 {
-        if exporter.is_ready() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
     exporter
 }
 

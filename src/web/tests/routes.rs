@@ -156,6 +156,22 @@ async fn discovery_names_the_host_the_client_asked() {
 }
 
 #[tokio::test]
+async fn a_tenant_without_data_yet_is_discovered_and_can_be_scraped() {
+    let waiting = config::Tenant {
+        discovery: Some(Duration::from_hours(1)),
+        ..tenant("socktown")
+    };
+    let exporter = exporter_over(Arc::new(Silence), [waiting]).await;
+    assert_eq!(exporter.snapshots().len(), 0);
+    let routes = Routes::new(exporter, "/metrics", None);
+    let (_, body) = ask(&routes, "GET", "/sd").await;
+    assert!(body.contains(r#""__param_tenant":"socktown""#), "{body}");
+    let (status, body) = ask(&routes, "GET", "/metrics?tenant=socktown").await;
+    assert_eq!(status, 200);
+    assert!(body.contains(r#"amperity_refreshes_total{tenant="socktown"} 0"#));
+}
+
+#[tokio::test]
 async fn a_reload_tells_how_it_went_and_is_off_unless_asked_for() {
     let off = routes(&[]).await;
     let (status, body) = ask(&off, "POST", "/-/reload").await;
