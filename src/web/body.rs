@@ -1,61 +1,100 @@
 //! Response bodies: bytes that are ready before the first one is sent, shared
 //! by every response that sends them, never copied.
+//!
+//! A body is a single frame, whatever the number of its pieces, so that the
+//! head and all of them leave in one system call if the socket takes as much.
 
 use std::convert::Infallible;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
 
 use super::activity::Exchange;
 
-/// Up to this size, pieces are joined when the body is made, so that head and
-/// body leave in one system call; every scrape that shares the body gains. A
-/// larger one is not worth a second copy in memory.
-const JOIN_BYTES: usize = 1 << 20;
-
 /// The pieces of a body, shared by all responses made from them.
 #[derive(Clone, Debug)]
 pub struct Pieces {
+    /// None of them is empty.
     pieces: Arc<[Bytes]>,
-    length: u64,
+    length: usize,
 }
 
 impl Pieces {
     /// Bytes to send one after the other.
     #[must_use]
-    pub fn new(pieces: Vec<Bytes>) -> Self {
-        let length: usize = pieces.iter().map(Bytes::len).sum();
-        let pieces = if pieces.len() > 1 && length <= JOIN_BYTES {
-            let mut joined = BytesMut::with_capacity(length);
-            for piece in &pieces {
-                joined.extend_from_slice(piece);
-            }
-            vec![joined.freeze()]
-        } else {
-            pieces
-        };
+    pub fn new(mut pieces: Vec<Bytes>) -> Self {
+        pieces.retain(|piece| !piece.is_empty());
         Self {
+            length: pieces.iter().map(Bytes::len).sum(),
             pieces: pieces.into(),
-            length: length as u64,
         }
     }
 
     /// How many bytes there are.
     #[must_use]
     pub fn length(&self) -> u64 {
-        self.length
+        self.length as u64
+    }
+}
+
+/// What is left to send of some pieces.
+#[derive(Debug)]
+pub struct Rest {
+    pieces: Arc<[Bytes]>,
+    next: usize,
+    /// How much of the next piece was sent.
+    sent: usize,
+    remaining: usize,
+}
+
+impl Rest {
+    /// Slices of what is left, in order.
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let left = self.pieces.get(self.next..).unwrap_or_default();
+        let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
+        left.iter()
+            .zip(skips)
+            .map(|(piece, skip)| piece.get(skip..).unwrap_or_default())
+    }
+}
+
+impl Buf for Rest {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.slices().next().unwrap_or_default()
+    }
+
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let pairs = into.iter_mut().zip(self.slices());
+        pairs
+            .map(|(into, slice)| *into = IoSlice::new(slice))
+            .count()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.remaining = self.remaining.saturating_sub(count);
+        self.sent = self.sent.saturating_add(count);
+        while let Some(piece) = self.pieces.get(self.next)
+            && self.sent >= piece.len()
+        {
+            self.sent -= piece.len();
+            self.next += 1;
+        }
     }
 }
 
 /// A response body.
 #[derive(Debug)]
 pub struct Body {
-    pieces: Arc<[Bytes]>,
-    next: usize,
-    remaining: u64,
+    pieces: Pieces,
+    handed_on: bool,
     exchange: Option<Exchange>,
 }
 
@@ -71,14 +110,21 @@ impl Body {
         self.exchange = Some(exchange);
         self
     }
+
+    fn remaining(&self) -> usize {
+        if self.handed_on {
+            0
+        } else {
+            self.pieces.length
+        }
+    }
 }
 
 impl From<Pieces> for Body {
     fn from(pieces: Pieces) -> Self {
         Self {
-            pieces: pieces.pieces,
-            next: 0,
-            remaining: pieces.length,
+            pieces,
+            handed_on: false,
             exchange: None,
         }
     }
@@ -91,26 +137,77 @@ impl From<String> for Body {
 }
 
 impl hyper::body::Body for Body {
-    type Data = Bytes;
+    type Data = Rest;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(piece) = self.pieces.get(self.next).cloned() else {
+    ) -> Poll<Option<Result<Frame<Rest>, Infallible>>> {
+        let remaining = self.remaining();
+        if remaining == 0 {
             return Poll::Ready(None);
+        }
+        self.handed_on = true;
+        let rest = Rest {
+            pieces: Arc::clone(&self.pieces.pieces),
+            next: 0,
+            sent: 0,
+            remaining,
         };
-        self.next += 1;
-        self.remaining = self.remaining.saturating_sub(piece.len() as u64);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(Frame::data(rest))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.remaining == 0
+        self.remaining() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.remaining)
+        SizeHint::with_exact(self.remaining() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rest(pieces: &[Vec<u8>]) -> Rest {
+        let pieces = pieces.iter().cloned().map(Bytes::from).collect();
+        let mut body = std::pin::pin!(Body::from(Pieces::new(pieces)));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match hyper::body::Body::poll_frame(body.as_mut(), &mut context) {
+            Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap(),
+            _ => panic!("a body that is not empty has a frame at once"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_pieces_are_sent_whole_in_order_by_writes_of_any_length(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..9),
+            writes in proptest::collection::vec(1_usize..12, 1..9),
+        ) {
+            let whole = pieces.concat();
+            prop_assume!(!whole.is_empty());
+            let mut rest = rest(&pieces);
+            let mut sent = Vec::new();
+            for write in writes.iter().cycle() {
+                prop_assert_eq!(rest.remaining(), whole.len() - sent.len());
+                let mut slices = [IoSlice::new(&[]); 3];
+                let filled = rest.chunks_vectored(&mut slices);
+                let offered: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
+                prop_assert!(offered.starts_with(rest.chunk()));
+                prop_assert_eq!(rest.chunk().is_empty(), sent.len() == whole.len());
+                if offered.is_empty() {
+                    break;
+                }
+                let taken = (*write).min(offered.len());
+                sent.extend_from_slice(&offered[..taken]);
+                rest.advance(taken);
+            }
+            prop_assert_eq!(sent, whole);
+        }
     }
 }
