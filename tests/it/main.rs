@@ -12,5 +12,7 @@
 mod deploy;
 mod feeds;
 mod main_job;
+mod scaling;
 mod scenarios;
+mod serving;
 mod support;

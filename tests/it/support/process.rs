@@ -133,11 +133,20 @@ impl Process {
 
     /// Asks it to end (SIGTERM) and waits.
     pub(crate) async fn terminate(self) -> Ended {
+        self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Asks it to read its configuration again (SIGHUP).
+    pub(crate) async fn hang_up(&self) {
+        self.signal("HUP").await;
+    }
+
+    async fn signal(&self, name: &str) {
         let id = self.child.id().unwrap();
-        let kill = format!("kill -TERM {id}");
+        let kill = format!("kill -{name} {id}");
         let sent = Command::new("sh").args(["-c", &kill]).status().await;
         assert!(sent.unwrap().success(), "{:#?}", self.log());
-        self.ended().await
     }
 
     /// Waits until it ends by itself.

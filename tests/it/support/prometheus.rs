@@ -69,12 +69,45 @@ impl Prometheus {
     pub(crate) async fn query(&self, expression: &str, at: Option<f64>) -> Vec<Series> {
         let expression_encoded = percent_encoded(expression);
         let time = at.map_or_else(String::new, |at| format!("&time={at:.3}"));
-        let path = format!("/api/v1/query?query={expression_encoded}{time}");
-        let (_, body) = http::get(self.address, &path, "*/*").await.unwrap();
-        let answer: Value = serde_json::from_str(&body).unwrap();
-        let results = answer["data"]["result"].as_array();
-        let results = results.unwrap_or_else(|| panic!("{expression}: {body}"));
+        let path = format!("query?query={expression_encoded}{time}");
+        let data = self.data(&path).await;
+        let results = data["result"].as_array();
+        let results = results.unwrap_or_else(|| panic!("{expression}: {data}"));
         results.iter().map(Series::new).collect()
+    }
+
+    /// The answer to an expression now, once it is as it should be.
+    pub(crate) async fn query_until(
+        &self,
+        expression: &str,
+        good: impl Fn(&[Series]) -> bool,
+    ) -> Vec<Series> {
+        let waiting = async {
+            loop {
+                let series = self.query(expression, None).await;
+                if good(&series) {
+                    return series;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        if let Ok(series) = tokio::time::timeout(2 * PATIENCE, waiting).await {
+            return series;
+        }
+        panic!("{expression}: {:#?}", self.query(expression, None).await)
+    }
+
+    /// The targets it scrapes, as its API shows them.
+    pub(crate) async fn targets(&self) -> Vec<Value> {
+        let data = self.data("targets?state=active").await;
+        data["activeTargets"].as_array().unwrap().clone()
+    }
+
+    async fn data(&self, path: &str) -> Value {
+        let path = format!("/api/v1/{path}");
+        let (_, body) = http::get(self.address, &path, "*/*").await.unwrap();
+        let mut answer: Value = serde_json::from_str(&body).unwrap();
+        answer["data"].take()
     }
 }
 

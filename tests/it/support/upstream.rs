@@ -29,15 +29,20 @@ impl Upstream {
         }
     }
 
+    /// Where the API is.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/api", self.address)
+    }
+
     /// A configuration that exports all tenants every second, with this YAML
     /// before them.
     pub(crate) fn configuration(&self, beginning: &str) -> String {
         let mut text = format!(
             "refresh: {{interval: 1s}}\n\
-             api: {{base_url: \"http://{}/api\"}}\n\
+             api: {{base_url: \"{}\"}}\n\
              {beginning}\n\
              tenants:\n",
-            self.address
+            self.base_url()
         );
         for credentials in self.simulator.credentials() {
             let (tenant, token) = (credentials.tenant, credentials.token);

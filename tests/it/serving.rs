@@ -1,0 +1,219 @@
+//! Scrapes while things change under them: reloads one after the other, and a
+//! page published every few milliseconds.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use amperity_exporter::clock::Clock;
+use amperity_exporter::config::Mode;
+use amperity_exporter::simulator::{Job, Simulator, Table, Tenant, World};
+use amperity_exporter::web::{self, Gate, Limits, Routes};
+use jiff::SignedDuration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::support::process::Process;
+use crate::support::prometheus::{Prometheus, Series};
+use crate::support::upstream::Upstream;
+use crate::support::{Page, exporter, label, minutes, seconds, settings, start, tenant};
+
+const RELOADING: Duration = Duration::from_secs(5);
+
+async fn upstream_of(tenants: &[&str]) -> Upstream {
+    let started = Clock::system().now() - SignedDuration::from_mins(10);
+    let mut world = World::empty();
+    for name in tenants {
+        let table = Table::new("Customers", "df-1").lasting(minutes(1));
+        let job = Job::new("isj-1", started).table(table);
+        world = world.tenant(Tenant::new(*name).job(job));
+    }
+    Upstream::serve(world).await
+}
+
+/// Replaces the configuration in one step.
+fn configure(file: &Path, base_url: &str, tenants: &[&str]) {
+    let mut text = format!("api: {{base_url: \"{base_url}\"}}\ntenants:\n");
+    for name in tenants {
+        writeln!(
+            text,
+            "  - {{tenant: {name}, authorization: {{credentials: token-of-{name}}}, \
+             discovery: {{window: 1h}}}}"
+        )
+        .unwrap();
+    }
+    let new = file.with_extension("new");
+    fs::write(&new, text).unwrap();
+    fs::rename(new, file).unwrap();
+}
+
+/// The tenants any series of a page tells of.
+fn tenants_on(page: &str) -> BTreeSet<String> {
+    let series = page.lines().filter(|line| line.contains("tenant=\""));
+    series.map(|line| label(line, "tenant")).collect()
+}
+
+/// Scrapes until told to stop; every kind of page it saw, by its tenants.
+async fn scrape(url: String, stop: Arc<AtomicBool>) -> (usize, BTreeSet<BTreeSet<String>>) {
+    // It takes its answers compressed.
+    let provider = rustls::crypto::ring::default_provider();
+    let _ = provider.install_default();
+    let client = reqwest::Client::new();
+    let mut kinds = BTreeSet::new();
+    let mut scrapes = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let response = client.get(&url).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let page = Page(response.text().await.unwrap());
+        for series in ["amperity_up", "amperity_exporter_jobs"] {
+            let of_stays = page.value(&format!(r#"{series}{{tenant="stays"}}"#));
+            assert_eq!(of_stays, Some(1.0), "{series}: it keeps its data");
+        }
+        kinds.insert(tenants_on(&page.0));
+        scrapes += 1;
+    }
+    (scrapes, kinds)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_under_load_fail_no_scrape_and_mix_no_configurations() {
+    const BEFORE: [&str; 2] = ["leaves", "stays"];
+    const AFTER: [&str; 2] = ["comes", "stays"];
+    let upstream = upstream_of(&["leaves", "stays", "comes"]).await;
+    let base_url = upstream.base_url();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amperity_exporter.yml");
+    configure(&file, &base_url, &BEFORE);
+    let mut exporter = Process::start(&[format!("--config.file={}", file.display())]).await;
+    let address = exporter.listening().await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let url = format!("http://{address}/metrics");
+    let scraping: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(scrape(url.clone(), Arc::clone(&stop))))
+        .collect();
+    let begun = Instant::now();
+    let mut reloads = 0;
+    while begun.elapsed() < RELOADING {
+        reloads += 1;
+        let tenants = if reloads % 2 == 1 { &AFTER } else { &BEFORE };
+        configure(&file, &base_url, tenants);
+        exporter.hang_up().await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut seen = BTreeSet::new();
+    for task in scraping {
+        let (scrapes, kinds) = task.await.unwrap();
+        assert!(scrapes > 0);
+        seen.extend(kinds);
+    }
+    let mixed = seen
+        .iter()
+        .find(|kind| kind.contains("leaves") && kind.contains("comes"));
+    assert_eq!(mixed, None, "a page of two configurations");
+    for tenants in [BEFORE, AFTER] {
+        assert!(
+            seen.contains(&tenants.map(str::to_owned).into()),
+            "{seen:?}"
+        );
+    }
+}
+
+/// A server whose page is another one every few milliseconds.
+async fn restless() -> String {
+    let clock = Clock::starting_at(start());
+    let simulator = Simulator::new(
+        World::empty().tenant(Tenant::new("socktown")),
+        clock.clone(),
+    );
+    let exporter = exporter(&simulator, &clock, None);
+    let mut settings = settings([tenant("socktown")]);
+    settings.refresh.mode = Mode::Interval(Duration::from_millis(5));
+    settings.refresh.stale_after = seconds(60);
+    exporter.apply(settings).await.unwrap();
+    tokio::spawn(async move {
+        for number in 0_u32.. {
+            let table = Table::new("Customers", format!("df-{}", number % 50));
+            let started = clock.now() - SignedDuration::from_mins(1);
+            let job = Job::new(format!("isj-{}", number % 500), started);
+            assert!(simulator.add_job("socktown", job.table(table)));
+            sleep(Duration::from_millis(2)).await;
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(web::serve(
+        vec![listener],
+        Routes::new(exporter, "/metrics", None),
+        Arc::new(Gate::open()),
+        Limits::default(),
+        std::future::pending(),
+    ));
+    address.to_string()
+}
+
+/// What a program prints, given this on its standard input.
+async fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let mut to_child = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    tokio::spawn(async move { to_child.write_all(&input).await });
+    let output = child.wait_with_output().await.unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}");
+    output.stdout
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gzip_curl_and_prometheus_read_pages_while_others_are_published() {
+    let address = restless().await;
+    let url = format!("http://{address}/metrics");
+    // Many that have time rather than one that has none.
+    let mut configuration = "scrape_configs:\n".to_owned();
+    for number in 0..10 {
+        writeln!(
+            configuration,
+            "  - {{job_name: restless-{number}, scrape_interval: 2s, scrape_timeout: 2s, \
+             static_configs: [{{targets: [\"{address}\"]}}]}}"
+        )
+        .unwrap();
+    }
+    let prometheus = Prometheus::start(&configuration).await;
+    let mut pages = BTreeSet::new();
+    for round in 0..20 {
+        let compressed = ["-sS", "-H", "Accept-Encoding: gzip", &url];
+        let member = output("curl", &compressed, b"").await;
+        output("gzip", &["-t"], &member).await;
+        let text = output("gzip", &["-dc"], &member).await;
+        assert!(text.starts_with(b"# HELP"), "round {round}");
+        let open_metrics = [
+            "-sS",
+            "--compressed",
+            "-H",
+            "Accept: application/openmetrics-text;version=1.0.0",
+            &url,
+        ];
+        let page = output("curl", &open_metrics, b"").await;
+        assert!(page.ends_with(b"# EOF\n"), "round {round}");
+        pages.insert(page);
+    }
+    assert!(pages.len() > 10, "the pages differ: {}", pages.len());
+    let many = |scrapes: &[Series]| scrapes.iter().any(|all| all.last().1 >= 20.0);
+    let scrapes = "sum(count_over_time(up[5m]))";
+    prometheus.query_until(scrapes, many).await;
+    let read = prometheus.query("min(min_over_time(up[5m]))", None).await;
+    let targets = prometheus.targets().await;
+    assert_eq!(read[0].last().1, 1.0, "a scrape failed: {targets:?}");
+}
