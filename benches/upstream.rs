@@ -1,0 +1,35 @@
+//! A simulated API of a given size, for `benches/scrape.sh` and
+//! `benches/abuse.sh`: five feeds with a run every ten minutes.
+//!
+//! `upstream ADDRESS RUNS`: each feed has had so many runs. A run is 21
+//! series on the exporter's page, so 951 of them are a page of 100,000.
+
+use std::time::Duration;
+
+use amperity_exporter::clock::Clock;
+use amperity_exporter::simulator::{self, Parametric, Simulator, World};
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+
+const PERIOD: Duration = Duration::from_mins(10);
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().context("usage: upstream ADDRESS RUNS")?;
+    let runs: u32 = arguments.next().context("how many runs?")?.parse()?;
+    let clock = Clock::system();
+    let world = World::parametric(&Parametric {
+        seed: 1,
+        start: clock.now(),
+        tenants: 1,
+        feeds: 5,
+        period: PERIOD,
+        duration: Duration::from_mins(1),
+        history: PERIOD * runs,
+    });
+    let listener = TcpListener::bind(address).await?;
+    let simulator = Simulator::new(world, clock);
+    simulator::serve(listener, simulator, std::future::pending()).await;
+    Ok(())
+}
