@@ -87,11 +87,15 @@ impl Job {
     pub fn from_wire(job: &wire::Job<'_>) -> Option<Self> {
         let id = job.id.as_deref().filter(|id| !id.is_empty())?;
         let entries = job.tables.0.len();
-        let tables = merge(
+        let mut tables = merge(
             job.tables.0.iter().map(Table::from_wire).collect(),
             |table| (Arc::clone(&table.table), Arc::clone(&table.feed)),
             Table::absorb,
         );
+        // Once for all entries of a table: a hostile answer has very many.
+        for table in &mut tables {
+            table.merge_files();
+        }
         Some(Self {
             id: id.into(),
             workflow_id: job.workflow_id.as_deref().map(Into::into),
@@ -126,7 +130,6 @@ impl Table {
             Some(State::Other(_)) | None => ended_at.is_some(),
             Some(state) => state.is_terminal(),
         };
-        let files = table.files.0.iter().map(File::from_wire).collect();
         Self {
             table: label(&table.table_name),
             feed: label(&table.feed_id),
@@ -141,11 +144,7 @@ impl Table {
             },
             started_at: timestamp(&table.started_at),
             ended_at: ended_at.filter(|_| finished),
-            files: merge(
-                files,
-                |file| Arc::clone(&file.file),
-                |file, other| file.absorb(&other),
-            ),
+            files: table.files.0.iter().map(File::from_wire).collect(),
         }
     }
 
@@ -175,6 +174,9 @@ impl Table {
         self.started_at = self.started_at.into_iter().chain(other.started_at).min();
         self.ended_at = self.ended_at.max(other.ended_at).filter(|_| self.finished);
         self.files.extend(other.files);
+    }
+
+    fn merge_files(&mut self) {
         self.files = merge(
             std::mem::take(&mut self.files),
             |file| Arc::clone(&file.file),

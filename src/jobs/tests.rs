@@ -156,6 +156,17 @@ fn two_entries_of_one_table_and_feed_become_one() {
 }
 
 #[test]
+fn a_hostile_job_of_twenty_thousand_entries_for_one_table_is_read_in_no_time() {
+    let entries: Vec<String> = (0..20_000)
+        .map(|number| format!(r#""files":[{{"file_id":"{number:05}"}},{{"file_id":"all"}}]"#))
+        .collect();
+    let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    let job = job_of(&entries);
+    assert_eq!((job.tables.len(), job.merged), (1, 19_999));
+    assert_eq!(job.tables[0].files.len(), 20_001);
+}
+
+#[test]
 fn a_merged_table_is_finished_when_all_of_its_entries_are() {
     let ended = r#""table_name":"t","state":"failed","ended_at":"2024-06-01T03:00:00Z""#;
     let running = r#""table_name":"t","state":"running","started_at":"2024-06-01T01:00:00Z""#;
