@@ -21,9 +21,6 @@ mod tls;
 /// How long a connection may take, name lookup and TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the peer may stay silent within an exchange.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// Connections kept for the next refresh.
 const IDLE_CONNECTIONS: usize = 8;
 
@@ -63,7 +60,7 @@ pub(super) fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError>
         .referer(false)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .connect_timeout(api.timeout.min(CONNECT_TIMEOUT))
-        .read_timeout(api.timeout.min(READ_TIMEOUT))
+        .read_timeout(silence(api.timeout))
         .timeout(api.timeout);
     // Without one of its own, reqwest asks the environment for a proxy.
     if let Some(proxy) = &api.proxy_url {
@@ -82,6 +79,12 @@ pub(super) fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError>
         client,
         response_bytes: api.response_bytes,
     }))
+}
+
+/// How long the peer may stay silent within an exchange: a share of the whole,
+/// so that a longer `api.timeout` gives a slow answer more time to begin.
+fn silence(timeout: Duration) -> Duration {
+    timeout.mul_f64(2.0 / 3.0)
 }
 
 fn unusable(message: String) -> ApiError {
@@ -168,5 +171,16 @@ fn failed(error: &reqwest::Error) -> TransportError {
         message: causes::words(error),
         status: None,
         headers: HeaderMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_timeout_also_gives_an_answer_longer_to_begin() {
+        let silences = [6, 30, 600].map(|seconds| silence(Duration::from_secs(seconds)).as_secs());
+        assert_eq!(silences, [4, 20, 400]);
     }
 }
