@@ -296,8 +296,8 @@ pub(super) static TENANT_GAUGES: [Gauge<Status>; 9] = [
         "amperity_up",
         TENANT,
         |status| Some(Value::Count(status.up.into())),
-        "1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not or \
-         if there was none yet.",
+        "1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No \
+         series before the first one ended.",
     ),
     gauge(
         "amperity_last_success_timestamp_seconds",
