@@ -100,10 +100,9 @@ pub async fn run(
     exporter.apply(options.settings).await?;
     telemetry.config_reload(true, options.clock.now());
 
-    let reload = options.source.map(|source| -> web::Reload {
-        let exporter = exporter.clone();
-        Arc::new(move || Box::pin(reload(exporter.clone(), source.clone())))
-    });
+    let reload = options
+        .source
+        .map(|source| reloading(exporter.clone(), source));
     let reloading = match &reload {
         Some(reload) => Some(reload_on_hangup(Arc::clone(reload)).map_err(RunError::Signal)?),
         None => None,
@@ -131,6 +130,26 @@ fn reload_on_hangup(reload: web::Reload) -> std::io::Result<JoinHandle<()>> {
     }))
 }
 
+/// What reloads, one reload after the other: the one that was asked for last
+/// must not be overtaken. Each goes on when nobody waits for it any more, for a
+/// client that hangs up must not leave a configuration taken by half.
+fn reloading(exporter: Exporter, source: config::Source) -> web::Reload {
+    let turn = Arc::new(tokio::sync::Mutex::new(()));
+    Arc::new(move || {
+        let (exporter, source) = (exporter.clone(), source.clone());
+        let turn = Arc::clone(&turn);
+        let reloading = tokio::spawn(async move {
+            let _turn = turn.lock().await;
+            reload(exporter, source).await
+        });
+        Box::pin(async move {
+            reloading
+                .await
+                .unwrap_or_else(|error| Err(error.to_string()))
+        })
+    })
+}
+
 /// Reads the configuration again and takes it, whole or not at all.
 async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String> {
     let loaded = tokio::task::spawn_blocking(move || source.load()).await;
@@ -149,4 +168,35 @@ async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String
         ),
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reload_goes_on_when_nobody_waits_for_it_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("amperity_exporter.yml");
+        let written = "api: {base_url: 'http://127.0.0.1:1/api'}\n\
+                       tenants:\n  - {tenant: socktown, authorization: {credentials: t}, jobs: [a]}\n";
+        std::fs::write(&file, written).unwrap();
+        let exporter = Exporter::new(Environment {
+            clock: Clock::system(),
+            telemetry: Telemetry::new().unwrap(),
+            store: None,
+            connect: Arc::new(amperity::Client::new),
+        });
+        let reload = reloading(exporter.clone(), config::Source::file(&file));
+        drop(reload());
+        let taken = async {
+            while exporter.tenants().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = Duration::from_secs(30);
+        tokio::time::timeout(patience, taken).await.unwrap();
+    }
 }
