@@ -4,18 +4,23 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use amperity_exporter::cli::{self, Command, check::CheckError};
 use amperity_exporter::clock::Clock;
 use amperity_exporter::exposition::catalogue;
 use amperity_exporter::web::ListenError;
-use amperity_exporter::{Options, demo, web};
+use amperity_exporter::{Options, RunError, demo, web};
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Usage or configuration: what is to be mended stands in the message.
 const USAGE: u8 = 2;
+
+/// For a write of the state file that is under way at the end. What takes
+/// longer is stuck, as a name lookup or a remote file system may be.
+const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os(), |name| std::env::var_os(name)) {
@@ -24,7 +29,11 @@ fn main() -> ExitCode {
     };
     let outcome = tokio::runtime::Runtime::new()
         .context("the runtime cannot start")
-        .and_then(|runtime| runtime.block_on(execute(command)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(execute(command));
+            runtime.shutdown_timeout(GRACE);
+            outcome
+        });
     outcome.unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "amperity_exporter: {}", told(&error));
         ExitCode::from(if is_usage(&error) { USAGE } else { 1 })
@@ -139,6 +148,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.is::<web::WebConfigError>()
         || matches!(error.downcast_ref(), Some(CheckError::Config(_)))
         || matches!(error.downcast_ref(), Some(ListenError::Address(_)))
+        || matches!(error.downcast_ref(), Some(RunError::Tenant(_)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod configuration;
 mod documented;
+mod ending;
 mod hostile;
 
 use std::collections::HashMap;

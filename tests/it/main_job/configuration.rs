@@ -82,3 +82,24 @@ fn a_missing_file_and_no_tenant_at_all_say_what_to_do() {
     For more information, try '--help'.
     "###);
 }
+
+#[test]
+fn a_ca_file_that_turns_out_to_be_damaged_is_bad_configuration_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    let damaged = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+    std::fs::write(&ca_file, damaged).unwrap();
+    let file = folder.path().join("amperity_exporter.yml");
+    let written = "api: {tls_config: {ca_file: ca.pem}}\n\
+                   tenants:\n  - {tenant: socktown, authorization: {credentials: t}, jobs: [a]}\n";
+    std::fs::write(&file, written).unwrap();
+    let said = refused_by(
+        binary()
+            .arg("--web.listen-address=127.0.0.1:0")
+            .arg(format!("--config.file={}", file.display())),
+    );
+    assert!(
+        said.contains("ca.pem: a certificate in it is damaged"),
+        "{said}"
+    );
+}

@@ -6,7 +6,7 @@ use super::{Api, Binary, by_environment};
 use crate::support::Page;
 
 /// A good job, with some fields of its table and of itself overwritten.
-fn job(id: &str, table: &serde_json::Value, whole: &serde_json::Value) -> String {
+pub(super) fn job(id: &str, table: &serde_json::Value, whole: &serde_json::Value) -> String {
     let mut job = json!({
         "id": id,
         "workflow_id": "wf-1",
