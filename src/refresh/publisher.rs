@@ -2,6 +2,7 @@
 //! replaced together in one step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::exposition::{Blocks, Page};
@@ -24,6 +25,8 @@ pub type Roster = Arc<BTreeSet<Arc<str>>>;
 struct Part {
     snapshot: Arc<Snapshot>,
     blocks: Arc<Blocks>,
+    /// Its place in the order in which snapshots were handed in.
+    ticket: u64,
 }
 
 impl Published {
@@ -63,6 +66,7 @@ pub(super) struct Publisher {
     /// Who may be published: a refresh that outlives its tenant must not bring
     /// it back. Held from reading the old state to writing the new one.
     roster: Mutex<Roster>,
+    tickets: AtomicU64,
 }
 
 impl Publisher {
@@ -70,6 +74,7 @@ impl Publisher {
         Self {
             current: RwLock::new(Arc::new(Published::new(BTreeMap::new(), Roster::default()))),
             roster: Mutex::default(),
+            tickets: AtomicU64::new(0),
         }
     }
 
@@ -78,26 +83,31 @@ impl Publisher {
     }
 
     /// Replaces what is published of some tenants, in one step. With a new
-    /// `roster`, all who are not on it vanish in the same step.
+    /// `roster`, all who are not on it vanish in the same step. A snapshot that
+    /// was handed in later is never replaced by one that took longer to write,
+    /// as that of a refresh which was given up meanwhile may.
     pub(super) async fn publish(
         self: &Arc<Self>,
         snapshots: Vec<Snapshot>,
         roster: Option<BTreeSet<Arc<str>>>,
     ) {
         let publisher = Arc::clone(self);
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         // Takes time in proportion to the page: not for an async thread.
-        let written = tokio::task::spawn_blocking(move || publisher.write(snapshots, roster));
+        let written =
+            tokio::task::spawn_blocking(move || publisher.write(snapshots, roster, ticket));
         if let Err(error) = written.await {
             tracing::error!(error = %error, "a page could not be written; the last one stays: please report this");
         }
     }
 
-    fn write(&self, snapshots: Vec<Snapshot>, new_roster: Option<BTreeSet<Arc<str>>>) {
+    fn write(&self, snapshots: Vec<Snapshot>, new_roster: Option<BTreeSet<Arc<str>>>, ticket: u64) {
         let parts: Vec<Part> = snapshots
             .into_iter()
             .map(|snapshot| Part {
                 blocks: Arc::new(Blocks::render(&snapshot)),
                 snapshot: Arc::new(snapshot),
+                ticket,
             })
             .collect();
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,10 +116,48 @@ impl Publisher {
         }
         let mut tenants = self.current().tenants.clone();
         for part in parts {
-            tenants.insert(Arc::clone(&part.snapshot.tenant), part);
+            let name = &part.snapshot.tenant;
+            if tenants
+                .get(name)
+                .is_none_or(|present| present.ticket < ticket)
+            {
+                tenants.insert(Arc::clone(name), part);
+            }
         }
         tenants.retain(|name, _| roster.contains(name));
         let published = Arc::new(Published::new(tenants, Arc::clone(&roster)));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = published;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Status;
+
+    fn snapshot(jobs: usize) -> Snapshot {
+        Snapshot {
+            tenant: "socktown".into(),
+            status: Status {
+                jobs,
+                ..Status::default()
+            },
+            jobs: [].into(),
+            configured: [].into(),
+            feeds: [].into(),
+            files: false,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_was_overtaken_while_it_was_written_is_not_published() {
+        let publisher = Publisher::new();
+        let roster = BTreeSet::from(["socktown".into()]);
+        publisher.write(vec![snapshot(2)], Some(roster), 2);
+        publisher.write(vec![snapshot(1)], None, 1);
+        let jobs = |publisher: &Publisher| publisher.current().snapshots()[0].status.jobs;
+        assert_eq!(jobs(&publisher), 2);
+        publisher.write(vec![snapshot(3)], None, 3);
+        assert_eq!(jobs(&publisher), 3);
     }
 }
