@@ -29,7 +29,9 @@ impl Exporter {
         for tenant in &settings.tenants {
             let same = before.settings_of(&tenant.tenant) == Some(tenant);
             if !same {
-                let client = self.client_of(tenant)?;
+                let client = self.client_of(tenant).inspect_err(|_| {
+                    self.forget_strangers(&settings, &before);
+                })?;
                 clients.insert(Arc::clone(&tenant.tenant), Arc::new(client));
             }
         }
@@ -60,12 +62,11 @@ impl Exporter {
         });
         *self.0.fleet.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
         self.0.publisher.publish(snapshots, Some(roster)).await;
-        for gone in before
-            .tenants
-            .keys()
-            .filter(|name| !after.tenants.contains_key(*name))
-        {
-            self.0.common.telemetry.remove_tenant(gone);
+        for (name, gone) in &before.tenants {
+            if !after.tenants.contains_key(name) {
+                gone.ground().await;
+                self.0.common.telemetry.remove_tenant(name);
+            }
         }
         if let Some(store) = &self.0.common.store
             && let Ok(horizon) = self.clock().now().checked_sub(settings.forget_after)
@@ -74,6 +75,16 @@ impl Exporter {
         }
         relaunch(&mut loops, &before, &after, &settings);
         Ok(())
+    }
+
+    /// Takes the counters of tenants off the page whose configuration was
+    /// refused: they came with their clients.
+    fn forget_strangers(&self, refused: &Settings, present: &Fleet) {
+        for tenant in &refused.tenants {
+            if !present.tenants.contains_key(&tenant.tenant) {
+                self.0.common.telemetry.remove_tenant(&tenant.tenant);
+            }
+        }
     }
 
     fn client_of(&self, tenant: &config::Tenant) -> Result<Client, ApiError> {
@@ -107,19 +118,18 @@ impl Exporter {
     }
 }
 
-/// Starts a loop for each tenant that is new or changed, or whose clock
-/// is; in scrape mode one refresh, so that the exporter gets ready.
+/// Starts a loop for each tenant that is new or changed, or whose terms are;
+/// in scrape mode one refresh, so that the exporter gets ready.
 fn relaunch(
     loops: &mut BTreeMap<Arc<str>, JoinHandle<()>>,
     before: &Fleet,
     after: &Fleet,
     settings: &Settings,
 ) {
-    let same_clock = before
-        .settings
-        .as_ref()
-        .is_some_and(|before| before.refresh == settings.refresh);
-    let same = |name: &Arc<str>| same_clock && before.settings_of(name) == after.settings_of(name);
+    let same_terms = before.settings.as_ref().is_some_and(|before| {
+        before.refresh == settings.refresh && before.forget_after == settings.forget_after
+    });
+    let same = |name: &Arc<str>| same_terms && before.settings_of(name) == after.settings_of(name);
     loops.retain(|name, task| {
         let stays = same(name);
         if !stays {

@@ -2,7 +2,7 @@
 //! joins, and the loop that starts them on the clock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -108,7 +108,7 @@ impl Tenant {
         let up = snapshot.status.up;
         self.publisher.publish(vec![snapshot], None).await;
         let now = Instant::now();
-        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pulse = self.pulse();
         pulse.last = now;
         pulse.last_success = if up { Some(now) } else { pulse.last_success };
         self.ready.store(true, Ordering::Release);
@@ -117,6 +117,8 @@ impl Tenant {
     /// Refreshes on the clock until it is dropped: at once, then at a moment
     /// of the interval that differs between tenants; missed ones are skipped.
     pub(super) async fn every(self: Arc<Self>, interval: Duration, terms: Terms) {
+        // How long it is since the last scrape is no sign of this loop.
+        self.pulse().last = Instant::now();
         let _ = self.refresh(terms).changed().await;
         let phase = interval.mul_f64(0.5 + phase(&self.name) / 2.0);
         let mut ticks = tokio::time::interval_at(Instant::now() + phase, interval);
@@ -129,8 +131,7 @@ impl Tenant {
 
     /// Whether an answer younger than `max_age` is there.
     pub(super) fn is_fresh(&self, max_age: Duration) -> bool {
-        let pulse = *self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        let age = pulse.last_success.map(|success| success.elapsed());
+        let age = self.pulse().last_success.map(|success| success.elapsed());
         !max_age.is_zero() && age.is_some_and(|age| age <= max_age)
     }
 
@@ -142,12 +143,7 @@ impl Tenant {
     /// every `patience`, on scrapes none takes longer.
     pub(super) fn is_alive(&self, mode: Mode, patience: Duration) -> bool {
         let since = match mode {
-            Mode::Interval(_) => Some(
-                self.pulse
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .last,
-            ),
+            Mode::Interval(_) => Some(self.pulse().last),
             Mode::Scrape { .. } => {
                 let flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
                 let flying = flight.as_ref().filter(|flight| !flight.task.is_finished());
@@ -155,6 +151,10 @@ impl Tenant {
             }
         };
         since.is_none_or(|since| since.elapsed() <= patience)
+    }
+
+    fn pulse(&self) -> MutexGuard<'_, Pulse> {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the refresh under way, if there is one.

@@ -4,6 +4,7 @@ mod credentials;
 mod discovery;
 mod economy;
 mod outage;
+mod reload;
 mod stop;
 mod tenants;
 

@@ -1,0 +1,105 @@
+//! A new configuration, at moments that do not suit it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use amperity_exporter::amperity::{ApiError, Client};
+use amperity_exporter::clock::Clock;
+use amperity_exporter::config::Mode;
+use amperity_exporter::refresh::{Environment, Exporter};
+use amperity_exporter::simulator::{Fault, Tenant, Trouble, World};
+use amperity_exporter::telemetry::{Reason, Telemetry};
+
+use super::{job, world};
+use crate::support::{Stage, hours, minutes, seconds, settings, start, tenant};
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_removed_during_its_refresh_is_not_asked_for_from_that_moment() {
+    let ids: Vec<String> = (0..12).map(|n| format!("isj-{n:02}")).collect();
+    let jobs = ids.iter().map(|id| job(id, -60, hours(5)));
+    let removed = jobs.fold(Tenant::new("removed"), Tenant::job);
+    let world = World::empty()
+        .tenant(removed)
+        .tenant(Tenant::new("stays").job(job("isj-1", -60, hours(5))));
+    let mut leaving = tenant("removed");
+    leaving.discovery = None;
+    leaving.jobs = ids.iter().map(|id| id.as_str().into()).collect();
+    let slow = Fault::new(Trouble::Delay(seconds(20))).tenant("removed");
+    let stage = Stage::with(
+        world,
+        settings([leaving, tenant("stays")]),
+        None,
+        |simulator| simulator.inject(slow),
+    )
+    .await;
+    stage.pass(seconds(5)).await;
+    let asked = || stage.simulator.count(|entry| &*entry.tenant == "removed");
+    assert_eq!(asked(), 8, "as many as are under way at once");
+    let after = settings([tenant("stays")]);
+    stage.exporter.apply(after).await.unwrap();
+    stage.pass(minutes(5)).await;
+    assert_eq!(asked(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_is_refused_leaves_nothing_of_its_tenants_on_the_page() {
+    let exporter = Exporter::new(Environment {
+        clock: Clock::starting_at(start()),
+        telemetry: Telemetry::new().unwrap(),
+        store: None,
+        connect: Arc::new(|tenant, telemetry, clock| {
+            if &*tenant.tenant == "broken" {
+                return Err(ApiError {
+                    reason: Reason::Tls,
+                    message: "no certificate in it".to_owned(),
+                });
+            }
+            Client::new(tenant, telemetry, clock)
+        }),
+    });
+    let names = || format!("{:?}", exporter.telemetry().gather());
+    exporter.apply(settings([tenant("stays")])).await.unwrap();
+    let refused = settings([tenant("stays"), tenant("newcomer"), tenant("broken")]);
+    exporter.apply(refused).await.unwrap_err();
+    assert_eq!(exporter.tenants(), ["stays".into()]);
+    assert!(names().contains("stays"));
+    assert!(!names().contains("newcomer") && !names().contains("broken"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_forget_after_alone_takes_effect_without_a_restart() {
+    let mut present = settings([tenant("socktown")]);
+    present.refresh.mode = Mode::Interval(hours(1));
+    present.refresh.stale_after = hours(3);
+    let stage = Stage::open(world([job("isj-1", -600, minutes(1))]), present.clone()).await;
+    let feeds = || async {
+        stage
+            .page()
+            .await
+            .family("amperity_feed_read_rows_total")
+            .len()
+    };
+    stage.pass(hours(9 * 24)).await;
+    assert_eq!(feeds().await, 1);
+    present.forget_after = hours(8 * 24);
+    stage.exporter.apply(present).await.unwrap();
+    stage.pass(minutes(1)).await;
+    assert_eq!(feeds().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_changes_from_scrapes_to_the_clock_is_healthy_from_the_start() {
+    let mut present = settings([tenant("socktown")]);
+    present.refresh.mode = Mode::Scrape {
+        max_age: Duration::ZERO,
+    };
+    let stage = Stage::open(world([job("isj-1", -600, minutes(1))]), present.clone()).await;
+    stage.pass(hours(1)).await;
+    stage.simulator.inject(Fault::new(Trouble::Hang));
+    present.refresh.mode = Mode::Interval(minutes(1));
+    stage.exporter.apply(present).await.unwrap();
+    stage.pass(seconds(1)).await;
+    assert!(stage.exporter.is_healthy());
+    stage.pass(hours(1)).await;
+    assert!(stage.exporter.is_healthy(), "an outage is no ill health");
+}
