@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::cycle::Harvest;
 use super::known::{Known, Selection};
@@ -16,7 +16,7 @@ use crate::config;
 use crate::feeds::Ledger;
 use crate::feeds::store::Store;
 use crate::snapshot::{Failure, Snapshot, Status};
-use crate::telemetry::{Telemetry, TenantTelemetry};
+use crate::telemetry::{Reason, Telemetry, TenantTelemetry};
 
 /// Everything one refresh works with; the memory it leaves for the next one.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ pub(super) struct Core {
     pub(super) telemetry: TenantTelemetry,
     /// Configured jobs whose last question failed, as far as they were logged.
     pub(super) unreachable: Vec<Arc<str>>,
+    /// Entries of the last list that were no jobs, as far as they were logged.
+    pub(super) unreadable: usize,
+    /// Whether `limits.jobs` leaves jobs out, as it was last logged.
+    pub(super) limited: bool,
 }
 
 /// What all tenants share.
@@ -157,36 +161,40 @@ impl Core {
         self.unreachable = failing;
     }
 
+    /// Logs once that a list had entries that are no jobs, and once when it
+    /// has none any more.
+    pub(super) fn log_unreadable(&mut self, harvest: &Harvest) {
+        let Some(unreadable) = harvest.unreadable else {
+            return;
+        };
+        let tenant = &*self.settings.tenant;
+        match (self.unreadable, unreadable) {
+            (0, 1..) => {
+                tracing::warn!(tenant, entries = unreadable, reason = %Reason::Malformed, "entries of GET ingest/jobs cannot be read as jobs and are left out");
+            }
+            (1.., 0) => tracing::info!(tenant, "every entry of GET ingest/jobs can be read again"),
+            _ => {}
+        }
+        self.unreadable = unreadable;
+    }
+
     /// What the page is to show now.
     pub(super) fn snapshot(&mut self, terms: Terms, now: Timestamp) -> Snapshot {
-        let settings = &self.settings;
         let fresh = |success: Timestamp| seconds_between(success, now) <= terms.stale_after;
-        let selection = if self.status.last_success.is_some_and(fresh) || self.status.up {
-            self.known.select(settings.max_jobs)
+        let selection = if !self.settings.collect.jobs {
+            Selection::default()
+        } else if self.status.last_success.is_some_and(fresh) || self.status.up {
+            let stale_before = self.api_time(now).checked_sub(terms.stale_after);
+            let stale_before = stale_before.unwrap_or(Timestamp::MIN);
+            let selection = self.known.select(self.settings.max_jobs, stale_before);
+            self.log_limit(selection.dropped);
+            selection
         } else {
             Selection::default()
         };
-        if (selection.dropped > 0) != (self.status.jobs_dropped > 0) {
-            let tenant = &*settings.tenant;
-            let (limit, dropped) = (settings.max_jobs, selection.dropped);
-            if dropped > 0 {
-                tracing::warn!(
-                    tenant,
-                    limit,
-                    dropped,
-                    "more jobs than limits.jobs; the oldest are left out: raise the limit or shorten discovery.window"
-                );
-            } else {
-                tracing::info!(tenant, limit, "all jobs fit in limits.jobs again");
-            }
-        }
         self.status.jobs_dropped = selection.dropped;
         self.status.jobs = selection.jobs.len();
-        let jobs = if settings.collect.jobs {
-            selection.jobs
-        } else {
-            Vec::new()
-        };
+        let settings = &self.settings;
         let feeds = if settings.collect.feeds {
             self.ledger.feeds()
         } else {
@@ -195,11 +203,35 @@ impl Core {
         Snapshot {
             tenant: Arc::clone(&settings.tenant),
             status: self.status.clone(),
-            jobs: jobs.into(),
+            jobs: selection.jobs.into(),
             configured: self.known.configured().into(),
             feeds: feeds.into(),
             files: settings.collect.files,
         }
+    }
+
+    /// Logs once that jobs are left out, and once when they fit again.
+    fn log_limit(&mut self, dropped: usize) {
+        let (tenant, limit) = (&*self.settings.tenant, self.settings.max_jobs);
+        match (self.limited, dropped > 0) {
+            (false, true) => {
+                tracing::warn!(
+                    tenant,
+                    limit,
+                    dropped,
+                    "more jobs than limits.jobs; the oldest are left out: raise the limit or shorten discovery.window"
+                );
+            }
+            (true, false) => tracing::info!(tenant, limit, "all jobs fit in limits.jobs again"),
+            _ => {}
+        }
+        self.limited = dropped > 0;
+    }
+
+    /// A time of our clock as the API's clock has it.
+    pub(super) fn api_time(&self, time: Timestamp) -> Timestamp {
+        let offset = SignedDuration::from_millis(self.client.observations().clock_offset_ms);
+        time.checked_add(offset).unwrap_or(time)
     }
 }
 

@@ -30,8 +30,14 @@ pub(super) struct Harvest {
     pub(super) failure: Option<ApiError>,
     /// Whether other jobs may have changed than those that were answered.
     pub(super) partial: bool,
+    /// Entries of the list that are no jobs; `None` if that cannot be said.
+    pub(super) unreadable: Option<usize>,
     /// The first failure that speaks of one job alone.
     pub(super) job_failure: Option<ApiError>,
+    /// How many there were, unknown ids left out.
+    job_failures: usize,
+    /// Whether there was an answer, of whatever content.
+    heard: bool,
     merged: u64,
 }
 
@@ -45,34 +51,28 @@ impl Core {
         let mut harvest = self.list(common, deadline).await;
         self.fetch(deadline, &mut harvest).await;
         self.known.expire(&self.settings, harvest.now);
-        let began = earlier(self.now(common), started.elapsed());
+        let began = earlier(self.api_time(common.clock.now()), started.elapsed());
         self.account(common, terms, &harvest, began).await;
         self.telemetry.merged_tables(harvest.merged);
+        harvest.judge(&self.known);
+        self.log_unreadable(&harvest);
         self.log_unreachable(&harvest);
-        let failure = harvest.verdict(&self.known);
-        self.telemetry
-            .refresh(failure.as_ref().map(|error| error.reason));
-        self.conclude(failure, common.clock.now());
+        let reason = harvest.failure.as_ref().map(|error| error.reason);
+        self.telemetry.refresh(reason);
+        self.conclude(harvest.failure, common.clock.now());
         self.status.refresh_duration = Some(started.elapsed());
         self.status.requests = self.telemetry.requests() - requests;
     }
 
-    /// The time by the API's clock.
-    fn now(&self, common: &Common) -> Timestamp {
-        let offset = jiff::SignedDuration::from_millis(self.client.observations().clock_offset_ms);
-        let now = common.clock.now();
-        now.checked_add(offset).unwrap_or(now)
-    }
-
     async fn list(&mut self, common: &Common, deadline: Instant) -> Harvest {
-        let mut harvest = Harvest::new(self.now(common));
+        let mut harvest = Harvest::new(self.api_time(common.clock.now()));
         let Some(mut window) = plan::window(&self.known, &self.settings, harvest.now) else {
             return harvest;
         };
         let mut answer = self.client.jobs(window.from, window.to, deadline).await;
         // The first answer tells how far the two clocks are apart. A list by
         // the wrong time may have missed the newest jobs: ask once more.
-        let now = self.now(common);
+        let now = self.api_time(common.clock.now());
         harvest.now = now;
         if answer.is_ok()
             && !window.contains(now)
@@ -86,9 +86,9 @@ impl Core {
                 harvest.merged = jobs.iter().map(|job| self.newly_merged(job)).sum();
                 harvest.answered = self.known.listed(window, jobs, malformed == 0, now);
                 harvest.partial = malformed > 0;
-                if malformed > 0 {
-                    harvest.job_failure = Some(ApiError::malformed_entries(malformed));
-                }
+                harvest.heard = true;
+                // A short window may have left the bad ones out.
+                harvest.unreadable = (malformed > 0 || window.full).then_some(malformed);
             }
             Err(error) => {
                 harvest.partial = true;
@@ -126,6 +126,7 @@ impl Core {
             let Ok((id, answer)) = joined else { continue };
             match answer {
                 Ok(job) => {
+                    harvest.heard = true;
                     harvest.merged += self.newly_merged(&job);
                     harvest.answered.push(self.known.fetched(job, now));
                 }
@@ -133,7 +134,9 @@ impl Core {
                     if self.known.failed(&id, error.reason, now) {
                         self.ledger.gone(&id);
                     }
-                    hopeless |= error.is_of_tenant();
+                    // What fails as the list did is not this job's affair.
+                    let list = harvest.failure.as_ref().map(|list| list.reason);
+                    hopeless |= error.is_of_tenant() || list == Some(error.reason);
                     harvest.failed(error);
                 }
             }
@@ -168,30 +171,46 @@ impl Harvest {
             answered: Vec::new(),
             failure: None,
             partial: false,
+            unreadable: None,
             job_failure: None,
+            job_failures: 0,
+            heard: false,
             merged: 0,
         }
     }
 
     fn failed(&mut self, error: ApiError) {
-        let slot = if error.is_of_tenant() {
-            &mut self.failure
+        if error.is_of_tenant() {
+            self.failure.get_or_insert(error);
+        } else if error.reason == Reason::NotFound {
+            // An unknown id is an answer.
+            self.heard = true;
+            self.job_failure.get_or_insert(error);
         } else {
-            &mut self.job_failure
-        };
-        if slot.is_none() {
-            *slot = Some(error);
+            if self.job_failures == 0 {
+                self.job_failure = Some(error);
+            }
+            self.job_failures += 1;
         }
     }
 
-    /// Why the refresh failed, if it did. A failure that speaks of one job
-    /// fails the refresh only if no job at all is known; an unknown id is an
-    /// answer.
-    fn verdict(self, known: &Known) -> Option<ApiError> {
-        let job_failure = self
-            .job_failure
-            .filter(|error| error.reason != Reason::NotFound && known.is_empty());
-        self.failure.or(job_failure)
+    /// Decides whether the refresh failed. Failures that speak of one job
+    /// alone fail it if no job at all is known, or if nothing else was heard
+    /// and they are more than one, the server's, or those of all known jobs.
+    fn judge(&mut self, known: &Known) {
+        if self.failure.is_some() {
+            return;
+        }
+        let server = |error: &ApiError| error.reason == Reason::ServerError;
+        let of_all = self.job_failures > 1
+            || self.job_failure.as_ref().is_some_and(server)
+            || known.all_fail();
+        if self.job_failures > 0 && (known.is_empty() || !self.heard && of_all) {
+            self.failure = self.job_failure.take();
+        } else if known.is_empty() {
+            let unreadable = self.unreadable.filter(|count| *count > 0);
+            self.failure = unreadable.map(ApiError::malformed_entries);
+        }
     }
 }
 

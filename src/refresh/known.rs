@@ -37,6 +37,8 @@ pub(super) struct Entry {
     pub(super) asked_at: Option<Timestamp>,
     /// Why the last question failed.
     pub(super) failure: Option<Reason>,
+    /// When the first one failed since the last good answer.
+    failing_since: Option<Timestamp>,
 }
 
 impl Entry {
@@ -53,6 +55,7 @@ impl Entry {
     fn answered(&mut self, job: Job, now: Timestamp) -> Arc<Job> {
         self.asked_at = Some(now);
         self.failure = None;
+        self.failing_since = None;
         match &self.job {
             // The same allocation says that nothing changed.
             Some(known) if **known == job => Arc::clone(known),
@@ -135,19 +138,24 @@ impl Known {
         self.jobs.entry(id).or_default().answered(job, now)
     }
 
-    /// Notes that a question for one job failed. A discovered job that the
-    /// API does not know any more is dropped: returns whether that happened.
+    /// Notes that a question for one job failed. What is known of a job that
+    /// the API does not know (any more) is dropped: returns whether that is so.
     pub(super) fn failed(&mut self, id: &str, reason: Reason, now: Timestamp) -> bool {
         let Some(entry) = self.jobs.get_mut(id) else {
             return false;
         };
         entry.asked_at = Some(now);
         entry.failure = Some(reason);
-        let gone = reason == Reason::NotFound && !entry.configured;
-        if gone {
+        entry.failing_since.get_or_insert(now);
+        if reason != Reason::NotFound {
+            return false;
+        }
+        if entry.configured {
+            entry.job = None;
+        } else {
             self.jobs.remove(id);
         }
-        gone
+        true
     }
 
     /// Drops discovered jobs that have left the window. Unfinished ones stay.
@@ -167,10 +175,13 @@ impl Known {
     }
 
     /// The jobs for the page: configured ones, then the newest, `limit` at most.
-    pub(super) fn select(&self, limit: usize) -> Selection {
+    /// One that could not be had since `stale_before` is not among them.
+    pub(super) fn select(&self, limit: usize, stale_before: Timestamp) -> Selection {
+        let is_stale = |entry: &Entry| entry.failing_since.is_some_and(|at| at < stale_before);
         let mut candidates: Vec<(&Entry, &Arc<Job>)> = self
             .jobs
             .values()
+            .filter(|entry| !is_stale(entry))
             .filter_map(|entry| entry.job.as_ref().map(|job| (entry, job)))
             .collect();
         let dropped = candidates.len().saturating_sub(limit);
@@ -193,6 +204,11 @@ impl Known {
     /// Whether no job was ever answered.
     pub(super) fn is_empty(&self) -> bool {
         self.jobs.values().all(|entry| entry.job.is_none())
+    }
+
+    /// Whether the last question about each job failed.
+    pub(super) fn all_fail(&self) -> bool {
+        self.jobs.values().all(|entry| entry.failure.is_some())
     }
 
     /// Each configured job, and whether its last fetch succeeded.

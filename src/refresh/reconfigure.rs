@@ -109,6 +109,8 @@ impl Exporter {
             status: Status::default(),
             telemetry: common.telemetry.tenant(&settings.tenant),
             unreachable: Vec::new(),
+            unreadable: 0,
+            limited: false,
         };
         if settings.discovery.is_some() {
             core.known.follow(core.ledger.unfinished());

@@ -1,12 +1,9 @@
-//! What a refresh asks for, and what becomes of the answers: single cases as
-//! sentences, then properties over random histories.
+//! What a refresh asks for, and what becomes of the answers.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use proptest::prelude::*;
 use secrecy::SecretString;
 
 use super::known::Known;
@@ -14,6 +11,8 @@ use super::plan::{self, RECHECK, UNKNOWN_RECHECK, Window};
 use crate::config::{self, MAX_WINDOW, Secret};
 use crate::jobs::{Job, Rows, State, Table};
 use crate::telemetry::Reason;
+
+mod properties;
 
 const NOW: &str = "2024-07-01T12:00:00Z";
 const DAY: Duration = Duration::from_hours(24);
@@ -95,7 +94,7 @@ fn due(known: &Known, now: Timestamp) -> Vec<String> {
 }
 
 fn page(known: &Known) -> Vec<String> {
-    let selection = known.select(usize::MAX);
+    let selection = known.select(usize::MAX, Timestamp::MIN);
     selection
         .jobs
         .iter()
@@ -274,10 +273,36 @@ fn a_settled_configured_job_rests_for_an_hour() {
 fn an_unknown_configured_id_is_asked_for_again_but_not_each_time() {
     let tenant = tenant(&["a"], None);
     let mut known = knowing(&tenant);
-    assert!(!known.failed("a", Reason::NotFound, now()));
+    assert!(known.failed("a", Reason::NotFound, now()));
     assert_eq!(due(&known, now() + minutes(1)), [""; 0]);
     assert_eq!(due(&known, now() + UNKNOWN_RECHECK), ["a"]);
     assert_eq!(known.configured(), [("a".into(), false)]);
+}
+
+#[test]
+fn a_configured_job_the_api_does_not_know_any_more_leaves_the_page() {
+    let tenant = tenant(&["a"], None);
+    let mut known = knowing(&tenant);
+    known.fetched(job("a", Some(ago(DAY)), false), now());
+    assert!(!known.failed("a", Reason::ServerError, now()));
+    assert_eq!(page(&known), ["a"]);
+    assert!(known.failed("a", Reason::NotFound, now()));
+    assert_eq!(page(&known), [""; 0]);
+    assert_eq!(known.configured(), [("a".into(), false)]);
+}
+
+#[test]
+fn a_job_that_cannot_be_had_leaves_the_page_once_it_is_stale_and_not_before() {
+    let tenant = tenant(&["a"], None);
+    let mut known = knowing(&tenant);
+    known.fetched(job("a", Some(ago(DAY)), false), ago(DAY));
+    known.failed("a", Reason::Malformed, now());
+    known.failed("a", Reason::Malformed, now() + minutes(15));
+    let shown = |known: &Known, stale_before| known.select(9, stale_before).jobs.len();
+    assert_eq!(shown(&known, now()), 1);
+    assert_eq!(shown(&known, now() + minutes(1)), 0);
+    known.fetched(job("a", Some(ago(DAY)), false), now() + minutes(16));
+    assert_eq!(shown(&known, now() + minutes(1)), 1);
 }
 
 #[test]
@@ -302,7 +327,7 @@ fn the_limit_keeps_configured_jobs_and_the_newest() {
     let jobs = (1..=4).map(|age| job(&format!("{age}h"), Some(ago(minutes(60 * age))), true));
     list(&mut known, &tenant, jobs.collect(), now());
     known.fetched(job("configured", Some(ago(DAY * 90)), true), now());
-    let selection = known.select(3);
+    let selection = known.select(3, Timestamp::MIN);
     let ids: Vec<&str> = selection.jobs.iter().map(|job| &*job.id).collect();
     assert_eq!(
         (ids, selection.dropped),
@@ -334,128 +359,4 @@ fn a_new_configuration_forgets_former_ids_and_keeps_what_discovery_found() {
     assert_eq!(page(&known), ["found"]);
     known.configure(&tenant(&["b"], None));
     assert_eq!(page(&known), [""; 0]);
-}
-
-/// A step of a random history.
-#[derive(Clone, Debug)]
-enum Step {
-    Wait(u64),
-    List(Vec<(u8, i64, bool)>, bool),
-    Answer(u8, i64, bool),
-    Fail(u8, bool),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    // Starts from eight days ago to a minute ahead.
-    let start = -11_520_i64..2;
-    let listed = prop::collection::vec((any::<u8>(), start.clone(), any::<bool>()), 0..6);
-    let step = prop_oneof![
-        (0_u64..200).prop_map(Step::Wait),
-        (listed, any::<bool>()).prop_map(|(jobs, whole)| Step::List(jobs, whole)),
-        (any::<u8>(), start, any::<bool>()).prop_map(|(id, at, done)| Step::Answer(id, at, done)),
-        (any::<u8>(), any::<bool>()).prop_map(|(id, unknown)| Step::Fail(id, unknown)),
-    ];
-    prop::collection::vec(step, 0..40)
-}
-
-fn play(tenant: &config::Tenant, steps: &[Step]) -> (Known, Timestamp) {
-    let mut known = knowing(tenant);
-    let mut now = now();
-    let made = |id: u8, at: i64, done: bool, now: Timestamp| {
-        let start = now + jiff::SignedDuration::from_mins(at);
-        job(&format!("job-{}", id % 12), Some(start), done)
-    };
-    for step in steps {
-        match step {
-            Step::Wait(length) => now += minutes(*length),
-            Step::List(jobs, whole) => {
-                let window = plan::window(&known, tenant, now).unwrap();
-                let jobs = jobs.iter().map(|(id, at, done)| made(*id, *at, *done, now));
-                known.listed(window, jobs.collect(), *whole, now);
-            }
-            Step::Answer(id, at, done) => {
-                known.fetched(made(*id, *at, *done, now), now);
-            }
-            Step::Fail(id, unknown) => {
-                let reason = if *unknown {
-                    Reason::NotFound
-                } else {
-                    Reason::Timeout
-                };
-                known.failed(&format!("job-{}", id % 12), reason, now);
-            }
-        }
-        known.expire(tenant, now);
-    }
-    (known, now)
-}
-
-proptest! {
-    #[test]
-    fn a_window_is_never_empty_nor_over_seven_days_and_reaches_every_unfinished_job_it_can(
-        steps in steps(),
-        later in 0_u64..20_000,
-    ) {
-        let tenant = tenant(&["job-1", "job-2"], Some(DAY));
-        let (known, now) = play(&tenant, &steps);
-        let now = now + minutes(later);
-        let window = plan::window(&known, &tenant, now).unwrap();
-        prop_assert!(window.from < window.to);
-        prop_assert!(window.to.duration_since(window.from) <= MAX_WINDOW.try_into().unwrap());
-        prop_assert!(window.contains(now));
-        let earliest = window.to - MAX_WINDOW;
-        for entry in known.jobs.values() {
-            let unfinished = entry.job.as_ref().filter(|job| !job.is_finished());
-            if let Some(start) = unfinished.and_then(|job| job.started_at())
-                && start >= earliest
-            {
-                prop_assert!(window.from <= start, "{start} is not in {window:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_unfinished_job_is_asked_for_and_no_settled_one_before_its_time(
-        steps in steps(),
-        later in 0_u64..100,
-    ) {
-        let tenant = tenant(&["job-1", "job-2", "never"], Some(DAY));
-        let (known, now) = play(&tenant, &steps);
-        let now = now + minutes(later);
-        let due: BTreeSet<Arc<str>> = plan::due(&known, now, usize::MAX).into_iter().collect();
-        for (id, entry) in &known.jobs {
-            let rest = entry.asked_at.map(|asked| now.duration_since(asked).unsigned_abs());
-            let rested = |long: Duration| rest.is_none_or(|rest| rest >= long);
-            if entry.is_settled() {
-                prop_assert_eq!(due.contains(id), entry.configured && rested(RECHECK));
-            } else if entry.failure == Some(Reason::NotFound) {
-                prop_assert_eq!(due.contains(id), rested(UNKNOWN_RECHECK));
-            } else if entry.asked_at != Some(now) {
-                prop_assert!(due.contains(id), "{id} is not asked for");
-            }
-        }
-    }
-
-    #[test]
-    fn no_refresh_asks_for_more_than_the_pace_allows_and_in_turn_all_are_asked(
-        steps in steps(),
-        limit in 1_usize..5,
-    ) {
-        let tenant = tenant(&["job-1", "job-2", "never"], Some(DAY));
-        let (mut known, start) = play(&tenant, &steps);
-        let mut now = start + minutes(1);
-        let mut missing: BTreeSet<Arc<str>> =
-            plan::due(&known, now, usize::MAX).into_iter().collect();
-        // Each turn one more is overdue, so that twice as many turns suffice.
-        for _ in 0..2 * known.jobs.len() {
-            let due = plan::due(&known, now, limit);
-            prop_assert!(due.len() <= limit);
-            for id in due {
-                missing.remove(&id);
-                known.failed(&id, Reason::Timeout, now);
-            }
-            now += Duration::from_secs(1);
-        }
-        prop_assert!(missing.is_empty(), "never asked for: {missing:?}");
-    }
 }

@@ -1,5 +1,6 @@
 //! Days in the life of an exporter, in milliseconds of paused time.
 
+mod blame;
 mod credentials;
 mod discovery;
 mod economy;

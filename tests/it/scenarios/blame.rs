@@ -1,0 +1,146 @@
+//! Whose failure it is: a job's, a list's, or the tenant's.
+
+use amperity_exporter::simulator::{Fault, Simulator, Trouble};
+use hyper::StatusCode;
+use jiff::SignedDuration;
+
+use super::{job, world};
+use crate::support::{Stage, hours, minutes, settings, start, tenant};
+
+const UP: &str = r#"amperity_up{tenant="socktown"}"#;
+
+/// Strikes from the tenth minute to the twentieth.
+fn ten_minutes_of(trouble: Trouble) -> impl FnOnce(&Simulator) {
+    let from = start() + SignedDuration::from_mins(10);
+    let fault = Fault::new(trouble).between(from, from + SignedDuration::from_mins(10));
+    |simulator| simulator.inject(fault)
+}
+
+fn configured(ids: &[&str]) -> amperity_exporter::config::Tenant {
+    let mut tenant = tenant("socktown");
+    tenant.discovery = None;
+    tenant.jobs = ids.iter().map(|id| (*id).into()).collect();
+    tenant
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_whose_configured_jobs_all_fail_is_down_and_says_so_in_one_line() {
+    let troubles = [
+        Trouble::Status(StatusCode::INTERNAL_SERVER_ERROR, None),
+        Trouble::Html,
+    ];
+    for trouble in troubles {
+        let jobs = ["isj-1", "isj-2", "isj-3"];
+        let world = world([
+            job("isj-1", -600, minutes(1)),
+            job("isj-2", -30, hours(2)),
+            job("isj-3", -30, hours(2)),
+        ]);
+        let prepare = ten_minutes_of(trouble.clone());
+        let stage = Stage::with(world, settings([configured(&jobs)]), None, prepare).await;
+        stage.pass(minutes(9)).await;
+        assert_eq!(stage.page().await.value(UP), Some(1.0));
+        stage.pass(minutes(5)).await;
+        let page = stage.page().await;
+        assert_eq!(page.value(UP), Some(0.0), "{trouble:?}");
+        assert_eq!(page.jobs(), jobs, "the last good data stays");
+        stage.pass(minutes(10)).await;
+        assert_eq!(stage.page().await.value(UP), Some(1.0), "{trouble:?}");
+        let log = stage.log();
+        assert_eq!(log.len(), 2, "{trouble:?}: {log:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_configured_job_that_fails_is_the_tenants_failure() {
+    let world = world([job("isj-1", -30, hours(2))]);
+    let prepare = ten_minutes_of(Trouble::Html);
+    let stage = Stage::with(world, settings([configured(&["isj-1"])]), None, prepare).await;
+    stage.pass(minutes(14)).await;
+    assert_eq!(stage.page().await.value(UP), Some(0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_500s_costs_the_same_few_requests_however_many_jobs_run() {
+    let jobs = (0..100).map(|n| job(&format!("isj-{n:03}"), -60, hours(5)));
+    let prepare = ten_minutes_of(Trouble::Status(StatusCode::INTERNAL_SERVER_ERROR, None));
+    let stage = Stage::with(world(jobs), settings([tenant("socktown")]), None, prepare).await;
+    stage.pass(minutes(10)).await;
+    stage.simulator.clear_log();
+    stage.pass(minutes(10)).await;
+    // Of each refresh: the list, and as many jobs as are under way at once.
+    let requests = stage.simulator.count(|_| true);
+    assert!(requests <= 11 * 5 * (1 + 8), "{requests}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_fails_for_longer_than_stale_after_leaves_the_page_alone() {
+    let world = world([job("isj-1", -30, hours(2)), job("isj-2", -30, hours(2))]);
+    let from = start() + SignedDuration::from_mins(10);
+    let fault = Fault::new(Trouble::Html).job("isj-2");
+    let fault = fault.between(from, from + SignedDuration::from_mins(30));
+    let tenant = configured(&["isj-1", "isj-2"]);
+    let prepare = |simulator: &Simulator| simulator.inject(fault);
+    let stage = Stage::with(world, settings([tenant]), None, prepare).await;
+    stage.pass(minutes(20)).await;
+    assert_eq!(stage.page().await.jobs(), ["isj-1", "isj-2"]);
+    stage.pass(minutes(10)).await;
+    let page = stage.page().await;
+    assert_eq!(page.jobs(), ["isj-1"]);
+    assert_eq!(page.value(UP), Some(1.0));
+    stage.pass(minutes(15)).await;
+    assert_eq!(stage.page().await.jobs(), ["isj-1", "isj-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_of_a_list_that_are_no_jobs_are_said_once_and_once_more_when_they_are_gone() {
+    let stage = Stage::open(
+        world([job("isj-1", -600, minutes(1))]),
+        settings([tenant("socktown")]),
+    )
+    .await;
+    stage.pass(minutes(5)).await;
+    let list = r#"{"data":[{"id":"isj-2","tables":[]},{"tables":[]},17]}"#;
+    stage.simulator.answer_jobs("socktown", list);
+    stage.pass(minutes(5)).await;
+    let page = stage.page().await;
+    assert_eq!(page.value(UP), Some(1.0));
+    assert_eq!(page.jobs(), ["isj-1", "isj-2"]);
+    stage.simulator.answer_jobs("socktown", r#"{"data":[]}"#);
+    stage.pass(hours(2)).await;
+    let log = stage.log();
+    assert_eq!(log.len(), 2, "{log:#?}");
+    assert!(log[0].contains("entries=2"), "{}", log[0]);
+    assert!(log[1].contains("can be read again"), "{}", log[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_not_taken_for_jobs_that_fit_in_the_limit_again() {
+    let jobs = (0..5).map(|n| job(&format!("isj-{n}"), -60, hours(5)));
+    let mut tenant = tenant("socktown");
+    tenant.max_jobs = 3;
+    let from = start() + SignedDuration::from_mins(10);
+    let fault = Fault::new(Trouble::Reset).between(from, from + SignedDuration::from_hours(1));
+    let prepare = |simulator: &Simulator| simulator.inject(fault);
+    let stage = Stage::with(world(jobs), settings([tenant]), None, prepare).await;
+    stage.pass(hours(2)).await;
+    assert_eq!(stage.page().await.jobs().len(), 3);
+    let log = stage.log();
+    let about_it = log.iter().filter(|line| line.contains("limits.jobs"));
+    assert_eq!(about_it.count(), 1, "{log:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_without_job_series_has_no_jobs_on_the_page_and_none_dropped() {
+    let jobs = (0..5).map(|n| job(&format!("isj-{n}"), -60, hours(5)));
+    let mut tenant = tenant("socktown");
+    tenant.collect.jobs = false;
+    tenant.max_jobs = 3;
+    let stage = Stage::open(world(jobs), settings([tenant])).await;
+    stage.pass(minutes(2)).await;
+    let page = stage.page().await;
+    let value = |family: &str| page.value(&format!(r#"{family}{{tenant="socktown"}}"#));
+    assert_eq!(value("amperity_exporter_jobs"), Some(0.0));
+    assert_eq!(value("amperity_exporter_jobs_dropped"), Some(0.0));
+    assert_eq!(stage.log(), [""; 0]);
+}
