@@ -236,14 +236,10 @@ impl Client {
     }
 
     fn explained(&self, name: &str, endpoint: Endpoint, failure: &Failure) -> ApiError {
-        let mut message = format!("{name}: {}", failure.text);
-        if let Some(advice) = self.advice(endpoint, failure.reason) {
-            message.push_str(". ");
-            message.push_str(&advice);
-        }
+        let advice = self.advice(endpoint, failure.reason);
         ApiError {
             reason: failure.reason,
-            message,
+            message: format!("{name}: {}. {advice}", failure.text),
         }
     }
 }

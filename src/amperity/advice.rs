@@ -8,10 +8,10 @@ use crate::telemetry::{Endpoint, Reason};
 
 impl Client {
     /// What the operator can do about it.
-    pub(super) fn advice(&self, endpoint: Endpoint, reason: Reason) -> Option<String> {
+    pub(super) fn advice(&self, endpoint: Endpoint, reason: Reason) -> String {
         let tenant = &self.tenant;
         let host = self.base_url.host_str().unwrap_or_default();
-        Some(match reason {
+        match reason {
             Reason::Unreachable => {
                 format!(
                     "Check that {host} can be reached from here: base_url, DNS, firewall, proxy"
@@ -26,7 +26,9 @@ impl Client {
                 "The API key needs the DataGrid Operator policy and must be one of tenant {tenant}"
             ),
             Reason::NotFound if endpoint == Endpoint::IngestJob => {
-                format!("Tenant {tenant} has no such job: check the id")
+                format!(
+                    "Tenant {tenant} has no such job: check the id, and that base_url ends in /api"
+                )
             }
             Reason::NotFound => "Check base_url: it ends in /api".to_owned(),
             Reason::RateLimited => format!(
@@ -43,8 +45,13 @@ impl Client {
             Reason::TooLarge => {
                 "Raise limits.response_bytes or shorten discovery.window".to_owned()
             }
-            Reason::Timeout | Reason::ServerError => return None,
-        })
+            Reason::Timeout => {
+                "If the API is just slow, raise timeout; else check the network to it".to_owned()
+            }
+            Reason::ServerError => "The fault is on Amperity's side: if it lasts, tell their \
+                 support the request_id"
+                .to_owned(),
+        }
     }
 
     fn about_the_token(&self) -> String {
@@ -58,7 +65,10 @@ impl Client {
         };
         match &self.credentials {
             Credentials::Token(Secret::Value(_)) => {
-                format!("{why}. Put a new one in its place and reload")
+                format!(
+                    "{why}. Put a new one into the configuration and reload, or into \
+                     AMPERITY_TOKEN and restart"
+                )
             }
             Credentials::Token(Secret::File(path)) => {
                 format!("{why}. Write a new one into {}", path.display())

@@ -8,17 +8,18 @@ mod hostile;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+
+use crate::support::process::{Process, binary};
 
 const TENANT: &str = "socktown";
 const TOKEN: &str = "token-for-the-test";
@@ -107,73 +108,19 @@ fn answer(
     Some(response)
 }
 
-/// The real binary, killed when dropped.
-struct Binary {
-    child: Child,
-    address: SocketAddr,
+/// The binary, ready to be scraped.
+async fn started(command: Command) -> Process {
+    let mut process = Process::of(command);
+    process.until_ready().await;
+    process
 }
 
-impl Binary {
-    /// Starts it on a free port and waits until it says where it listens.
-    fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .arg("--web.listen-address=127.0.0.1:0")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        let address = loop {
-            let line = lines
-                .next()
-                .unwrap_or_else(|| panic!("it ended: {said}"))
-                .unwrap();
-            if let Some((_, address)) = line.split_once("address=") {
-                break address.trim().parse().unwrap();
-            }
-            said += &line;
-        };
-        // What it logs later is read, so that it never waits for us.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
-        let provider = rustls::crypto::ring::default_provider();
-        let _ = provider.install_default();
-        let mut request = reqwest::Client::new().get(format!("http://{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.send().await.unwrap()
-    }
-
-    /// The metrics page once the first refresh is over.
-    async fn page(&self) -> crate::support::Page {
-        for _ in 0..300 {
-            if self.get("/-/ready", &[]).await.status().is_success() {
-                let page = self.get("/metrics", &[]).await;
-                return crate::support::Page(page.text().await.unwrap());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("not ready in 15 seconds");
-    }
-}
-
-impl Drop for Binary {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The binary with nothing of our own environment that it would read.
-fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_amperity_exporter"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AMPERITY_")) {
-        command.env_remove(name);
-    }
+/// The binary with a configuration file that lies in a folder of its own.
+fn with_file(folder: &Path, written: &str) -> Command {
+    let file = folder.join("amperity_exporter.yml");
+    std::fs::write(&file, written).unwrap();
+    let mut command = binary();
+    command.arg(format!("--config.file={}", file.display()));
     command
 }
 

@@ -83,6 +83,7 @@ async fn scrape(url: String, stop: Arc<AtomicBool>) -> (usize, BTreeSet<BTreeSet
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_fail_no_scrape_and_mix_no_configurations() {
+    let _turn = crate::support::alone().await;
     const BEFORE: [&str; 2] = ["leaves", "stays"];
     const AFTER: [&str; 2] = ["comes", "stays"];
     let upstream = upstream_of(&["leaves", "stays", "comes"]).await;
@@ -178,6 +179,7 @@ async fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gzip_curl_and_prometheus_read_pages_while_others_are_published() {
+    let _turn = crate::support::alone().await;
     let address = restless().await;
     let url = format!("http://{address}/metrics");
     // Many that have time rather than one that has none.

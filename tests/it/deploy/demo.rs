@@ -78,6 +78,7 @@ fn in_the_demo(query: &str, feed: &str) -> String {
 
 #[tokio::test]
 async fn every_rule_and_panel_finds_something_in_the_demo_world() {
+    let _turn = crate::support::alone().await;
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let address = format!("--web.listen-address=127.0.0.1:{port}");

@@ -85,7 +85,7 @@ impl Inbox {
     pub(super) async fn wait(&self, since: usize, wanted: impl Fn(&Told) -> bool) -> Option<Told> {
         let mut received = self.received.clone();
         let arrived = received.wait_for(|received| received.told[since..].iter().any(&wanted));
-        let found = tokio::time::timeout(Duration::from_mins(1), arrived).await;
+        let found = tokio::time::timeout(Duration::from_mins(3), arrived).await;
         let found = found.ok()?.unwrap();
         found.told[since..]
             .iter()
@@ -98,7 +98,7 @@ impl Inbox {
         let mut received = self.received.clone();
         let arrived =
             received.wait_for(|received| received.read.iter().any(|read| read.contains(words)));
-        let found = tokio::time::timeout(Duration::from_mins(1), arrived).await;
+        let found = tokio::time::timeout(Duration::from_mins(3), arrived).await;
         let found = found.ok()?.unwrap();
         found.read.iter().find(|read| read.contains(words)).cloned()
     }

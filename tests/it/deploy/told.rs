@@ -38,7 +38,7 @@ impl Chain {
         found.unwrap_or_else(|| {
             let arrived: Vec<_> = self.inbox.after(since);
             panic!(
-                "no {name} {status} in a minute, only {arrived:#?}\n{}",
+                "no {name} {status} in three minutes, only {arrived:#?}\n{}",
                 self.logs()
             )
         })
@@ -55,6 +55,7 @@ impl Chain {
 /// its end too.
 #[tokio::test]
 async fn what_goes_wrong_is_told_and_so_is_its_end() {
+    let _turn = crate::support::alone().await;
     let mut chain = Chain::start(world(), TENANT, &THRESHOLDS).await;
     let feeds = chain.simulator.feeds(TENANT);
     let [(first_table, first), (second_table, second)] = &feeds[..] else {
@@ -70,6 +71,7 @@ async fn what_goes_wrong_is_told_and_so_is_its_end() {
 /// The demo world on a good day, with the shipped thresholds.
 #[tokio::test]
 async fn nobody_is_told_of_a_healthy_world() {
+    let _turn = crate::support::alone().await;
     let world = World::healthy(1, Clock::system().now());
     let chain = Chain::start(world, "socktown", &[]).await;
     tokio::time::sleep(Duration::from_secs(45)).await;

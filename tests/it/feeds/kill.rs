@@ -47,6 +47,7 @@ struct Course {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_kills_the_exporter_every_run_is_counted_exactly_once() {
+    let _turn = crate::support::alone().await;
     let seed = number("AMPERITY_KILL_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let seconds = number("AMPERITY_KILL_SECONDS").unwrap_or(SECONDS);
     println!("seed {seed}, {seconds} seconds");
@@ -232,7 +233,8 @@ async fn until_exists(path: &Path) {
 
 /// When each counter was created, by the OpenMetrics page.
 async fn creation_times(process: &Process) -> Samples {
-    let (_, body) = process.get_as("/metrics", OPENMETRICS).await.unwrap();
+    let answer = process.get_as("/metrics", OPENMETRICS).await.unwrap();
+    let body = answer.into_body();
     let created = body.lines().filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;
         let is_one = series.starts_with("amperity_feed_") && series.contains("_created{");

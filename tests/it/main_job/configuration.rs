@@ -2,16 +2,18 @@
 
 use std::process::Command;
 
-use super::binary;
+use super::with_file;
+use crate::support::process::binary;
 
 const SECRET: &str = "s3cr3t-t0k3n";
 
 /// What the binary says of this file, without the folder it lies in.
 fn refused(written: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("amperity_exporter.yml");
-    std::fs::write(&file, written.replace("SECRET", SECRET)).unwrap();
-    let said = refused_by(binary().arg(format!("--config.file={}", file.display())));
+    let said = refused_by(&mut with_file(
+        folder.path(),
+        &written.replace("SECRET", SECRET),
+    ));
     let folder = folder.path().display().to_string();
     said.replace(&format!("{folder}/"), "")
         .replace(&folder, "FOLDER")

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::{Api, Binary, TOKEN, binary, by_environment};
+use super::{Api, TOKEN, by_environment, started, with_file};
 
 const EXAMPLE: &str = include_str!("../../fixtures/example-ingest-job.json");
 
@@ -23,7 +23,7 @@ fn job_series(page: &str) -> String {
 #[tokio::test]
 async fn the_documented_example_gives_exactly_the_documented_numbers() {
     let api = documented().await;
-    let exporter = Binary::start(&mut by_environment(&api, "isj-1f73r9u2"));
+    let exporter = started(by_environment(&api, "isj-1f73r9u2")).await;
     let page = exporter.page().await;
     insta::assert_snapshot!(job_series(&page.0), @r###"
     amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
@@ -55,17 +55,15 @@ async fn the_documented_example_gives_exactly_the_documented_numbers() {
 #[tokio::test]
 async fn a_file_with_a_token_file_and_job_ids_gives_the_same_as_the_environment() {
     let api = documented().await;
-    let by_environment = Binary::start(&mut by_environment(&api, "isj-1f73r9u2"));
+    let by_environment = started(by_environment(&api, "isj-1f73r9u2")).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token.jwt"), format!("{TOKEN}\n")).unwrap();
-    let file = folder.path().join("amperity_exporter.yml");
     let written = format!(
         "api: {{base_url: {}}}\ntenants:\n  - tenant: socktown\n    \
          authorization: {{credentials_file: token.jwt}}\n    jobs: [isj-1f73r9u2]\n",
         api.base_url()
     );
-    std::fs::write(&file, written).unwrap();
-    let by_file = Binary::start(binary().arg(format!("--config.file={}", file.display())));
+    let by_file = started(with_file(folder.path(), &written)).await;
     let (one, two) = (by_environment.page().await, by_file.page().await);
     assert_eq!(job_series(&one.0), job_series(&two.0));
     assert!(job_series(&one.0).lines().count() > 20);
@@ -74,7 +72,7 @@ async fn a_file_with_a_token_file_and_job_ids_gives_the_same_as_the_environment(
 #[tokio::test]
 async fn promtool_has_nothing_to_say_against_the_page() {
     let api = documented().await;
-    let exporter = Binary::start(&mut by_environment(&api, "isj-1f73r9u2,isj-unknown"));
+    let exporter = started(by_environment(&api, "isj-1f73r9u2,isj-unknown")).await;
     let page = exporter.page().await;
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
@@ -95,8 +93,7 @@ async fn promtool_has_nothing_to_say_against_the_page() {
 #[tokio::test]
 async fn both_formats_carry_the_same_series_and_say_what_they_are() {
     let api = documented().await;
-    let exporter = Binary::start(&mut by_environment(&api, "isj-1f73r9u2"));
-    exporter.page().await;
+    let exporter = started(by_environment(&api, "isj-1f73r9u2")).await;
     let accept = [
         ("text/plain", "text/plain; version=0.0.4; charset=utf-8"),
         (
@@ -106,9 +103,9 @@ async fn both_formats_carry_the_same_series_and_say_what_they_are() {
     ];
     let mut pages = Vec::new();
     for (accept, content_type) in accept {
-        let answer = exporter.get("/metrics", &[("accept", accept)]).await;
+        let answer = exporter.get_as("/metrics", accept).await.unwrap();
         assert_eq!(answer.headers()["content-type"], content_type);
-        let text = answer.text().await.unwrap();
+        let text = answer.into_body();
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         let series = samples.map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
         let series: std::collections::BTreeSet<String> = series
@@ -122,15 +119,13 @@ async fn both_formats_carry_the_same_series_and_say_what_they_are() {
 #[tokio::test]
 async fn each_scrape_fetches_in_scrape_mode() {
     let api = documented().await;
-    let mut command = by_environment(&api, "isj-1f73r9u2");
-    let exporter = Binary::start(command.arg("--refresh.mode=scrape"));
-    exporter.page().await;
     let unfinished = EXAMPLE
         .replace("succeeded", "running")
         .replace(r#""ended_at""#, r#""was""#);
     api.job("isj-2", unfinished.replace("isj-1f73r9u2", "isj-2"));
     let mut command = by_environment(&api, "isj-2");
-    let exporter = Binary::start(command.arg("--refresh.mode=scrape"));
+    command.arg("--refresh.mode=scrape");
+    let exporter = started(command).await;
     let read = r#"amperity_ingest_read_rows{tenant="socktown",job_id="isj-2",table="My table",feed="df-5L6d1veh"}"#;
     assert_eq!(exporter.page().await.value(read), Some(1000.0));
     let more = unfinished

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::{Api, Binary, by_environment};
+use super::{Api, TOKEN, by_environment, started, with_file};
 use crate::support::Page;
+use crate::support::process::Process;
 
 /// A good job, with some fields of its table and of itself overwritten.
 pub(super) fn job(id: &str, table: &serde_json::Value, whole: &serde_json::Value) -> String {
@@ -33,7 +34,7 @@ async fn page_with(answer: String) -> Page {
     let api = Api::start().await;
     api.job("isj-good", job("isj-good", &json!({}), &json!({})));
     api.job("isj-bad", answer);
-    let exporter = Binary::start(&mut by_environment(&api, "isj-good,isj-bad"));
+    let exporter = started(by_environment(&api, "isj-good,isj-bad")).await;
     let page = exporter.page().await;
     let good = r#"amperity_ingest_read_rows{tenant="socktown",job_id="isj-good",table="Customers",feed="df-1"}"#;
     assert_eq!(page.value(good), Some(10.0), "the good job suffered");
@@ -209,7 +210,7 @@ async fn a_body_over_the_limit_is_a_job_that_is_down() {
 async fn an_unknown_id_is_a_job_that_is_down_beside_others_that_are_up() {
     let api = Api::start().await;
     api.job("isj-good", job("isj-good", &json!({}), &json!({})));
-    let exporter = Binary::start(&mut by_environment(&api, "isj-good,isj-bad"));
+    let exporter = started(by_environment(&api, "isj-good,isj-bad")).await;
     let page = exporter.page().await;
     let up: Vec<f64> = page
         .family("amperity_ingest_job_up")
@@ -224,20 +225,18 @@ async fn a_job_that_is_never_answered_delays_neither_the_page_nor_another_tenant
     api.job("isj-good", job("isj-good", &json!({}), &json!({})));
     api.hang("isj-bad");
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("amperity_exporter.yml");
     let written = format!(
         "api: {{base_url: {}}}\ntenants:\n  \
          - {{tenant: hanging, authorization: {{credentials: {token}}}, jobs: [isj-bad]}}\n  \
          - {{tenant: socktown, authorization: {{credentials: {token}}}, jobs: [isj-good]}}\n",
         api.base_url(),
-        token = super::TOKEN,
+        token = TOKEN,
     );
-    std::fs::write(&file, written).unwrap();
-    let exporter = Binary::start(super::binary().arg(format!("--config.file={}", file.display())));
+    let mut exporter = Process::of(with_file(folder.path(), &written));
+    exporter.listening().await;
     let good = r#"amperity_ingest_read_rows{tenant="socktown",job_id="isj-good",table="Customers",feed="df-1"}"#;
     for _ in 0..100 {
-        let page = Page(exporter.get("/metrics", &[]).await.text().await.unwrap());
-        if page.value(good).is_some() {
+        if exporter.page().await.value(good).is_some() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -4,24 +4,24 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
-use hyper::Request;
+use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
 use super::process::PATIENCE;
 
-/// Status and body of a GET; `None` if there is no whole answer.
-pub(crate) async fn get(address: SocketAddr, path: &str, accept: &str) -> Option<(u16, String)> {
+/// The answer to a GET; `None` if there is no whole one.
+pub(crate) async fn get(address: SocketAddr, path: &str, accept: &str) -> Option<Response<String>> {
     let request = Request::get(format!("http://{address}{path}"))
         .header("accept", accept)
         .body(Empty::<Bytes>::new())
         .unwrap();
     let exchange = async {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let response = client.request(request).await.ok()?;
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await.ok()?.to_bytes();
-        Some((status, String::from_utf8(body.to_vec()).unwrap()))
+        let (head, body) = client.request(request).await.ok()?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        Some(Response::from_parts(head, text))
     };
     tokio::time::timeout(PATIENCE, exchange).await.ok()?
 }

@@ -26,6 +26,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+/// A turn of one's own, for a test with real peers and real time: side by side
+/// they would starve each other on a small machine.
+pub(crate) async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}
+
 /// When every scenario begins, unless it says otherwise.
 pub(crate) const START: &str = "2024-07-01T12:00:00Z";
 

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hyper::Response;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -54,12 +55,18 @@ impl Process {
 
     /// Starts the binary and waits for nothing.
     pub(crate) fn spawn(arguments: &[impl AsRef<OsStr>]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_amperity_exporter"));
-        let listens = |argument: &&OsStr| argument.to_string_lossy().starts_with(LISTEN);
-        if !arguments.iter().map(AsRef::as_ref).any(|it| listens(&it)) {
+        let mut command = binary();
+        command.args(arguments);
+        Self::of(command)
+    }
+
+    /// Runs a [`binary`] with whatever it was given, and waits for nothing.
+    pub(crate) fn of(mut command: std::process::Command) -> Self {
+        let listens = |argument: &OsStr| argument.to_string_lossy().starts_with(LISTEN);
+        if !command.get_args().any(listens) {
             command.arg(format!("{LISTEN}=127.0.0.1:0"));
         }
-        command.args(arguments);
+        let mut command = Command::from(command);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
@@ -103,11 +110,12 @@ impl Process {
 
     /// Status and body of a GET; `None` if nobody answers.
     pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
-        self.get_as(path, "*/*").await
+        let answer = self.get_as(path, "*/*").await?;
+        Some((answer.status().as_u16(), answer.into_body()))
     }
 
-    /// The same, in a format that is asked for.
-    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Option<(u16, String)> {
+    /// The whole answer to a GET, in a format that is asked for.
+    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Option<Response<String>> {
         let address = (*self.address.borrow())?;
         http::get(address, path, accept).await
     }
@@ -165,6 +173,15 @@ impl Process {
             log,
         }
     }
+}
+
+/// The real binary, with nothing of our own environment that it would read.
+pub(crate) fn binary() -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_amperity_exporter"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AMPERITY_")) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Keeps the lines of a log, and finds the address in the one that has `mark`.

@@ -55,7 +55,10 @@ impl Prometheus {
             Ok(Ok(address)) => address.unwrap(),
             _ => panic!("it does not listen: {:#?}", log.lock().unwrap()),
         };
-        while !matches!(http::get(address, "/-/ready", "*/*").await, Some((200, _))) {
+        while http::get(address, "/-/ready", "*/*")
+            .await
+            .is_none_or(|ready| ready.status() != 200)
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Self {
@@ -105,7 +108,8 @@ impl Prometheus {
 
     async fn data(&self, path: &str) -> Value {
         let path = format!("/api/v1/{path}");
-        let (_, body) = http::get(self.address, &path, "*/*").await.unwrap();
+        let answer = http::get(self.address, &path, "*/*").await.unwrap();
+        let body = answer.into_body();
         let mut answer: Value = serde_json::from_str(&body).unwrap();
         answer["data"].take()
     }
