@@ -55,7 +55,7 @@ fn the_documented_job_gives_the_documented_series_in_text() {
     # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, to look it up in Amperity; empty if the API names none.
     # TYPE amperity_ingest_job_info gauge
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not or if there was none yet.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
     # TYPE amperity_up gauge
     amperity_up{tenant="socktown"} 1
     # HELP amperity_last_success_timestamp_seconds When the tenant's data on this page was fetched, in seconds since 1970. No series before the first success.
@@ -141,7 +141,7 @@ fn the_documented_job_gives_the_same_series_in_openmetrics() {
     # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, to look it up in Amperity; empty if the API names none.
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
     # TYPE amperity_up gauge
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not or if there was none yet.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
     amperity_up{tenant="socktown"} 1
     # TYPE amperity_last_success_timestamp_seconds gauge
     # UNIT amperity_last_success_timestamp_seconds seconds
@@ -267,7 +267,7 @@ fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
     amperity_feed_run_duration_seconds_count{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     amperity_feed_run_duration_seconds_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_up gauge
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not or if there was none yet.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
     amperity_up{tenant="socktown"} 1
     # TYPE amperity_last_success_timestamp_seconds gauge
     # UNIT amperity_last_success_timestamp_seconds seconds
@@ -298,7 +298,7 @@ fn families_do_not_interleave_when_tenants_share_them() {
         snapshot("bananas", vec![], vec![]),
     ]);
     assert_snapshot!(read(&page, Format::Text), @r#"
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not or if there was none yet.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
     # TYPE amperity_up gauge
     amperity_up{tenant="apples"} 1
     amperity_up{tenant="bananas"} 1
