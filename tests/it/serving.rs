@@ -83,9 +83,9 @@ async fn scrape(url: String, stop: Arc<AtomicBool>) -> (usize, BTreeSet<BTreeSet
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_fail_no_scrape_and_mix_no_configurations() {
-    let _turn = crate::support::alone().await;
     const BEFORE: [&str; 2] = ["leaves", "stays"];
     const AFTER: [&str; 2] = ["comes", "stays"];
+    let _turn = crate::support::alone().await;
     let upstream = upstream_of(&["leaves", "stays", "comes"]).await;
     let base_url = upstream.base_url();
     let folder = tempfile::tempdir().unwrap();
