@@ -68,7 +68,7 @@ fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
         values(&telemetry, "amperity_api"),
         values(&telemetry, "amperity_exporter_merged"),
     ];
-    assert_snapshot!(values.join("\n"), @r###"
+    assert_snapshot!(values.join("\n"), @r#"
     amperity_refresh_failures_total["socktown", "bad_request"] 0
     amperity_refresh_failures_total["socktown", "forbidden"] 0
     amperity_refresh_failures_total["socktown", "malformed"] 0
@@ -90,7 +90,7 @@ fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
     amperity_api_requests_total["socktown", "token", "error"] 0
     amperity_api_retries_total["socktown"] 0
     amperity_exporter_merged_tables_total["socktown"] 0
-    "###);
+    "#);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn what_happens_is_counted() {
     let moved = values
         .lines()
         .filter(|line| !line.ends_with(" 0") && !line.contains("build_info"));
-    assert_snapshot!(moved.collect::<Vec<_>>().join("\n"), @r###"
+    assert_snapshot!(moved.collect::<Vec<_>>().join("\n"), @r#"
     amperity_api_rate_limit_wait_seconds_total["socktown"] 1.5
     amperity_api_request_duration_seconds["socktown", "ingest_job"] 0.5
     amperity_api_requests_total["socktown", "ingest_job", "404"] 1
@@ -125,7 +125,7 @@ fn what_happens_is_counted() {
     amperity_exporter_state_write_failures_total[] 1
     amperity_refresh_failures_total["socktown", "not_found"] 1
     amperity_refreshes_total["socktown"] 2
-    "###);
+    "#);
 }
 
 #[test]

@@ -26,7 +26,7 @@ async fn status_400_is_a_bad_request_and_points_to_the_configuration() {
 async fn status_401_is_unauthorized_and_asks_for_a_new_token() {
     let error = of_status(401).await;
     assert_eq!(error.reason, Reason::Unauthorized);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 401 Unauthorized: Said the vendor. (request_id req-1, trace_id t-2). The token was refused: it is wrong, expired or revoked. Put a new one in its place and reload");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 401 Unauthorized: Said the vendor. (request_id req-1, trace_id t-2). The token was refused: it is wrong, expired or revoked. Put a new one into the configuration and reload, or into AMPERITY_TOKEN and restart");
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +40,7 @@ async fn status_403_is_forbidden_and_names_the_policy_and_the_tenant() {
 async fn status_404_is_not_found_and_tells_to_check_the_id() {
     let error = of_status(404).await;
     assert_eq!(error.reason, Reason::NotFound);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 404 Not Found: Said the vendor. (request_id req-1, trace_id t-2). Tenant socktown has no such job: check the id");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 404 Not Found: Said the vendor. (request_id req-1, trace_id t-2). Tenant socktown has no such job: check the id, and that base_url ends in /api");
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +55,7 @@ async fn every_5xx_is_a_server_error() {
     for status in [500, 501, 502, 503, 504, 599] {
         assert_eq!(of_status(status).await.reason, Reason::ServerError);
     }
-    insta::assert_snapshot!(of_status(503).await, @"GET ingest/jobs/isj-1f73r9u2: 503 Service Unavailable: Said the vendor. (request_id req-1, trace_id t-2)");
+    insta::assert_snapshot!(of_status(503).await, @"GET ingest/jobs/isj-1f73r9u2: 503 Service Unavailable: Said the vendor. (request_id req-1, trace_id t-2). The fault is on Amperity's side: if it lasts, tell their support the request_id");
 }
 
 #[tokio::test(start_paused = true)]

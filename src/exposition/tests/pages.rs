@@ -341,7 +341,7 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
         .filter(|family| family.name().starts_with("amperity_api_r"))
         .collect();
     let page = Page::assemble(&[]);
-    assert_snapshot!(text(&page.body(Format::OpenMetrics, Encoding::Identity, &own)), @r###"
+    assert_snapshot!(text(&page.body(Format::OpenMetrics, Encoding::Identity, &own)), @r#"
     # TYPE amperity_api_rate_limit_wait_seconds counter
     # UNIT amperity_api_rate_limit_wait_seconds seconds
     # HELP amperity_api_rate_limit_wait_seconds Time requests waited in the exporter so that api.requests_per_second is kept.
@@ -373,7 +373,7 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
     # HELP amperity_api_retries Requests to the Amperity API that were sent once more after a failure that may pass.
     amperity_api_retries_total{tenant="socktown"} 0
     # EOF
-    "###);
+    "#);
     let body = page.body(Format::Text, Encoding::Gzip, &own);
     assert_eq!(
         gunzip(&body),

@@ -44,7 +44,7 @@ fn every_mistake_is_named_with_its_place_and_its_remedy() {
         format!("{tenant}    jobs: [isj-1\n"),
     ];
     let said: Vec<String> = mistakes.iter().map(|written| refused(written)).collect();
-    insta::assert_snapshot!(said.join("\n--\n"), @r###"
+    insta::assert_snapshot!(said.join("\n--\n"), @r#"
     amperity_exporter: amperity_exporter.yml:1: unknown field "intervall" in refresh; expected one of mode, interval, max_age, stale_after
     --
     amperity_exporter: amperity_exporter.yml:4: repeated field "tenant" in tenants[0]; keep one of them
@@ -66,14 +66,14 @@ fn every_mistake_is_named_with_its_place_and_its_remedy() {
     amperity_exporter: amperity_exporter.yml:3: tenants[0].authorization: expected a mapping (`field: value`)
     --
     amperity_exporter: amperity_exporter.yml:4: not valid YAML: unclosed bracket '['; check indentation, quotes and colons here and in the line above
-    "###);
+    "#);
 }
 
 #[test]
 fn a_missing_file_and_no_tenant_at_all_say_what_to_do() {
     let missing = refused_by(binary().arg("--config.file=/nowhere/amperity_exporter.yml"));
     let nothing = refused_by(&mut binary());
-    insta::assert_snapshot!(format!("{missing}\n--\n{nothing}"), @r###"
+    insta::assert_snapshot!(format!("{missing}\n--\n{nothing}"), @r#"
     amperity_exporter: /nowhere/amperity_exporter.yml: cannot be read: No such file or directory (os error 2); check path and permissions
     --
     error: nothing to export; give --config.file=FILE, or one tenant by flags or environment, or try `amperity_exporter demo`
@@ -82,7 +82,7 @@ fn a_missing_file_and_no_tenant_at_all_say_what_to_do() {
            amperity_exporter <COMMAND>
 
     For more information, try '--help'.
-    "###);
+    "#);
 }
 
 #[test]

@@ -25,7 +25,7 @@ async fn the_documented_example_gives_exactly_the_documented_numbers() {
     let api = documented().await;
     let exporter = started(by_environment(&api, "isj-1f73r9u2")).await;
     let page = exporter.page().await;
-    insta::assert_snapshot!(job_series(&page.0), @r###"
+    insta::assert_snapshot!(job_series(&page.0), @r#"
     amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
     amperity_ingest_inserted_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 400
     amperity_ingest_updated_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
@@ -48,7 +48,7 @@ async fn the_documented_example_gives_exactly_the_documented_numbers() {
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="canceled"} 0
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
     amperity_ingest_job_up{tenant="socktown",job_id="isj-1f73r9u2"} 1
-    "###);
+    "#);
     assert_eq!(page.value(r#"amperity_up{tenant="socktown"}"#), Some(1.0));
 }
 

@@ -67,7 +67,7 @@ fn is_up(page: &Page) -> bool {
 async fn label_values_with_quotes_backslashes_newlines_and_emoji_are_escaped() {
     let name = "say \"hi\"\\\n\u{1f600}";
     let page = page_with(job("isj-bad", &json!({"table_name": name}), &json!({}))).await;
-    insta::assert_snapshot!(bad(&page, "amperity_ingest_read_rows").join("\n"), @r###"table="say \"hi\"\\\n😀",feed="df-1"} 10"###);
+    insta::assert_snapshot!(bad(&page, "amperity_ingest_read_rows").join("\n"), @r#"table="say \"hi\"\\\n😀",feed="df-1"} 10"#);
 }
 
 #[tokio::test]
