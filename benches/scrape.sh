@@ -16,7 +16,8 @@ need nginx wrk curl
 
 rounds="${ROUNDS:-5}"
 seconds="${SECONDS_EACH:-3}"
-connections="${CONNECTIONS:-32}"
+# More than an exporter ever has.
+connections="${CONNECTIONS:-8}"
 nginx_at=127.0.0.1:19111
 nginx=""
 
@@ -80,7 +81,7 @@ measure() {
     local name="$1" address="$2" coding="$3" answer before after
     shift 3
     before="$(cpu "$@")"
-    answer="$(wrk -t 2 -c "$connections" -d "${seconds}s" --timeout 1m \
+    answer="$(wrk -t 1 -c "$connections" -d "${seconds}s" --timeout 1m \
         -H "Accept-Encoding: $coding" "http://$address/metrics")"
     after="$(cpu "$@")"
     if grep -E 'Non-2xx|Socket errors' <<<"$answer" >&2; then
