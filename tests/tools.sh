@@ -11,6 +11,11 @@ tools="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target/debian"
 PATH="$PATH:$tools/bin"
 export PATH
 
+# What an earlier version of this script made is made anew.
+if [ "$tools/bin" -ot "${BASH_SOURCE[0]}" ]; then
+    rm -rf "$tools/bin"
+fi
+
 # need PROGRAM...: makes sure that each of them is on PATH, or ends the script.
 need() {
     local program
