@@ -14,5 +14,6 @@ mod feeds;
 mod main_job;
 mod scaling;
 mod scenarios;
+mod secured;
 mod serving;
 mod support;

@@ -117,6 +117,23 @@ impl Stage {
     }
 }
 
+/// Whatever a scenario was about, nothing it logged holds a secret.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let log = self.log().join("\n");
+        assert!(!log.contains("eyJ"), "a token in {log}");
+        for credentials in self.simulator.credentials() {
+            for secret in [credentials.token, credentials.client_secret] {
+                let shown = !secret.is_empty() && log.contains(&secret);
+                assert!(!shown, "a secret in {log}");
+            }
+        }
+    }
+}
+
 /// An exporter without tenants that asks this simulator.
 pub(crate) fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store>) -> Exporter {
     let simulator = simulator.clone();

@@ -1,0 +1,138 @@
+//! TLS and authentication as the real peers meet them: Prometheus with client
+//! certificates and passwords, and curl while certificates are rotated.
+
+use std::path::Path;
+use std::time::Duration;
+
+use amperity_exporter::simulator::{Tenant, World};
+use tokio::process::Command;
+use tokio::time::Instant;
+
+use crate::support::process::Process;
+use crate::support::prometheus::Prometheus;
+use crate::support::upstream::Upstream;
+
+#[path = "../../src/web/tests/pki.rs"]
+mod pki;
+
+use pki::Pki;
+
+/// How long certificates are rotated under load.
+const ROTATING: Duration = Duration::from_secs(4);
+
+/// An exporter of a simulated tenant by this web configuration file.
+fn start(upstream: &Upstream, folder: &Path, web: &Path) -> Process {
+    let file = folder.join("amperity_exporter.yml");
+    std::fs::write(&file, upstream.configuration("")).unwrap();
+    Process::spawn(&[
+        format!("--config.file={}", file.display()),
+        format!("--web.config.file={}", web.display()),
+    ])
+}
+
+async fn upstream() -> Upstream {
+    Upstream::serve(World::empty().tenant(Tenant::new("socktown"))).await
+}
+
+#[tokio::test]
+async fn prometheus_gets_in_with_its_certificate_and_password_and_not_without() {
+    let _turn = crate::support::alone().await;
+    let pki = Pki::new();
+    let hash = bcrypt::hash("correct horse", 4).unwrap();
+    let web = pki.tls(&format!(
+        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n  \
+         client_allowed_sans: [prometheus.example]\nbasic_auth_users:\n  prometheus: {hash}\n"
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = upstream().await;
+    let mut exporter = start(&upstream, folder.path(), &web);
+    let address = exporter.listening().await;
+
+    let job = |name: &str, certificate: Option<&str>, password: &str| {
+        let file = |name: String| pki.path(&name).display().to_string();
+        let certificate = certificate.map_or_else(String::new, |name| {
+            let (pem, key) = (file(format!("{name}.pem")), file(format!("{name}.key")));
+            format!(", cert_file: {pem}, key_file: {key}")
+        });
+        let ca = file("ca.pem".to_owned());
+        format!(
+            "  - job_name: {name}\n    scheme: https\n    \
+             tls_config: {{ca_file: {ca}, server_name: localhost{certificate}}}\n    \
+             basic_auth: {{username: prometheus, password: {password}}}\n    \
+             static_configs: [{{targets: ['{address}']}}]\n"
+        )
+    };
+    let jobs = [
+        job("good", Some("good"), "correct horse"),
+        job("wrong_password", Some("good"), "battery"),
+        job("no_certificate", None, "correct horse"),
+        job("wrong_certificate", Some("wrong"), "correct horse"),
+        job("certificate_of_another", Some("other"), "correct horse"),
+    ];
+    let intervals = "global: {scrape_interval: 500ms, scrape_timeout: 500ms}";
+    let jobs = jobs.concat();
+    let prometheus = Prometheus::start(&format!("{intervals}\nscrape_configs:\n{jobs}")).await;
+    let all_but = "count(up == 0)";
+    prometheus
+        .query_until("amperity_up{job='good'} == 1", |found| found.len() == 1)
+        .await;
+    let refused = prometheus
+        .query_until(all_but, |found| {
+            found.len() == 1 && found[0].samples[0].1 == 4.0
+        })
+        .await;
+    assert_eq!(refused[0].samples[0].1, 4.0);
+    let good = prometheus
+        .query("min_over_time(up{job='good'}[1m])", None)
+        .await;
+    assert_eq!(good[0].samples[0].1, 1.0);
+}
+
+#[tokio::test]
+async fn certificates_are_rotated_under_load_without_a_failed_scrape() {
+    let _turn = crate::support::alone().await;
+    let pki = Pki::new();
+    let web = pki.tls("");
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = upstream().await;
+    let mut exporter = start(&upstream, folder.path(), &web);
+    let port = exporter.listening().await.port();
+    let ca = pki.path("ca.pem").display().to_string();
+    let until = Instant::now() + ROTATING;
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (ca, resolve) = (ca.clone(), format!("localhost:{port}:127.0.0.1"));
+            tokio::spawn(async move {
+                let mut scrapes = 0;
+                while Instant::now() < until {
+                    // Each a new connection, and so a new handshake.
+                    let output = Command::new("curl")
+                        .args(["-sSf", "-o", "/dev/null", "--cacert", &ca])
+                        .args(["--noproxy", "*", "--resolve", &resolve])
+                        .arg(format!("https://localhost:{port}/metrics"))
+                        .output()
+                        .await
+                        .unwrap();
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    assert!(output.status.success(), "{said}");
+                    scrapes += 1;
+                }
+                scrapes
+            })
+        })
+        .collect();
+    let mut rotations = 0;
+    while Instant::now() < until {
+        pki.issue_server();
+        rotations += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut scrapes = 0;
+    for client in clients {
+        scrapes += client.await.unwrap();
+    }
+    assert!(
+        scrapes > 20 && rotations > 10,
+        "{scrapes} scrapes, {rotations} rotations"
+    );
+}
