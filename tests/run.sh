@@ -78,24 +78,5 @@ check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
 check "documentation" documentation
 run_cargo_tests
 
-shopt -s nullglob globstar
-rules=(deploy/prometheus/rules/**/*.yml)
-scrapes=(deploy/prometheus/*.yml)
-routes=(deploy/alertmanager/*.yml)
-rule_tests=(tests/prometheus/*.yml)
-if [ "${#rules[@]}" -gt 0 ]; then
-    check "rules" promtool check rules "${rules[@]}"
-fi
-# Certificates and passwords these files name exist only where they are used.
-for file in "${scrapes[@]}"; do
-    check "$file" promtool check config --syntax-only "$file"
-done
-for file in "${routes[@]}"; do
-    check "$file" amtool check-config "$file"
-done
-if [ "${#rule_tests[@]}" -gt 0 ]; then
-    check "tests of the rules" promtool test rules "${rule_tests[@]}"
-fi
-
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

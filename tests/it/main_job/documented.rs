@@ -134,3 +134,16 @@ async fn each_scrape_fetches_in_scrape_mode() {
     api.job("isj-2", more);
     assert_eq!(exporter.page().await.value(read), Some(2000.0));
 }
+
+#[tokio::test]
+async fn an_api_on_this_machine_is_reached_past_the_proxy_of_the_environment() {
+    let api = documented().await;
+    let mut command = by_environment(&api, "isj-1f73r9u2");
+    // Nobody listens there.
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:9");
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let page = started(command).await.page().await;
+    assert_eq!(page.value(r#"amperity_up{tenant="socktown"}"#), Some(1.0));
+}
