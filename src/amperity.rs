@@ -41,6 +41,13 @@ pub mod wire;
 
 pub use transport::{Exchange, Transport, TransportError};
 
+/// An answer of more bytes takes longer to read than a turn should last.
+const LARGE: usize = 256 << 10;
+
+/// An answer at its size limit has room for one object per so many bytes; no
+/// table or file the API tells of is as small.
+const BYTES_PER_OBJECT: u64 = 64;
+
 /// The client of one tenant.
 #[derive(Debug)]
 pub struct Client {
@@ -50,6 +57,8 @@ pub struct Client {
     credentials: Credentials,
     auth: Auth,
     line: Line,
+    /// The most objects an answer may hold.
+    max_objects: u64,
 }
 
 /// The jobs of a window.
@@ -84,6 +93,20 @@ pub struct ApiError {
     /// What happened, in words: the vendor's `message`, `request_id` and
     /// `trace_id` included, what to do where that is known, no secret.
     pub message: String,
+    /// Whether the caller's deadline ended it, and not the API: that tells
+    /// nothing of what was asked for.
+    pub cut_short: bool,
+}
+
+impl ApiError {
+    /// A failure that is the API's, or our own settings'.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            cut_short: false,
+        }
+    }
 }
 
 impl Client {
@@ -115,6 +138,7 @@ impl Client {
             credentials: tenant.credentials.clone(),
             auth: Auth::new(tenant),
             line: Line::new(tenant, transport, telemetry, clock),
+            max_objects: (tenant.api.response_bytes / BYTES_PER_OBJECT).max(1),
         }
     }
 
@@ -126,7 +150,7 @@ impl Client {
         let name = format!("GET ingest/jobs/{}", safe(id, 100, &[]));
         let explained = |failure| self.explained(&name, Endpoint::IngestJob, &failure);
         // An address drops these as path segments, and would ask for a list.
-        if matches!(id, "" | "." | "..") {
+        if matches!(id, "" | "." | "..") || id.contains(char::is_control) {
             return Err(explained(Failure::lasting(
                 Reason::NotFound,
                 "not the id of a job",
@@ -135,8 +159,10 @@ impl Client {
         let url = self.address(&["ingest", "jobs", id]).map_err(explained)?;
         let body = self.ask(&name, Endpoint::IngestJob, &url, deadline).await?;
         let malformed = |text: String| explained(Failure::lasting(Reason::Malformed, text));
-        let answer = wire::Job::parse(&body).map_err(|error| malformed(unreadable(&error)))?;
-        let job = Job::from_wire(&answer)
+        let read = |body: &[u8]| wire::Job::parse(body).map(|answer| Job::from_wire(&answer));
+        let job = reading(body, read)
+            .await
+            .map_err(malformed)?
             .ok_or_else(|| malformed("the answer is a job without an id".to_owned()))?;
         if &*job.id != id {
             let other = safe(&job.id, 100, &[]);
@@ -163,8 +189,9 @@ impl Client {
             .append_pair("created_from", &format!("{from:.3}"))
             .append_pair("created_to", &format!("{to:.3}"));
         let body = self.ask(name, Endpoint::IngestJobs, &url, deadline).await?;
-        Listing::parse(&body)
-            .map_err(|error| explained(Failure::lasting(Reason::Malformed, unreadable(&error))))
+        reading(body, Listing::parse)
+            .await
+            .map_err(|text| explained(Failure::lasting(Reason::Malformed, text)))
     }
 
     /// What was learned so far.
@@ -219,11 +246,18 @@ impl Client {
             request,
             secrets: vec![&token.secret],
         };
-        let answer = self.line.ask(&question, deadline).await;
-        if answer.is_ok() {
-            token.accept();
+        let answer = self.line.ask(&question, deadline).await?;
+        token.accept();
+        let objects = wire::objects(&answer);
+        if objects > self.max_objects {
+            let text = format!(
+                "the answer holds {objects} objects, more than limits.response_bytes has room for \
+                 ({})",
+                self.max_objects
+            );
+            return Err(Failure::lasting(Reason::TooLarge, text));
         }
-        answer
+        Ok(answer)
     }
 
     fn address(&self, segments: &[&str]) -> Result<Url, Failure> {
@@ -238,8 +272,11 @@ impl Client {
     fn explained(&self, name: &str, endpoint: Endpoint, failure: &Failure) -> ApiError {
         let advice = self.advice(endpoint, failure.reason);
         ApiError {
-            reason: failure.reason,
-            message: format!("{name}: {}. {advice}", failure.text),
+            cut_short: failure.cut_short,
+            ..ApiError::new(
+                failure.reason,
+                format!("{name}: {}. {advice}", failure.text),
+            )
         }
     }
 }
@@ -267,6 +304,22 @@ impl Listing {
             None => self.malformed += 1,
         }
     }
+}
+
+/// Reads an answer, a large one away from the asynchronous threads: the other
+/// tenants' turn must not wait for it. An error is a text that can be shown.
+async fn reading<T: Send + 'static>(
+    body: Bytes,
+    read: fn(&[u8]) -> Result<T, serde_json::Error>,
+) -> Result<T, String> {
+    let read = if body.len() < LARGE {
+        read(&body)
+    } else {
+        tokio::task::spawn_blocking(move || read(&body))
+            .await
+            .map_err(|error| format!("reading the answer broke off: {error}"))?
+    };
+    read.map_err(|error| unreadable(&error))
 }
 
 /// Where the answer stops making sense; what stands there is not told.

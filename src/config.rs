@@ -17,7 +17,7 @@ mod values;
 pub(crate) mod yaml;
 
 pub use error::ConfigError;
-pub use secret::{Secret, SecretError};
+pub use secret::{Secret, SecretError, SecretReader};
 pub(crate) use source::GivenTenant;
 pub use source::Source;
 pub(crate) use values::length;
@@ -122,7 +122,7 @@ pub struct Api {
     /// Its user and password are secret.
     pub proxy_url: Option<ProxyUrl>,
     /// Trust these certificates besides the system's.
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<CaFile>,
     /// A larger answer, after decompression, is refused.
     pub response_bytes: u64,
 }
@@ -130,6 +130,16 @@ pub struct Api {
 /// The address of a proxy; printed without user and password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl(pub Url);
+
+/// A file of CA certificates, as it was when the configuration was read: a
+/// reload is to see that it changed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CaFile {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// What it holds.
+    pub pem: Arc<[u8]>,
+}
 
 /// How the API is asked to let us in.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,6 +175,12 @@ impl std::fmt::Debug for ProxyUrl {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let host = self.0.host_str().unwrap_or_default();
         write!(formatter, "{}://{host}", self.0.scheme())
+    }
+}
+
+impl std::fmt::Debug for CaFile {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.path.display())
     }
 }
 

@@ -75,6 +75,10 @@ const LISTED: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
 /// for any more.
 const COVERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// Feeds of one tenant, about one and a half million series. No tenant is
+/// known to have a hundredth of them; an API gone wild could have any number.
+const MAX_FEEDS: usize = 50_000;
+
 /// One feed of one table, as the page shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feed {
@@ -127,6 +131,9 @@ pub struct Ledger {
     /// See [`Ledger::state_gap`].
     #[serde(skip)]
     gap: Duration,
+    /// See [`Ledger::dropped`].
+    #[serde(skip)]
+    dropped: usize,
     /// Counts the changes that must not be lost.
     #[serde(skip)]
     revision: u64,
@@ -164,10 +171,19 @@ impl Ledger {
         let listed_from = before(now, LISTED);
         let mut latest_end = Timestamp::MIN;
         let mut finished = HashSet::new();
+        let mut dropped = HashSet::new();
+        let mut known: usize = self.tables.values().map(BTreeMap::len).sum();
         for job in jobs {
             let times = JobTimes::new(job);
             for table in &job.tables {
                 let run = Sighting::new(job, table, times, now);
+                if !self.knows(table) {
+                    if known >= MAX_FEEDS {
+                        dropped.insert((&*table.table, &*table.feed));
+                        continue;
+                    }
+                    known += 1;
+                }
                 if table.finished {
                     latest_end = latest_end.max(run.end.unwrap_or(latest_end));
                     let new = !first && !run.ended_before(history_until);
@@ -181,6 +197,7 @@ impl Ledger {
                 finished.insert(&*job.id);
             }
         }
+        self.dropped = dropped.len();
         self.revision += u64::from(first);
         self.observed_at = Some(now);
         self.history_until = Some(history_until.max(listed_from.min(latest_end)));
@@ -242,6 +259,17 @@ impl Ledger {
     #[must_use]
     pub fn state_gap(&self) -> Duration {
         self.gap
+    }
+
+    /// Feeds the last observation showed that there was no room for.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    fn knows(&self, table: &Table) -> bool {
+        let feeds = self.tables.get(&table.table);
+        feeds.is_some_and(|feeds| feeds.contains_key(&table.feed))
     }
 
     /// The account of a table entry's feed, made if there is none.

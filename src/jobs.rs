@@ -110,6 +110,13 @@ impl Job {
         !self.tables.is_empty() && self.tables.iter().all(|table| table.finished)
     }
 
+    /// When its last table ended; `None` until all have.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let ends = self.tables.iter().map(|table| table.ended_at);
+        ends.max().flatten().filter(|_| self.is_finished())
+    }
+
     /// When its first table started.
     #[must_use]
     pub fn started_at(&self) -> Option<Timestamp> {

@@ -4,8 +4,9 @@
 //! [`Exporter`] is what the web side holds: the published page and snapshots,
 //! a probe, health, and a new configuration taken in one step. Behind it a
 //! tenant runs one refresh at a time: `plan` decides what to ask, `cycle`
-//! asks, `core` concludes, `known` remembers, `publisher` puts the outcome on the page;
-//! `reconfigure` changes who the tenants are.
+//! asks, `harvest` holds what came of it, `core` concludes, `known` remembers,
+//! `publisher` puts the outcome on the page; `reconfigure` changes who the
+//! tenants are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,7 @@ use crate::telemetry::{Telemetry, TenantTelemetry};
 
 mod core;
 mod cycle;
+mod harvest;
 mod known;
 mod plan;
 mod publisher;

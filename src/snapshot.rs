@@ -46,6 +46,8 @@ pub struct Status {
     pub jobs: usize,
     /// Jobs left out by `limits.jobs`.
     pub jobs_dropped: usize,
+    /// Feeds left out because the exporter has no room for more.
+    pub feeds_dropped: usize,
     /// Time the ledger of runs could not cover, between two runs of the
     /// exporter further apart than the API's list reaches back.
     pub state_gap: Duration,

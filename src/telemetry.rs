@@ -51,6 +51,7 @@ struct Vectors {
     retries: IntCounterVec,
     rate_limit_wait: CounterVec,
     merged_tables: IntCounterVec,
+    malformed_jobs: IntCounterVec,
 }
 
 /// The own metrics of one tenant. Cloning gives the same ones.
@@ -65,6 +66,7 @@ struct Tenant {
     retries: IntCounter,
     rate_limit_wait: Counter,
     merged_tables: IntCounter,
+    malformed_jobs: IntCounter,
     requests: AtomicU64,
     /// Series that come to be later are made only while this is true, so that
     /// an answer which arrives after the tenant was removed brings none back.
@@ -86,6 +88,7 @@ impl Telemetry {
             retries: registry.counters(&families::API_RETRIES)?,
             rate_limit_wait: registry.float_counters(&families::RATE_LIMIT_WAIT)?,
             merged_tables: registry.counters(&families::MERGED_TABLES)?,
+            malformed_jobs: registry.counters(&families::MALFORMED_JOBS)?,
         };
         let scrapes = registry.counters(&families::SCRAPES)?;
         scrapes.with_label_values(&["200"]);
@@ -134,6 +137,7 @@ impl Telemetry {
         remove(&vectors.retries, &families::API_RETRIES, tenant);
         remove(&vectors.rate_limit_wait, &families::RATE_LIMIT_WAIT, tenant);
         remove(&vectors.merged_tables, &families::MERGED_TABLES, tenant);
+        remove(&vectors.malformed_jobs, &families::MALFORMED_JOBS, tenant);
     }
 
     /// Counts an answered request for the metrics page by its status code.
@@ -198,6 +202,7 @@ impl TenantTelemetry {
             retries: vectors.retries.with_label_values(&[tenant]),
             rate_limit_wait: vectors.rate_limit_wait.with_label_values(&[tenant]),
             merged_tables: vectors.merged_tables.with_label_values(&[tenant]),
+            malformed_jobs: vectors.malformed_jobs.with_label_values(&[tenant]),
             vectors: Arc::clone(vectors),
             requests: AtomicU64::new(0),
             present: Mutex::new(true),
@@ -251,6 +256,11 @@ impl TenantTelemetry {
     /// Counts table entries that were merged into another of their job.
     pub fn merged_tables(&self, entries: u64) {
         self.0.merged_tables.inc_by(entries);
+    }
+
+    /// Counts entries of a list that could not be read as jobs.
+    pub fn malformed_jobs(&self, entries: u64) {
+        self.0.malformed_jobs.inc_by(entries);
     }
 
     /// The number of requests made so far, of all endpoints.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::line::Line;
 use super::token::Token;
 use super::{ApiError, grant};
-use crate::config::{Credentials, Secret, Tenant};
+use crate::config::{Credentials, Secret, SecretReader, Tenant};
 use crate::telemetry::Reason;
 
 /// A token file is looked at again after this long.
@@ -31,6 +31,8 @@ const NEXT_REPLACEMENT: Duration = Duration::from_secs(30);
 pub(super) struct Auth {
     tenant: Arc<str>,
     credentials: Credentials,
+    /// Of the token or, with OAuth2, of the client's secret.
+    secret: SecretReader,
     held: Mutex<Held>,
     /// Whoever holds it may fetch.
     flight: tokio::sync::Mutex<()>,
@@ -55,9 +57,14 @@ enum Present {
 
 impl Auth {
     pub(super) fn new(tenant: &Tenant) -> Self {
+        let secret = match &tenant.credentials {
+            Credentials::Token(secret) => secret,
+            Credentials::OAuth2 { client_secret, .. } => client_secret,
+        };
         Self {
             tenant: Arc::clone(&tenant.tenant),
             credentials: tenant.credentials.clone(),
+            secret: SecretReader::new(secret.clone()),
             held: Mutex::default(),
             flight: tokio::sync::Mutex::new(()),
         }
@@ -151,8 +158,11 @@ impl Auth {
         tokio::time::timeout_at(deadline, self.flight.lock())
             .await
             .map_err(|_| ApiError {
-                reason: Reason::Timeout,
-                message: "no access token in time: it was still being fetched".to_owned(),
+                cut_short: true,
+                ..ApiError::new(
+                    Reason::Timeout,
+                    "no access token in time: it was still being fetched",
+                )
             })
     }
 
@@ -191,9 +201,8 @@ impl Auth {
     async fn obtain(&self, line: &Line, deadline: Instant) -> Result<Arc<Token>, ApiError> {
         match &self.credentials {
             Credentials::Token(secret) => {
-                let read = secret.read().await.map_err(|error| ApiError {
-                    reason: Reason::Unauthorized,
-                    message: format!("access token: {error}"),
+                let read = self.secret.read(deadline).await.map_err(|error| {
+                    ApiError::new(Reason::Unauthorized, format!("access token: {error}"))
                 })?;
                 let renew_after = matches!(secret, Secret::File(_)).then_some(FILE_LOOK);
                 let same = self.held().token.clone();
@@ -205,13 +214,13 @@ impl Auth {
             }
             Credentials::OAuth2 {
                 client_id,
-                client_secret,
                 token_url,
+                ..
             } => {
                 let token = grant::fetch(
                     line,
                     &self.tenant,
-                    (client_id, client_secret),
+                    (client_id, &self.secret),
                     token_url,
                     deadline,
                 )
@@ -269,11 +278,11 @@ fn not_a_token(secret: &Secret) -> ApiError {
         Secret::Value(_) => "authorization.credentials".to_owned(),
         Secret::File(path) => path.display().to_string(),
     };
-    ApiError {
-        reason: Reason::Unauthorized,
-        message: format!(
+    ApiError::new(
+        Reason::Unauthorized,
+        format!(
             "access token: {place} holds characters no token has; it must be the token alone, on \
              one line"
         ),
-    }
+    )
 }

@@ -30,6 +30,8 @@ pub(super) struct Failure {
     pub(super) passing: bool,
     /// How long the API asked to be left alone.
     pub(super) retry_after: Option<Duration>,
+    /// Whether the caller's deadline ended it, and not the API.
+    pub(super) cut_short: bool,
 }
 
 /// The vendor's error answer, and the one of OAuth2 (RFC 6749, 5.2).
@@ -51,6 +53,15 @@ impl Failure {
             text: text.into(),
             passing: false,
             retry_after: None,
+            cut_short: false,
+        }
+    }
+
+    /// A request the caller had no time for.
+    pub(super) fn cut_short(text: impl Into<String>) -> Self {
+        Self {
+            cut_short: true,
+            ..Self::lasting(Reason::Timeout, text)
         }
     }
 
@@ -82,6 +93,7 @@ impl Failure {
             text,
             passing: matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504),
             retry_after: retry_after(headers, now),
+            cut_short: false,
         }
     }
 
@@ -99,10 +111,8 @@ impl Failure {
             return Self::of_status(status, &error.headers, &Bytes::new(), secrets, now);
         }
         Self {
-            reason: error.reason,
-            text: safe(&error.message, MAX_TEXT, secrets),
             passing: matches!(error.reason, Reason::Unreachable | Reason::Timeout),
-            retry_after: None,
+            ..Self::lasting(error.reason, safe(&error.message, MAX_TEXT, secrets))
         }
     }
 }

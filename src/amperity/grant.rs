@@ -12,7 +12,7 @@ use super::line::{Line, Question};
 use super::token::Token;
 use super::wire::{Count, Text};
 use super::{ApiError, advice};
-use crate::config::Secret;
+use crate::config::SecretReader;
 use crate::telemetry::{Endpoint, Reason};
 
 /// The answer of the token endpoint.
@@ -27,22 +27,21 @@ struct Grant<'a> {
 pub(super) async fn fetch(
     line: &Line,
     tenant: &str,
-    (client_id, client_secret): (&str, &Secret),
+    (client_id, client_secret): (&str, &SecretReader),
     token_url: &Url,
     deadline: Instant,
 ) -> Result<Token, ApiError> {
-    let secret = client_secret.read().await.map_err(|error| ApiError {
-        reason: Reason::Unauthorized,
-        message: format!("OAuth2 client secret: {error}"),
+    let secret = client_secret.read(deadline).await.map_err(|error| {
+        let message = format!("OAuth2 client secret: {error}");
+        ApiError::new(Reason::Unauthorized, message)
     })?;
-    let explained = |failure: Failure| ApiError {
-        reason: failure.reason,
-        message: format!(
-            "POST {}: {}{}",
-            token_url.path(),
-            failure.text,
-            advice::for_token_endpoint(failure.reason, token_url)
-        ),
+    let explained = |failure: Failure| {
+        let advice = advice::for_token_endpoint(failure.reason, token_url);
+        let message = format!("POST {}: {}{advice}", token_url.path(), failure.text);
+        ApiError {
+            cut_short: failure.cut_short,
+            ..ApiError::new(failure.reason, message)
+        }
     };
     let request = request(tenant, client_id, &secret, token_url)
         .map_err(|error| explained(Failure::lasting(Reason::BadRequest, error.to_string())))?;

@@ -90,6 +90,8 @@ impl Line {
             match self.attempt(question, deadline).await {
                 Ok(body) => return Ok(body),
                 Err(failure) if failure.passing => last = Some(failure),
+                // What an earlier attempt met says more.
+                Err(failure) if failure.cut_short => return Err(last.unwrap_or(failure)),
                 Err(failure) => return Err(failure),
             }
         }
@@ -115,6 +117,7 @@ impl Line {
     async fn attempt(&self, question: &Question<'_>, deadline: Instant) -> Result<Bytes, Failure> {
         let sent = Instant::now();
         let ends = deadline.min(sent + self.timeout);
+        let cut_short = ends < sent + self.timeout;
         let exchange = self.transport.send(question.request.clone());
         let outcome = match tokio::time::timeout_at(ends, exchange).await {
             Ok(outcome) => outcome,
@@ -131,7 +134,7 @@ impl Line {
         };
         self.telemetry
             .request(question.endpoint, code, sent.elapsed());
-        self.observer.headers(headers, now);
+        self.observer.headers(question.endpoint, headers, now);
         let failure = match outcome {
             Ok(response) if response.status().is_success() => return Ok(response.into_body()),
             Ok(response) => Failure::of_status(
@@ -141,6 +144,7 @@ impl Line {
                 &question.secrets,
                 now,
             ),
+            Err(error) if cut_short && Instant::now() >= ends => Failure::cut_short(error.message),
             Err(error) => Failure::of_transport(&error, &question.secrets, now),
         };
         if failure.reason == Reason::RateLimited {
@@ -187,10 +191,7 @@ fn out_of_time(no_turn: NoTurn) -> Failure {
             "not sent: the API asked for fewer requests, and the time for this one was up",
         )
     } else {
-        Failure::lasting(
-            Reason::Timeout,
-            "not sent: the time was up before its turn came",
-        )
+        Failure::cut_short("not sent: the time was up before its turn came")
     }
 }
 

@@ -98,10 +98,7 @@ fn silence(timeout: Duration) -> Duration {
 }
 
 fn unusable(message: String) -> ApiError {
-    ApiError {
-        reason: Reason::Unreachable,
-        message,
-    }
+    ApiError::new(Reason::Unreachable, message)
 }
 
 struct Network {

@@ -84,6 +84,13 @@ pub struct RawJobList<'a> {
     pub data: Vec<&'a RawValue>,
 }
 
+/// How many objects an answer can hold at the most. Read before it is parsed:
+/// an object of two bytes becomes one of hundreds in memory.
+#[must_use]
+pub fn objects(text: &[u8]) -> u64 {
+    text.iter().map(|byte| u64::from(*byte == b'{')).sum()
+}
+
 impl<'a> Job<'a> {
     /// Reads one job.
     ///

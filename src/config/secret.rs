@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 #[cfg(test)]
 mod tests;
@@ -31,23 +34,49 @@ pub struct SecretError {
     problem: String,
 }
 
-impl Secret {
+/// Reads a secret again and again, one read at a time: one that hangs, as on a
+/// file server that is gone, cannot be ended and must not become many.
+#[derive(Debug)]
+pub struct SecretReader {
+    secret: Secret,
+    under_way: Mutex<Option<JoinHandle<Result<SecretString, SecretError>>>>,
+}
+
+impl SecretReader {
+    /// A reader of this secret.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        Self {
+            secret,
+            under_way: Mutex::default(),
+        }
+    }
+
     /// The secret as it is now; a file is read anew each time, away from the
     /// asynchronous threads.
     ///
     /// # Errors
-    /// If the file cannot be read, is empty, is not UTF-8, or is longer than
-    /// any secret.
-    pub async fn read(&self) -> Result<SecretString, SecretError> {
-        match self {
-            Self::Value(secret) => Ok(secret.clone()),
-            Self::File(path) => {
-                let owned = path.clone();
-                tokio::task::spawn_blocking(move || read_file(&owned))
-                    .await
-                    .unwrap_or_else(|_| Err(SecretError::new(path, "reading it was interrupted")))
-            }
-        }
+    /// If the file cannot be read by the deadline, is empty, is not UTF-8, or
+    /// is longer than any secret.
+    pub async fn read(&self, deadline: Instant) -> Result<SecretString, SecretError> {
+        let path = match &self.secret {
+            Secret::Value(secret) => return Ok(secret.clone()),
+            Secret::File(path) => path,
+        };
+        let read = async {
+            let mut under_way = self.under_way.lock().await;
+            let reading = under_way.get_or_insert_with(|| {
+                let path = path.clone();
+                tokio::task::spawn_blocking(move || read_file(&path))
+            });
+            let read = reading.await;
+            *under_way = None;
+            read.unwrap_or_else(|_| Err(SecretError::new(path, "reading it was interrupted")))
+        };
+        timeout_at(deadline, read).await.unwrap_or_else(|_| {
+            let problem = "reading it does not come to an end; check the file system it is on";
+            Err(SecretError::new(path, problem))
+        })
     }
 }
 

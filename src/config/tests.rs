@@ -100,6 +100,20 @@ fn the_smallest_file_has_every_default() {
 }
 
 #[test]
+fn a_ca_file_with_another_content_is_another_configuration() {
+    let folder = Folder::with(format!("{SMALLEST}    tls_config: {{ca_file: ca.pem}}\n"));
+    let load = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let authority = rcgen::CertificateParams::default().self_signed(&key);
+        std::fs::write(folder.0.path().join("ca.pem"), authority.unwrap().pem()).unwrap();
+        folder.source().load().unwrap()
+    };
+    let (before, after) = (load(), load());
+    assert_ne!(before, after);
+    assert!(!format!("{before:?}").contains("BEGIN"));
+}
+
+#[test]
 fn a_tenant_overrides_any_field_of_api() {
     let settings = settings(
         "

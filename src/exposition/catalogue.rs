@@ -291,7 +291,7 @@ pub(super) static FEED_DURATION: Family = Family {
 };
 
 /// One series per tenant, each.
-pub(super) static TENANT_GAUGES: [Gauge<Status>; 9] = [
+pub(super) static TENANT_GAUGES: [Gauge<Status>; 10] = [
     gauge(
         "amperity_up",
         TENANT,
@@ -348,6 +348,13 @@ pub(super) static TENANT_GAUGES: [Gauge<Status>; 9] = [
         TENANT,
         |status| Some(Value::Count(status.jobs_dropped as u64)),
         "Ingest jobs of the tenant, the oldest, left out because of limits.jobs.",
+    ),
+    gauge(
+        "amperity_exporter_feeds_dropped",
+        TENANT,
+        |status| Some(Value::Count(status.feeds_dropped as u64)),
+        "Feeds of the tenant in the last refresh that have no series and are not counted because \
+         the exporter has room for 50,000.",
     ),
     gauge(
         "amperity_exporter_state_gap_seconds",

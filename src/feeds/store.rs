@@ -28,6 +28,9 @@ mod tests;
 /// How long a change that can be lost without harm may wait.
 const UNHURRIED: Duration = Duration::from_mins(5);
 
+/// A write that takes longer is stuck. It goes on, but nobody waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The open, locked state file. Cloning gives the same file.
 #[derive(Clone)]
 pub struct Store {
@@ -156,8 +159,17 @@ impl Store {
     /// anything that must not be lost has changed. On return it is on disk.
     ///
     /// # Errors
-    /// If the file cannot be written; the next call tries again.
+    /// If the file cannot be written, or not in half a minute; the next call
+    /// tries again.
     pub async fn save(&self, tenant: &str, ledger: Option<&Ledger>) -> Result<(), StoreError> {
+        let saved = tokio::time::timeout(PATIENCE, self.save_in_turn(tenant, ledger)).await;
+        saved.unwrap_or_else(|_| {
+            let stuck = io::Error::new(io::ErrorKind::TimedOut, "it takes over half a minute");
+            Err(file::write_error(&self.shared.path, stuck))
+        })
+    }
+
+    async fn save_in_turn(&self, tenant: &str, ledger: Option<&Ledger>) -> Result<(), StoreError> {
         let Some(ticket) = self.shared.book().take(tenant, ledger) else {
             return Ok(());
         };

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::jobs::{MAX_COUNT, State, Table};
 
+/// Final states of a feed that have a counter of their own; each of them stays
+/// on the page for good.
+const MAX_STATES: usize = 20;
+
 /// The counters of a feed. A sum saturates at [`crate::jobs::MAX_COUNT`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
@@ -32,7 +36,10 @@ impl Totals {
     pub(super) fn count(&mut self, table: &Table) {
         // A run without a state that has ended: its sum must not lack it.
         let state = table.state.clone();
-        let state = state.unwrap_or_else(|| State::Other("unknown".into()));
+        let mut state = state.unwrap_or_else(unknown);
+        if self.runs.len() >= MAX_STATES && !self.runs.contains_key(&state) {
+            state = unknown();
+        }
         add(self.runs.entry(state).or_default(), Some(1));
         add(&mut self.read, table.rows.read);
         add(&mut self.inserted, table.rows.inserted);
@@ -58,6 +65,10 @@ impl Default for Totals {
             durations: 0,
         }
     }
+}
+
+fn unknown() -> State {
+    State::Other("unknown".into())
 }
 
 fn add(sum: &mut u64, count: Option<u64>) {

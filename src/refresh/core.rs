@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cycle::Harvest;
+use super::harvest::Harvest;
 use super::known::{Known, Selection};
 use crate::amperity::{ApiError, Client};
 use crate::clock::Clock;
 use crate::config;
 use crate::feeds::Ledger;
 use crate::feeds::store::Store;
+use crate::jobs::Job;
 use crate::snapshot::{Failure, Snapshot, Status};
 use crate::telemetry::{Reason, Telemetry, TenantTelemetry};
 
@@ -27,6 +28,9 @@ pub(super) struct Core {
     pub(super) ledger: Ledger,
     pub(super) status: Status,
     pub(super) telemetry: TenantTelemetry,
+    /// Answers the ledger has not seen yet. Kept here, so that a refresh that
+    /// is given up leaves them to the next one.
+    pub(super) unaccounted: Vec<Arc<Job>>,
     /// Configured jobs whose last question failed, as far as they were logged.
     pub(super) unreachable: Vec<Arc<str>>,
     /// Entries of the last list that were no jobs, as far as they were logged.
@@ -65,11 +69,12 @@ impl Core {
         harvest: &Harvest,
         began: Timestamp,
     ) {
-        let silent = harvest.answered.is_empty() && harvest.failure.is_some();
+        let answered = std::mem::take(&mut self.unaccounted);
+        let silent = answered.is_empty() && harvest.failure.is_some();
         if !self.settings.collect.feeds || silent {
             return;
         }
-        let jobs = harvest.answered.iter().map(|job| &**job);
+        let jobs = answered.iter().map(|job| &**job);
         if harvest.partial {
             self.ledger.observe_part(jobs, began);
         } else {
@@ -85,6 +90,7 @@ impl Core {
             tracing::warn!(tenant, %gap, "the API's list reaches back seven days only; runs that finished in the time before are not counted");
         }
         self.status.state_gap = gap;
+        self.status.feeds_dropped = self.ledger.dropped();
         let Some(store) = &common.store else { return };
         let saved = store.save(&self.settings.tenant, Some(&self.ledger)).await;
         let failed = saved.is_err();
@@ -178,12 +184,17 @@ impl Core {
         self.unreadable = unreadable;
     }
 
+    /// Whether there was no success for so long that jobs leave the page.
+    pub(super) fn is_stale(&self, terms: Terms, now: Timestamp) -> bool {
+        let fresh = |success: Timestamp| seconds_between(success, now) <= terms.stale_after;
+        !self.status.last_success.is_some_and(fresh)
+    }
+
     /// What the page is to show now.
     pub(super) fn snapshot(&mut self, terms: Terms, now: Timestamp) -> Snapshot {
-        let fresh = |success: Timestamp| seconds_between(success, now) <= terms.stale_after;
         let selection = if !self.settings.collect.jobs {
             Selection::default()
-        } else if self.status.last_success.is_some_and(fresh) || self.status.up {
+        } else if !self.is_stale(terms, now) {
             let stale_before = self.api_time(now).checked_sub(terms.stale_after);
             let stale_before = stale_before.unwrap_or(Timestamp::MIN);
             let selection = self.known.select(self.settings.max_jobs, stale_before);
@@ -219,7 +230,7 @@ impl Core {
                     tenant,
                     limit,
                     dropped,
-                    "more jobs than limits.jobs; the oldest are left out: raise the limit or shorten discovery.window"
+                    "more jobs than limits.jobs, or than 50000 tables; the oldest are left out: raise the limit or shorten discovery.window"
                 );
             }
             (true, false) => tracing::info!(tenant, limit, "all jobs fit in limits.jobs again"),

@@ -13,6 +13,10 @@ use crate::config;
 use crate::jobs::Job;
 use crate::telemetry::Reason;
 
+/// Table entries on the page, of all its jobs: about a million series. Jobs
+/// that have more of them than that are left out like those over `limits.jobs`.
+const MAX_TABLES: usize = 50_000;
+
 /// The jobs of one tenant, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
@@ -33,6 +37,8 @@ pub(super) struct Entry {
     /// Whether it was unfinished when the exporter last stopped, and is asked
     /// for until its end is known.
     pub(super) followed: bool,
+    /// When it was first heard of.
+    first_seen: Option<Timestamp>,
     /// When it was last asked for, successfully or not.
     pub(super) asked_at: Option<Timestamp>,
     /// Why the last question failed.
@@ -52,7 +58,17 @@ impl Entry {
         self.job.is_some() || self.configured || self.followed
     }
 
+    /// The time by which it is as old as it is: the end of a job that has
+    /// ended, the start of one that runs. Where there is none that can be
+    /// believed, when it was first heard of.
+    fn dated(&self, now: Timestamp) -> Option<Timestamp> {
+        let job = self.job.as_ref()?;
+        let told = job.ended_at().or(job.started_at());
+        told.filter(|told| *told <= now).or(self.first_seen)
+    }
+
     fn answered(&mut self, job: Job, now: Timestamp) -> Arc<Job> {
+        self.first_seen.get_or_insert(now);
         self.asked_at = Some(now);
         self.failure = None;
         self.failing_since = None;
@@ -158,7 +174,8 @@ impl Known {
         true
     }
 
-    /// Drops discovered jobs that have left the window. Unfinished ones stay.
+    /// Drops discovered jobs that have left the window: those that ended
+    /// before it, and those that have not begun since. Running ones stay.
     pub(super) fn expire(&mut self, tenant: &config::Tenant, now: Timestamp) {
         let horizon = tenant
             .discovery
@@ -168,13 +185,14 @@ impl Known {
             let Some(job) = &entry.job else {
                 return entry.is_expected();
             };
-            // Without a start, the last time it was heard of has to do.
-            let age = job.started_at().or(entry.asked_at);
-            entry.configured || !job.is_finished() || age.is_some_and(|age| age >= horizon)
+            let runs = !job.is_finished() && job.started_at().is_some();
+            let is_recent = entry.dated(now).is_some_and(|dated| dated >= horizon);
+            entry.configured || runs || is_recent
         });
     }
 
-    /// The jobs for the page: configured ones, then the newest, `limit` at most.
+    /// The jobs for the page: configured ones, then the newest, `limit` at most
+    /// and as many as their tables have room for.
     /// One that could not be had since `stale_before` is not among them.
     pub(super) fn select(&self, limit: usize, stale_before: Timestamp) -> Selection {
         let is_stale = |entry: &Entry| entry.failing_since.is_some_and(|at| at < stale_before);
@@ -184,15 +202,24 @@ impl Known {
             .filter(|entry| !is_stale(entry))
             .filter_map(|entry| entry.job.as_ref().map(|job| (entry, job)))
             .collect();
-        let dropped = candidates.len().saturating_sub(limit);
-        if dropped > 0 {
-            // A job without a start is about to begin: nothing is newer.
+        let known = candidates.len();
+        let tables: usize = candidates.iter().map(|(_, job)| job.tables.len()).sum();
+        if known > limit || tables > MAX_TABLES {
             candidates.sort_by_cached_key(|(entry, job)| {
-                let start = job.started_at().unwrap_or(Timestamp::MAX);
+                let start = job.started_at().or(entry.first_seen);
                 std::cmp::Reverse((entry.configured, start, Arc::clone(&job.id)))
             });
             candidates.truncate(limit);
+            let mut room = MAX_TABLES;
+            candidates.retain(|(_, job)| match room.checked_sub(job.tables.len()) {
+                Some(left) => {
+                    room = left;
+                    true
+                }
+                None => false,
+            });
         }
+        let dropped = known - candidates.len();
         let mut jobs: Vec<Arc<Job>> = candidates
             .into_iter()
             .map(|(_, job)| Arc::clone(job))

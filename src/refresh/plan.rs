@@ -80,6 +80,16 @@ pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> 
     })
 }
 
+/// The last moments: a list of them is as small as an answer can be, and shows
+/// whether the API still lets us in.
+pub(super) fn moments(now: Timestamp) -> Window {
+    Window {
+        from: earlier(now, AHEAD),
+        to: now,
+        full: false,
+    }
+}
+
 /// The ids to ask for after the list was answered at `now`, `limit` at most,
 /// the longest overdue first: what did not fit has its turn the next time, and
 /// many settled jobs cannot hold up an unfinished one for long.

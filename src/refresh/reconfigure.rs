@@ -108,6 +108,7 @@ impl Exporter {
             ledger,
             status: Status::default(),
             telemetry: common.telemetry.tenant(&settings.tenant),
+            unaccounted: Vec::new(),
             unreachable: Vec::new(),
             unreadable: 0,
             limited: false,

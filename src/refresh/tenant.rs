@@ -103,6 +103,12 @@ impl Tenant {
 
     async fn run(self: &Arc<Self>, terms: Terms) {
         let mut core = self.core.lock().await;
+        // Nobody may have scraped for long, and this refresh may take its time.
+        let now = self.common.clock.now();
+        if core.status.jobs > 0 && core.is_stale(terms, now) {
+            let stale = core.snapshot(terms, now);
+            self.publisher.publish(vec![stale], None).await;
+        }
         core.refresh(&self.common, terms).await;
         let snapshot = core.snapshot(terms, self.common.clock.now());
         let up = snapshot.status.up;

@@ -336,6 +336,18 @@ fn the_limit_keeps_configured_jobs_and_the_newest() {
 }
 
 #[test]
+fn a_job_of_more_tables_than_the_page_has_room_for_is_left_out_and_hides_no_other() {
+    let tenant = tenant(&[], Some(DAY));
+    let mut known = knowing(&tenant);
+    let mut huge = job("huge", Some(ago(minutes(1))), true);
+    huge.tables = vec![huge.tables.remove(0); 50_001];
+    let jobs = vec![huge, job("a", Some(ago(minutes(2))), true)];
+    list(&mut known, &tenant, jobs, now());
+    assert_eq!(page(&known), ["a"]);
+    assert_eq!(known.select(9, Timestamp::MIN).dropped, 1);
+}
+
+#[test]
 fn an_unchanged_job_keeps_its_allocation() {
     let tenant = tenant(&["a"], None);
     let mut known = knowing(&tenant);

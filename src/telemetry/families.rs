@@ -152,6 +152,13 @@ pub(super) const MERGED_TABLES: Family = Family::counter(
     "Entries of a job for a table and feed the job already had, merged into one set of series.",
 );
 
+pub(super) const MALFORMED_JOBS: Family = Family::counter(
+    "amperity_exporter_malformed_jobs_total",
+    &["tenant"],
+    "Entries of the Amperity API's lists that could not be read as jobs and were left out, each \
+     time they were met.",
+);
+
 pub(super) const SCRAPES: Family = Family::counter(
     "amperity_exporter_scrapes_total",
     &["code"],
@@ -232,8 +239,9 @@ pub const API_FAMILIES: [Family; 6] = [
 ];
 
 /// The exporter's view of itself, besides its process.
-pub const EXPORTER_FAMILIES: [Family; 6] = [
+pub const EXPORTER_FAMILIES: [Family; 7] = [
     MERGED_TABLES,
+    MALFORMED_JOBS,
     SCRAPES,
     BUILD_INFO,
     CONFIG_SUCCESSFUL,

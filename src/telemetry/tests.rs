@@ -66,7 +66,7 @@ fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
     let values = [
         values(&telemetry, "amperity_refresh"),
         values(&telemetry, "amperity_api"),
-        values(&telemetry, "amperity_exporter_merged"),
+        values(&telemetry, "amperity_exporter_m"),
     ];
     assert_snapshot!(values.join("\n"), @r#"
     amperity_refresh_failures_total["socktown", "bad_request"] 0
@@ -89,6 +89,7 @@ fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
     amperity_api_requests_total["socktown", "ingest_jobs", "error"] 0
     amperity_api_requests_total["socktown", "token", "error"] 0
     amperity_api_retries_total["socktown"] 0
+    amperity_exporter_malformed_jobs_total["socktown"] 0
     amperity_exporter_merged_tables_total["socktown"] 0
     "#);
 }
@@ -102,6 +103,7 @@ fn what_happens_is_counted() {
     tenant.retry();
     tenant.rate_limit_wait(Duration::from_millis(1500));
     tenant.merged_tables(3);
+    tenant.malformed_jobs(2);
     tenant.refresh(None);
     tenant.refresh(Some(Reason::NotFound));
     telemetry.scrape(503);
@@ -120,6 +122,7 @@ fn what_happens_is_counted() {
     amperity_api_requests_total["socktown", "ingest_job", "error"] 1
     amperity_api_retries_total["socktown"] 1
     amperity_exporter_config_last_reload_success_timestamp_seconds[] 1.5
+    amperity_exporter_malformed_jobs_total["socktown"] 2
     amperity_exporter_merged_tables_total["socktown"] 3
     amperity_exporter_scrapes_total["503"] 1
     amperity_exporter_state_write_failures_total[] 1

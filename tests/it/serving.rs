@@ -28,7 +28,7 @@ const RELOADING: Duration = Duration::from_secs(5);
 /// Different pages read by curl and gzip.
 const PAGES: usize = 20;
 /// Until so many were read, on a machine with much to do.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 async fn upstream_of(tenants: &[&str]) -> Upstream {
     let started = Clock::system().now() - SignedDuration::from_mins(10);

@@ -175,7 +175,10 @@ async fn an_id_cannot_leave_its_place_in_the_path() {
     let script = Script::always(404, "{}");
     let client = client(&socktown(), &script);
     for id in [
-        "a/../b?c#d%2f \n\u{1f9e6}",
+        "a/../b?c#d%2f \u{1f9e6}",
+        // Addresses lose these, and what stands around them becomes one.
+        ".\t.",
+        "a\nb",
         "",
         ".",
         "..",
@@ -206,6 +209,26 @@ async fn a_window_is_asked_for_in_utc_with_milliseconds() {
              &created_to=2024-06-02T00%3A00%3A00.123Z"
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_more_objects_than_its_size_allows_is_refused_before_it_is_read() {
+    let answer = |tables: usize| {
+        format!(
+            r#"{{"id":"{JOB}","tables":[{}{{}}]}}"#,
+            "{},".repeat(tables)
+        )
+    };
+    let mut tenant = socktown();
+    tenant.api.response_bytes = 64 * 1000;
+    let ask = async |body: String| {
+        let script = Script::always(200, &body);
+        client(&tenant, &script).job(JOB, within(60)).await
+    };
+    ask(answer(998)).await.unwrap();
+    let error = ask(answer(999)).await.unwrap_err();
+    assert_eq!(error.reason, Reason::TooLarge);
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: the answer holds 1001 objects, more than limits.response_bytes has room for (1000). Raise limits.response_bytes or shorten discovery.window");
 }
 
 async fn listed(body: &str) -> Result<(Vec<String>, usize), Reason> {

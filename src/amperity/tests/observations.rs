@@ -52,6 +52,30 @@ async fn a_clock_that_is_an_hour_off_is_noticed_and_a_second_is_not() {
     assert_eq!(near.clock_offset_ms, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn of_two_announced_ends_the_earlier_counts_and_each_is_news_once() {
+    let script = Script::new(|_, call| {
+        let date = if call.line.contains('?') {
+            "Tue, 01 Jul 2025 00:00:00 GMT"
+        } else {
+            "Sun, 01 Jun 2025 00:00:00 GMT"
+        };
+        let headers = vec![("sunset", date.to_owned())];
+        Answer::Of(404, headers, "{}".to_owned())
+    });
+    let client = client(&socktown(), &script);
+    let now: Timestamp = START.parse().unwrap();
+    for earliest in ["2025-07-01T00:00:00Z", "2025-06-01T00:00:00Z"] {
+        client
+            .jobs(now, Timestamp::MAX, within(60))
+            .await
+            .unwrap_err();
+        assert_eq!(client.observations().sunset, time(earliest));
+        client.job(JOB, within(60)).await.unwrap_err();
+        assert_eq!(client.observations().sunset, time("2025-06-01T00:00:00Z"));
+    }
+}
+
 async fn expiry(token: String) -> Option<Timestamp> {
     let tenant = Tenant {
         credentials: Credentials::Token(Secret::Value(token.into())),

@@ -1,7 +1,6 @@
 //! Whom the client trusts: the system's certificate authorities, and those of
 //! `tls_config.ca_file` besides.
 
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use rustls::pki_types::CertificateDer;
@@ -25,8 +24,8 @@ static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
 /// setting of the process.
 pub(super) fn client_config(api: &config::Api) -> Result<ClientConfig, ApiError> {
     let mut roots = Arc::clone(&SYSTEM);
-    if let Some(path) = &api.ca_file {
-        add_file(Arc::make_mut(&mut roots), path)?;
+    if let Some(ca_file) = &api.ca_file {
+        add_file(Arc::make_mut(&mut roots), ca_file)?;
     }
     if roots.is_empty() && api.base_url.scheme() == "https" {
         return Err(error(
@@ -45,15 +44,10 @@ pub(super) fn client_config(api: &config::Api) -> Result<ClientConfig, ApiError>
     Ok(config)
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ApiError> {
-    let file = path.display();
-    let bytes = std::fs::read(path).map_err(|cause| {
-        error(format!(
-            "tls_config.ca_file {file}: cannot read it: {cause}"
-        ))
-    })?;
+fn add_file(roots: &mut RootCertStore, ca_file: &config::CaFile) -> Result<(), ApiError> {
+    let file = ca_file.path.display();
     let before = roots.len();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+    for certificate in CertificateDer::pem_slice_iter(&ca_file.pem) {
         certificate
             .map_err(|cause| cause.to_string())
             .and_then(|certificate| roots.add(certificate).map_err(|cause| cause.to_string()))
@@ -73,8 +67,5 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ApiError> {
 }
 
 fn error(message: String) -> ApiError {
-    ApiError {
-        reason: Reason::Tls,
-        message,
-    }
+    ApiError::new(Reason::Tls, message)
 }

@@ -96,10 +96,10 @@ fn answers_are_told_in_a_table_and_failures_in_words() {
         },
         Answer {
             tenant: "argyle-and-sons".into(),
-            jobs: Err(ApiError {
-                reason: Reason::Unauthorized,
-                message: "the token was refused (401); make a new one".to_owned(),
-            }),
+            jobs: Err(ApiError::new(
+                Reason::Unauthorized,
+                "the token was refused (401); make a new one",
+            )),
             elapsed: Duration::from_secs(2),
             token_expiry: None,
         },

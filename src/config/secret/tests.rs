@@ -1,12 +1,19 @@
 //! What is read, and what is told of what cannot be.
 
+use std::time::Duration;
+
 use super::*;
+
+async fn read(path: impl Into<PathBuf>) -> Result<SecretString, SecretError> {
+    let reader = SecretReader::new(Secret::File(path.into()));
+    reader.read(Instant::now() + Duration::from_secs(30)).await
+}
 
 async fn of_file(content: &[u8]) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     std::fs::write(&path, content).unwrap();
-    match Secret::File(path).read().await {
+    match read(path).await {
         Ok(secret) => Ok(secret.expose_secret().to_owned()),
         Err(error) => Err(error
             .to_string()
@@ -33,12 +40,31 @@ async fn an_unusable_file_is_named_with_what_to_do() {
         long,
         "…/token: too long for a secret (over 64 KiB); is it the right file?"
     );
-    let absent = Secret::File("/does/not/exist".into()).read().await;
+    let absent = read("/does/not/exist").await;
     assert_eq!(
         absent.unwrap_err().to_string(),
         "/does/not/exist: cannot read the secret in it (No such file or directory (os error \
          2)); check that the file is there and that this process may read it"
     );
+}
+
+/// Nobody writes into this pipe for a while, as if its file server were gone.
+#[tokio::test]
+async fn a_file_that_hangs_is_waited_for_until_the_deadline_and_read_by_one_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let reader = SecretReader::new(Secret::File(path.clone()));
+    for _ in 0..3 {
+        let soon = Instant::now() + Duration::from_millis(20);
+        let error = reader.read(soon).await.unwrap_err().to_string();
+        assert!(error.ends_with("check the file system it is on"), "{error}");
+    }
+    // One reader takes it all; another one would be left without an end.
+    tokio::task::spawn_blocking(move || std::fs::write(path, "late"));
+    let later = Instant::now() + Duration::from_secs(30);
+    assert_eq!(reader.read(later).await.unwrap().expose_secret(), "late");
 }
 
 #[test]

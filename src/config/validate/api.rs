@@ -1,7 +1,6 @@
 //! How a tenant's API is reached: what the tenant says, else what `api:`
 //! says, else the default.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -10,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::config::file;
 use crate::config::values::{Bounds, Reader};
-use crate::config::{Api, ProxyUrl};
+use crate::config::{Api, CaFile, ProxyUrl};
 
 const BASE_URL: &str = "https://app.amperity.com/api";
 const VERSION: &str = "2024-04-01";
@@ -31,7 +30,7 @@ pub(super) struct Said {
     timeout: Option<Duration>,
     requests_per_second: Option<f64>,
     proxy_url: Option<ProxyUrl>,
-    ca_file: Option<PathBuf>,
+    ca_file: Option<CaFile>,
 }
 
 /// Reads the section `api:`, or the same fields of a tenant; `place` is where
@@ -69,8 +68,11 @@ pub(super) fn said(reader: &mut Reader, written: &file::Api, place: &str) -> Sai
                 let message = "the file holds no certificate; it must be PEM";
                 reader.problems.add(path.origin, &place, message);
             }
+            said.ca_file = Some(CaFile {
+                path: reader.path(path),
+                pem: pem.into(),
+            });
         }
-        said.ca_file = Some(reader.path(path));
     }
     said
 }

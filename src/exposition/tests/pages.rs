@@ -70,6 +70,9 @@ fn the_documented_job_gives_the_documented_series_in_text() {
     # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant, the oldest, left out because of limits.jobs.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    # TYPE amperity_exporter_feeds_dropped gauge
+    amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
@@ -157,6 +160,9 @@ fn the_documented_job_gives_the_same_series_in_openmetrics() {
     # TYPE amperity_exporter_jobs_dropped gauge
     # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant, the oldest, left out because of limits.jobs.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
+    # TYPE amperity_exporter_feeds_dropped gauge
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
@@ -283,6 +289,9 @@ fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
     # TYPE amperity_exporter_jobs_dropped gauge
     # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant, the oldest, left out because of limits.jobs.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
+    # TYPE amperity_exporter_feeds_dropped gauge
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
@@ -318,6 +327,10 @@ fn families_do_not_interleave_when_tenants_share_them() {
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="apples"} 0
     amperity_exporter_jobs_dropped{tenant="bananas"} 0
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    # TYPE amperity_exporter_feeds_dropped gauge
+    amperity_exporter_feeds_dropped{tenant="apples"} 0
+    amperity_exporter_feeds_dropped{tenant="bananas"} 0
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="apples"} 0

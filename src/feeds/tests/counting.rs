@@ -45,6 +45,42 @@ fn a_job_whose_fetch_failed_at_first_is_counted_only_if_it_ended_after_the_start
 }
 
 #[test]
+fn feeds_beyond_the_bound_are_dropped_and_those_known_before_go_on() {
+    let many = |feeds: std::ops::Range<usize>| {
+        let mut job = succeeded("a", "15 12:01", "15 12:03");
+        let table = job.tables.remove(0);
+        job.tables.extend(feeds.map(|feed| Table {
+            feed: format!("df-{feed}").into(),
+            ..table.clone()
+        }));
+        job
+    };
+    let mut ledger = begun();
+    ledger.observe(&[many(0..MAX_FEEDS - 1)], at("15 12:04"));
+    assert_eq!((ledger.feeds().len(), ledger.dropped()), (MAX_FEEDS - 1, 0));
+    let more = many(MAX_FEEDS - 1..MAX_FEEDS + 2);
+    ledger.observe(&[more.clone(), more], at("15 12:05"));
+    assert_eq!((ledger.feeds().len(), ledger.dropped()), (MAX_FEEDS, 2));
+    ledger.observe(&[succeeded("b", "15 12:05", "15 12:06")], at("15 12:07"));
+    assert_eq!(counted(&ledger), MAX_FEEDS as u64 + 1);
+    assert_eq!(ledger.dropped(), 0);
+}
+
+#[test]
+fn an_api_that_makes_up_a_state_for_every_run_does_not_fill_the_page() {
+    let mut ledger = begun();
+    for n in 0..100 {
+        let state = State::Other(format!("state_{n}").into());
+        let mut run = job(&n.to_string(), state, Some("15 12:01"), Some("15 12:02"));
+        run.tables[0].finished = true;
+        ledger.observe(&[run], at("15 12:03"));
+    }
+    let runs = only(&ledger).totals.runs;
+    assert_eq!((runs.len(), runs.values().sum::<u64>()), (21, 100));
+    assert_eq!(runs[&State::Other("unknown".into())], 85);
+}
+
+#[test]
 fn a_run_seen_open_is_counted_whatever_its_times_say() {
     let mut ledger = begun();
     ledger.observe(&[running("a", "01 10:00")], at("15 12:01"));

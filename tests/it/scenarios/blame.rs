@@ -75,21 +75,68 @@ async fn an_outage_of_500s_costs_the_same_few_requests_however_many_jobs_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_fails_for_longer_than_stale_after_leaves_the_page_alone() {
-    let world = world([job("isj-1", -30, hours(2)), job("isj-2", -30, hours(2))]);
-    let from = start() + SignedDuration::from_mins(10);
-    let fault = Fault::new(Trouble::Html).job("isj-2");
-    let fault = fault.between(from, from + SignedDuration::from_mins(30));
-    let tenant = configured(&["isj-1", "isj-2"]);
-    let prepare = |simulator: &Simulator| simulator.inject(fault);
-    let stage = Stage::with(world, settings([tenant]), None, prepare).await;
-    stage.pass(minutes(20)).await;
-    assert_eq!(stage.page().await.jobs(), ["isj-1", "isj-2"]);
-    stage.pass(minutes(10)).await;
+    for trouble in [Trouble::Html, Trouble::Hang, Trouble::Reset] {
+        let jobs = ["isj-1", "isj-2", "isj-3"];
+        let world = world(jobs.map(|id| job(id, -30, hours(2))));
+        let from = start() + SignedDuration::from_mins(10);
+        let fault = Fault::new(trouble.clone()).job("isj-2");
+        let fault = fault.between(from, from + SignedDuration::from_mins(30));
+        let prepare = |simulator: &Simulator| simulator.inject(fault);
+        let stage = Stage::with(world, settings([configured(&jobs)]), None, prepare).await;
+        stage.pass(minutes(20)).await;
+        let page = stage.page().await;
+        assert_eq!(page.jobs(), jobs, "{trouble:?}");
+        assert_eq!(page.value(UP), Some(1.0), "{trouble:?}");
+        let job_up = r#"amperity_ingest_job_up{tenant="socktown",job_id="isj-2"}"#;
+        assert_eq!(page.value(job_up), Some(0.0), "{trouble:?}");
+        stage.pass(minutes(10)).await;
+        let page = stage.page().await;
+        assert_eq!(page.jobs(), ["isj-1", "isj-3"], "{trouble:?}");
+        assert_eq!(page.value(UP), Some(1.0), "{trouble:?}");
+        stage.pass(minutes(15)).await;
+        assert_eq!(stage.page().await.jobs(), jobs, "{trouble:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_hangs_from_the_start_does_not_hide_the_others() {
+    let jobs = ["isj-1", "isj-2", "isj-3"];
+    let world = world(jobs.map(|id| job(id, -30, hours(2))));
+    let hang = Fault::new(Trouble::Hang).job("isj-1");
+    let prepare = |simulator: &Simulator| simulator.inject(hang);
+    let stage = Stage::with(world, settings([configured(&jobs)]), None, prepare).await;
+    stage.pass(minutes(5)).await;
     let page = stage.page().await;
-    assert_eq!(page.jobs(), ["isj-1"]);
+    assert_eq!(page.jobs(), ["isj-2", "isj-3"]);
     assert_eq!(page.value(UP), Some(1.0));
-    stage.pass(minutes(15)).await;
-    assert_eq!(stage.page().await.jobs(), ["isj-1", "isj-2"]);
+    let log = stage.log();
+    assert_eq!(log.len(), 1, "{log:#?}");
+    assert!(
+        log[0].contains(r#"jobs="isj-1" reason=timeout"#),
+        "{}",
+        log[0]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_and_a_dead_api_show_though_every_configured_job_is_settled() {
+    let jobs = ["isj-1", "isj-2"];
+    let world = world(jobs.map(|id| job(id, -600, minutes(1))));
+    let stage = Stage::open(world, settings([configured(&jobs)])).await;
+    stage.pass(minutes(5)).await;
+    stage.simulator.clear_log();
+    stage.pass(minutes(10)).await;
+    assert_eq!(stage.simulator.count(|_| true), 10, "one small list each");
+    stage.simulator.revoke_tokens("socktown");
+    stage.pass(minutes(1)).await;
+    let page = stage.page().await;
+    assert_eq!(page.value(UP), Some(0.0));
+    let reason = r#"amperity_refresh_failures_total{tenant="socktown",reason="unauthorized"}"#;
+    assert_eq!(page.value(reason), Some(1.0));
+    stage.simulator.inject(Fault::new(Trouble::Reset));
+    stage.pass(minutes(2)).await;
+    let reason = r#"amperity_refresh_failures_total{tenant="socktown",reason="unreachable"}"#;
+    assert!(stage.page().await.value(reason) > Some(0.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,6 +153,8 @@ async fn entries_of_a_list_that_are_no_jobs_are_said_once_and_once_more_when_the
     let page = stage.page().await;
     assert_eq!(page.value(UP), Some(1.0));
     assert_eq!(page.jobs(), ["isj-1", "isj-2"]);
+    let malformed = r#"amperity_exporter_malformed_jobs_total{tenant="socktown"}"#;
+    assert_eq!(page.value(malformed), Some(10.0), "two in each of five");
     stage.simulator.answer_jobs("socktown", r#"{"data":[]}"#);
     stage.pass(hours(2)).await;
     let log = stage.log();

@@ -1,7 +1,7 @@
 //! Jobs that nobody configured.
 
 use amperity_exporter::config::Mode;
-use amperity_exporter::simulator::Outcome;
+use amperity_exporter::simulator::{Endpoint, Entry, Options, Outcome, Simulator};
 use jiff::SignedDuration;
 
 use super::{job, job_of, world};
@@ -50,11 +50,29 @@ async fn a_job_that_runs_eight_days_stays_on_the_page_until_its_end_is_known() {
     let page = stage.page().await;
     let runs = r#"amperity_feed_runs_total{tenant="socktown",table="Customers",feed="df-1",state="succeeded"}"#;
     assert_eq!(page.value(runs), Some(1.0));
-    assert_eq!(
-        page.jobs(),
-        [""; 0],
-        "it is finished and older than the window"
-    );
+    assert_eq!(page.state("isj-long").as_deref(), Some("succeeded"));
+    stage.pass(hours(24)).await;
+    assert_eq!(stage.page().await.jobs(), [""; 0], "it ended a window ago");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_never_begins_is_followed_for_a_window_and_no_longer() {
+    let stage = Stage::open(world([]), settings([tenant("socktown")])).await;
+    let list = r#"{"data":[{"id":"isj-1","tables":[]}]}"#;
+    stage.simulator.answer_jobs("socktown", list);
+    stage.pass(minutes(5)).await;
+    stage.simulator.answer_jobs("socktown", r#"{"data":[]}"#);
+    stage
+        .simulator
+        .answer_job("socktown", "isj-1", r#"{"id":"isj-1","tables":[]}"#);
+    stage.pass(hours(23)).await;
+    assert_eq!(stage.page().await.jobs(), ["isj-1"]);
+    stage.pass(hours(2)).await;
+    assert_eq!(stage.page().await.jobs(), [""; 0]);
+    stage.simulator.clear_log();
+    stage.pass(hours(1)).await;
+    let by_id = |entry: &Entry| entry.endpoint == Some(Endpoint::IngestJob);
+    assert_eq!(stage.simulator.count(by_id), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +123,7 @@ async fn a_clock_an_hour_off_misses_no_job_in_either_direction() {
             job("isj-1", skew - 20, minutes(2)),
             job("isj-2", skew + 60, minutes(2)),
         ];
-        let prepare = |simulator: &amperity_exporter::simulator::Simulator| {
+        let prepare = |simulator: &Simulator| {
             simulator.set(|options| options.clock_skew = SignedDuration::from_secs(skew));
         };
         let stage = Stage::with(world(jobs), settings([tenant("socktown")]), None, prepare).await;
@@ -116,7 +134,26 @@ async fn a_clock_an_hour_off_misses_no_job_in_either_direction() {
         assert_eq!(page.jobs(), ["isj-1", "isj-2"], "skew {skew}");
         let runs = r#"amperity_feed_runs_total{tenant="socktown",table="Customers",feed="df-1",state="succeeded"}"#;
         assert_eq!(page.value(runs), Some(2.0), "skew {skew}");
+        let log = stage.log();
+        assert_eq!(log.len(), 1, "{log:#?}");
+        assert!(log[0].contains("apart=1h"), "{}", log[0]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_cannot_be_right_is_said_once_and_once_more_when_it_is() {
+    let skew = |hours: i64| {
+        move |options: &mut Options| options.clock_skew = SignedDuration::from_hours(hours)
+    };
+    let prepare = |simulator: &Simulator| simulator.set(skew(-48));
+    let stage = Stage::with(world([]), settings([tenant("socktown")]), None, prepare).await;
+    stage.pass(minutes(10)).await;
+    stage.simulator.set(skew(0));
+    stage.pass(minutes(10)).await;
+    insta::assert_snapshot!(stage.log().join("\n"), @r#"
+    WARN this machine's clock is ahead of the API's by more than can be corrected, so that new jobs may be missed: check the time synchronization here tenant="socktown" apart=2days
+    INFO this machine's clock and the API's agree again tenant="socktown"
+    "#);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ mod discovery;
 mod economy;
 mod outage;
 mod reload;
+mod slow;
 mod stop;
 mod tenants;
 

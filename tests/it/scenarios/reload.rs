@@ -7,7 +7,7 @@ use amperity_exporter::amperity::{ApiError, Client};
 use amperity_exporter::clock::Clock;
 use amperity_exporter::config::Mode;
 use amperity_exporter::refresh::{Environment, Exporter};
-use amperity_exporter::simulator::{Fault, Tenant, Trouble, World};
+use amperity_exporter::simulator::{Entry, Fault, Tenant, Trouble, World};
 use amperity_exporter::telemetry::{Reason, Telemetry};
 
 use super::{job, world};
@@ -42,6 +42,33 @@ async fn a_tenant_removed_during_its_refresh_is_not_asked_for_from_that_moment()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_refresh_had_learned_is_counted_though_a_reload_gave_it_up() {
+    let world = world([job("isj-1", -30, minutes(5)), job("isj-2", -30, hours(5))]);
+    let mut tenant = tenant("socktown");
+    tenant.discovery = None;
+    tenant.jobs = ["isj-1".into(), "isj-2".into()].into();
+    let stage = Stage::open(world, settings([tenant.clone()])).await;
+    stage.pass(seconds(250)).await;
+    let slow = Fault::new(Trouble::Delay(seconds(20))).job("isj-2");
+    stage.simulator.inject(slow);
+    let by_id = |entry: &Entry| entry.target.ends_with("isj-1");
+    let before = stage.simulator.count(by_id);
+    while stage.simulator.count(by_id) < before + 2 {
+        stage.pass(seconds(1)).await;
+    }
+    // The end of the first is known, the answer about the second is awaited.
+    stage.pass(seconds(1)).await;
+    tenant.max_jobs = 9;
+    stage.exporter.apply(settings([tenant])).await.unwrap();
+    stage.simulator.mend();
+    stage.pass(minutes(2)).await;
+    let page = stage.page().await;
+    assert_eq!(page.state("isj-1").as_deref(), Some("succeeded"));
+    let runs = r#"amperity_feed_runs_total{tenant="socktown",table="Customers",feed="df-1",state="succeeded"}"#;
+    assert_eq!(page.value(runs), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_configuration_that_is_refused_leaves_nothing_of_its_tenants_on_the_page() {
     let exporter = Exporter::new(Environment {
         clock: Clock::starting_at(start()),
@@ -49,10 +76,7 @@ async fn a_configuration_that_is_refused_leaves_nothing_of_its_tenants_on_the_pa
         store: None,
         connect: Arc::new(|tenant, telemetry, clock| {
             if &*tenant.tenant == "broken" {
-                return Err(ApiError {
-                    reason: Reason::Tls,
-                    message: "no certificate in it".to_owned(),
-                });
+                return Err(ApiError::new(Reason::Tls, "no certificate in it"));
             }
             Client::new(tenant, telemetry, clock)
         }),

@@ -17,7 +17,7 @@ use amperity_exporter::clock::Clock;
 use amperity_exporter::config::{
     Api, Collect, Credentials, Mode, Refresh, Secret, Settings, Tenant,
 };
-use amperity_exporter::exposition::{Encoding, Format};
+use amperity_exporter::exposition::{self, Encoding, Format};
 use amperity_exporter::feeds::store::Store;
 use amperity_exporter::refresh::{Environment, Exporter};
 use amperity_exporter::simulator::{Act, Simulator, World};
@@ -103,7 +103,15 @@ impl Stage {
 
     /// The page as text.
     pub(crate) async fn page(&self) -> Page {
-        let page = self.exporter.page(None).await;
+        self.written(&*self.exporter.page(None).await)
+    }
+
+    /// The same, for a scraper that has so much time.
+    pub(crate) async fn page_within(&self, budget: Duration) -> Page {
+        self.written(&*self.exporter.page(Some(budget)).await)
+    }
+
+    fn written(&self, page: &exposition::Page) -> Page {
         let own = self.exporter.telemetry().gather();
         let body = page.body(Format::Text, Encoding::Identity, &own);
         Page(String::from_utf8(body.chunks.concat()).unwrap())

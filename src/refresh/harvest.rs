@@ -1,0 +1,169 @@
+//! What the questions of one refresh brought, and whose failure a failure is:
+//! a job's, or the tenant's. Pure.
+//!
+//! [`super::cycle`] gathers it, [`super::core`] draws the conclusions.
+
+use jiff::Timestamp;
+
+use super::known::Known;
+use crate::amperity::ApiError;
+use crate::telemetry::Reason;
+
+/// So many failures of the network in a row, and no more is asked: it is not
+/// the single jobs that are slow.
+const SILENCE: usize = 8;
+
+/// What the questions of one refresh brought.
+#[derive(Debug)]
+pub(super) struct Harvest {
+    /// The time by the API's clock that the answers are noted with.
+    pub(super) now: Timestamp,
+    /// The list's failure, or one of a single job that is the tenant's.
+    pub(super) failure: Option<ApiError>,
+    /// Whether other jobs may have changed than those that were answered.
+    pub(super) partial: bool,
+    /// Entries of the list that are no jobs; `None` if that cannot be said.
+    pub(super) unreadable: Option<usize>,
+    /// The first failure that speaks of one job alone.
+    pub(super) job_failure: Option<ApiError>,
+    /// How many there were, unknown ids left out.
+    job_failures: usize,
+    /// Failures of the network since the last answer.
+    silence: usize,
+    /// Whether there was an answer, of whatever content.
+    heard: bool,
+    /// Whether a job failed as the list did, which is not that job's affair.
+    as_the_list: bool,
+    /// The first question by id that this refresh had no time for.
+    cut_short: Option<ApiError>,
+    /// Table entries that were merged into another of their job.
+    pub(super) merged: u64,
+}
+
+impl Harvest {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            failure: None,
+            partial: false,
+            unreadable: None,
+            job_failure: None,
+            job_failures: 0,
+            silence: 0,
+            heard: false,
+            as_the_list: false,
+            cut_short: None,
+            merged: 0,
+        }
+    }
+
+    /// Notes an answer, of whatever content.
+    pub(super) fn heard(&mut self) {
+        self.heard = true;
+        self.silence = 0;
+    }
+
+    /// Notes that the list could not be had.
+    pub(super) fn list_failed(&mut self, error: ApiError) {
+        self.partial = true;
+        self.failure = Some(error);
+    }
+
+    /// Notes that a single job could not be had.
+    pub(super) fn job_failed(&mut self, error: ApiError) {
+        let failure = self.failure.as_ref();
+        self.as_the_list |= failure.is_some_and(|list| list.reason == error.reason);
+        if error.cut_short {
+            self.cut_short.get_or_insert(error);
+        } else if error.is_of_tenant() {
+            self.failure.get_or_insert(error);
+        } else if error.reason == Reason::NotFound {
+            // An unknown id is an answer.
+            self.heard();
+            self.job_failure.get_or_insert(error);
+        } else {
+            self.silence += usize::from(error.is_of_network());
+            if self.job_failures == 0 {
+                self.job_failure = Some(error);
+            }
+            self.job_failures += 1;
+        }
+    }
+
+    /// Whether it is no use to ask for (further) single jobs: the time is up, or
+    /// they would fail as the list or others did. Where nothing was heard at
+    /// all, one silence is enough to think so.
+    pub(super) fn is_hopeless(&self) -> bool {
+        // An address at which there is no list will not know any job either.
+        let wrong_address =
+            |error: &ApiError| matches!(error.reason, Reason::NotFound | Reason::BadRequest);
+        let shared = |error: &ApiError| {
+            error.is_of_tenant() || error.is_of_network() || wrong_address(error)
+        };
+        let patience = if self.heard { SILENCE } else { 1 };
+        self.cut_short.is_some()
+            || self.as_the_list
+            || self.silence >= patience
+            || self.failure.as_ref().is_some_and(shared)
+    }
+
+    /// Whether nothing was asked.
+    pub(super) fn is_untouched(&self) -> bool {
+        let failed = self.failure.is_some() || self.job_failures > 0 || self.cut_short.is_some();
+        !self.heard && !failed
+    }
+
+    /// Decides whether the refresh failed. Failures that speak of one job
+    /// alone fail it if no job at all is known, or if nothing else was heard
+    /// and they are more than one, the network's or the server's, or those of
+    /// all known jobs.
+    pub(super) fn judge(&mut self, known: &Known) {
+        if self.failure.is_some() {
+            return;
+        }
+        if !self.heard && self.job_failures == 0 {
+            self.failure = self.cut_short.take();
+            return;
+        }
+        let shared =
+            |error: &ApiError| error.reason == Reason::ServerError || error.is_of_network();
+        let of_all = self.job_failures > 1
+            || self.job_failure.as_ref().is_some_and(shared)
+            || known.all_fail();
+        if self.job_failures > 0 && (known.is_empty() || !self.heard && of_all) {
+            self.failure = self.job_failure.take();
+        } else if known.is_empty() {
+            let unreadable = self.unreadable.filter(|count| *count > 0);
+            self.failure = unreadable.map(ApiError::malformed_entries);
+        }
+    }
+}
+
+impl ApiError {
+    /// Whether there was no answer at all. One slow job does it, and so does
+    /// an API that cannot be reached.
+    fn is_of_network(&self) -> bool {
+        matches!(self.reason, Reason::Unreachable | Reason::Timeout)
+    }
+
+    /// Whether the next question would meet the same failure.
+    fn is_of_tenant(&self) -> bool {
+        match self.reason {
+            Reason::Tls | Reason::Unauthorized | Reason::Forbidden | Reason::RateLimited => true,
+            Reason::Unreachable
+            | Reason::Timeout
+            | Reason::NotFound
+            | Reason::BadRequest
+            | Reason::ServerError
+            | Reason::Malformed
+            | Reason::TooLarge => false,
+        }
+    }
+
+    fn malformed_entries(count: usize) -> Self {
+        Self::new(
+            Reason::Malformed,
+            format!("{count} entries of GET ingest/jobs could not be read as jobs"),
+        )
+    }
+}
