@@ -3,12 +3,11 @@
 //!
 //! Nothing here has a timer. [`super::connections`] looks at every connection
 //! once a second and closes those that are overdue, and when there is no room
-//! it closes the one that matters least; a request costs a few atomic writes.
+//! it closes the one that matters least.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,98 +17,145 @@ use tokio::time::Instant;
 
 use super::Limits;
 
-/// What a connection without a request under way waits for.
-const FIRST_REQUEST: u8 = 0;
-const REST_OF_REQUEST: u8 = 1;
-const NEXT_REQUEST: u8 = 2;
-
-const NEVER: u64 = u64::MAX;
+/// Prometheus' usual scrape timeout: what takes longer is slow, and makes
+/// place if nothing else can.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// How much a connection matters when there are too many: the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Worth {
+    /// It takes no byte of the answers it asked for.
+    Stalled,
     /// It has not sent a whole request yet.
     Unproven,
+    /// It is not known yet whether its requests may pass.
+    Unadmitted,
     /// It was answered and is kept for the next request.
     Idle,
+    /// Its requests have been under way for long.
+    Slow,
 }
 
-/// What one connection is doing. Times are milliseconds since `opened`.
+/// What one connection is doing.
 #[derive(Debug)]
 pub(super) struct Activity {
-    opened: Instant,
-    waits_for: AtomicU8,
-    since: AtomicU64,
-    exchanges: AtomicU32,
-    blocked_since: AtomicU64,
-    multiplexed: AtomicBool,
+    doing: Mutex<Doing>,
     close: Notify,
+}
+
+#[derive(Debug)]
+struct Doing {
+    /// What it waits for while no request is under way, and since when.
+    waits_for: WaitsFor,
+    since: Instant,
+    /// Since when bytes cannot leave.
+    blocked_since: Option<Instant>,
+    /// Whether it speaks HTTP/2, where bytes that arrive need not be the
+    /// beginning of a request.
+    multiplexed: bool,
+    /// One at a time, or several with HTTP/2.
+    under_way: Vec<UnderWay>,
+    next_id: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WaitsFor {
+    FirstRequest,
+    RestOfRequest,
+    NextRequest,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    id: u64,
+    begun: Instant,
+    stage: Stage,
+    /// When it came to this stage.
+    since: Instant,
+}
+
+/// How far a request has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Asked,
+    Admitted,
+    /// There is an answer, and the client has taken nothing of it.
+    Answered,
+    /// The client took something of it, last at `since`.
+    Sending,
 }
 
 impl Activity {
     pub(super) fn new() -> Self {
         Self {
-            opened: Instant::now(),
-            waits_for: AtomicU8::new(FIRST_REQUEST),
-            since: AtomicU64::new(0),
-            exchanges: AtomicU32::new(0),
-            blocked_since: AtomicU64::new(NEVER),
-            multiplexed: AtomicBool::new(false),
+            doing: Mutex::new(Doing {
+                waits_for: WaitsFor::FirstRequest,
+                since: Instant::now(),
+                blocked_since: None,
+                multiplexed: false,
+                under_way: Vec::new(),
+                next_id: 0,
+            }),
             close: Notify::new(),
         }
     }
 
-    /// Notes that it speaks HTTP/2, where bytes that arrive need not be the
-    /// beginning of a request.
+    /// Notes that it speaks HTTP/2.
     pub(super) fn multiplexed(&self) {
-        self.multiplexed.store(true, Ordering::Relaxed);
+        self.doing().multiplexed = true;
     }
 
     /// A request came in; it lasts until the returned value is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Exchange {
-        if self.exchanges.fetch_add(1, Ordering::AcqRel) == 0 {
-            self.since.store(self.now(), Ordering::Relaxed);
+        let mut doing = self.doing();
+        let (id, now) = (doing.next_id, Instant::now());
+        doing.next_id += 1;
+        doing.under_way.push(UnderWay {
+            id,
+            begun: now,
+            stage: Stage::Asked,
+            since: now,
+        });
+        Exchange {
+            activity: Arc::clone(self),
+            id,
         }
-        Exchange(Arc::clone(self))
-    }
-
-    /// Whether a request is under way.
-    pub(super) fn is_serving(&self) -> bool {
-        self.exchanges.load(Ordering::Acquire) > 0
     }
 
     /// Whether it should have got further by now.
     pub(super) fn is_overdue(&self, limits: &Limits) -> bool {
-        let now = self.now();
-        let blocked = now.saturating_sub(self.blocked_since.load(Ordering::Relaxed).min(now));
-        if self.blocked_since.load(Ordering::Relaxed) != NEVER
-            && Duration::from_millis(blocked) > limits.write_stall
-        {
-            return true;
-        }
-        let waited = now.saturating_sub(self.since.load(Ordering::Relaxed));
-        let limit = if self.is_serving() {
-            limits.exchange
-        } else if self.waits_for.load(Ordering::Relaxed) == NEXT_REQUEST {
-            limits.idle
-        } else {
-            limits.request_head
+        let doing = self.doing();
+        let over = |since: Instant, limit: Duration| since.elapsed() > limit;
+        let stuck = |request: &UnderWay| {
+            let waits_for_client = matches!(request.stage, Stage::Answered | Stage::Sending);
+            over(request.begun, limits.exchange)
+                || waits_for_client && over(request.since, limits.write_stall)
         };
-        Duration::from_millis(waited) > limit
+        let waits = match doing.waits_for {
+            WaitsFor::NextRequest => limits.idle,
+            WaitsFor::FirstRequest | WaitsFor::RestOfRequest => limits.request_head,
+        };
+        doing
+            .blocked_since
+            .is_some_and(|since| over(since, limits.write_stall))
+            || doing.under_way.iter().any(stuck)
+            || doing.under_way.is_empty() && over(doing.since, waits)
     }
 
-    /// How much it matters, and how long it has waited: the smaller, the
-    /// sooner it has to go. `None` while a request is under way.
+    /// How much it matters, and since when: the smaller, the sooner it has to
+    /// go. `None` while a request is under way that may well end soon.
     pub(super) fn worth(&self) -> Option<(Worth, Instant)> {
-        if self.is_serving() {
-            return None;
+        let doing = self.doing();
+        if doing.under_way.is_empty() {
+            let worth = match doing.waits_for {
+                WaitsFor::NextRequest => Worth::Idle,
+                WaitsFor::FirstRequest | WaitsFor::RestOfRequest => Worth::Unproven,
+            };
+            return Some((worth, doing.since));
         }
-        let worth = match self.waits_for.load(Ordering::Relaxed) {
-            NEXT_REQUEST => Worth::Idle,
-            _ => Worth::Unproven,
-        };
-        let since = Duration::from_millis(self.since.load(Ordering::Relaxed));
-        Some((worth, self.opened + since))
+        let requests: Option<Vec<_>> = doing.under_way.iter().map(UnderWay::worth).collect();
+        let begun = doing.under_way.iter().map(|request| request.begun).min();
+        Some((requests?.into_iter().max()?, begun?))
     }
 
     /// Asks the connection to close at once.
@@ -123,39 +169,81 @@ impl Activity {
     }
 
     fn arrived(&self) {
-        if self.waits_for.load(Ordering::Relaxed) == NEXT_REQUEST
-            && !self.multiplexed.load(Ordering::Relaxed)
-            && !self.is_serving()
+        let mut doing = self.doing();
+        if doing.waits_for == WaitsFor::NextRequest
+            && !doing.multiplexed
+            && doing.under_way.is_empty()
         {
-            self.since.store(self.now(), Ordering::Relaxed);
-            self.waits_for.store(REST_OF_REQUEST, Ordering::Relaxed);
+            doing.since = Instant::now();
+            doing.waits_for = WaitsFor::RestOfRequest;
         }
     }
 
     fn wrote<T>(&self, outcome: &Poll<io::Result<T>>) {
-        let blocked = self.blocked_since.load(Ordering::Relaxed) != NEVER;
-        match (blocked, outcome.is_pending()) {
-            (false, true) => self.blocked_since.store(self.now(), Ordering::Relaxed),
-            (true, false) => self.blocked_since.store(NEVER, Ordering::Relaxed),
-            _ => {}
+        let mut doing = self.doing();
+        if outcome.is_pending() {
+            doing.blocked_since.get_or_insert_with(Instant::now);
+        } else {
+            doing.blocked_since = None;
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(NEVER - 1)
+    fn doing(&self) -> MutexGuard<'_, Doing> {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl UnderWay {
+    fn worth(&self) -> Option<Worth> {
+        match self.stage {
+            Stage::Answered => Some(Worth::Stalled),
+            Stage::Asked => Some(Worth::Unadmitted),
+            Stage::Admitted | Stage::Sending => {
+                (self.begun.elapsed() > SLOW).then_some(Worth::Slow)
+            }
+        }
     }
 }
 
 /// A request under way, from its head to the last byte of its response.
 #[derive(Debug)]
-pub(super) struct Exchange(Arc<Activity>);
+pub(super) struct Exchange {
+    activity: Arc<Activity>,
+    id: u64,
+}
+
+impl Exchange {
+    /// The request may pass.
+    pub(super) fn admitted(&self) {
+        self.reached(Stage::Admitted);
+    }
+
+    /// Its answer is ready to be taken.
+    pub(super) fn answered(&self) {
+        self.reached(Stage::Answered);
+    }
+
+    /// The client takes some of its answer.
+    pub(super) fn sending(&self) {
+        self.reached(Stage::Sending);
+    }
+
+    fn reached(&self, stage: Stage) {
+        let mut doing = self.activity.doing();
+        let mut under_way = doing.under_way.iter_mut();
+        if let Some(request) = under_way.find(|request| request.id == self.id) {
+            request.stage = stage;
+            request.since = Instant::now();
+        }
+    }
+}
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let activity = &self.0;
-        activity.since.store(activity.now(), Ordering::Relaxed);
-        activity.waits_for.store(NEXT_REQUEST, Ordering::Relaxed);
-        activity.exchanges.fetch_sub(1, Ordering::AcqRel);
+        let mut doing = self.activity.doing();
+        doing.under_way.retain(|request| request.id != self.id);
+        doing.since = Instant::now();
+        doing.waits_for = WaitsFor::NextRequest;
     }
 }
 

@@ -49,6 +49,7 @@ pub struct Rest {
     /// How much of the next piece was sent.
     sent: usize,
     remaining: usize,
+    exchange: Option<Exchange>,
 }
 
 impl Rest {
@@ -79,6 +80,9 @@ impl Buf for Rest {
     }
 
     fn advance(&mut self, count: usize) {
+        if let Some(exchange) = &self.exchange {
+            exchange.sending();
+        }
         self.remaining = self.remaining.saturating_sub(count);
         self.sent = self.sent.saturating_add(count);
         while let Some(piece) = self.pieces.get(self.next)
@@ -105,8 +109,10 @@ impl Body {
         Self::from(Pieces::new(Vec::new()))
     }
 
-    /// Holds the exchange open until the last byte was handed on.
+    /// Holds the exchange open until the last byte was taken: hyper keeps what
+    /// it was handed, and advances it as the client makes room.
     pub(super) fn during(mut self, exchange: Exchange) -> Self {
+        exchange.answered();
         self.exchange = Some(exchange);
         self
     }
@@ -154,6 +160,7 @@ impl hyper::body::Body for Body {
             next: 0,
             sent: 0,
             remaining,
+            exchange: self.exchange.take(),
         };
         Poll::Ready(Some(Ok(Frame::data(rest))))
     }

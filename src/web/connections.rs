@@ -1,10 +1,13 @@
 //! The accept loop and the life of each connection.
 //!
 //! A fixed number of connections is open at a time. When there is no room for
-//! another, the oldest one that has not sent a whole request makes place, or
-//! else the one that has been idle longest; a request under way is never cut.
-//! So clients that only open connections, or send their request byte by byte,
-//! cost a fixed amount of memory and stand in nobody's way.
+//! another, the one that matters least makes place ([`Worth`]): first those
+//! that take no byte of their answers or have not sent a whole request, then
+//! idle ones, and last of all those whose request takes long. So clients that
+//! only open connections, send their request byte by byte or do not read what
+//! they asked for cost a fixed amount of memory and stand in nobody's way.
+//!
+//! [`Worth`]: super::activity::Worth
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,7 +22,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Watched};
@@ -34,12 +37,17 @@ const INSPECTION: Duration = Duration::from_secs(1);
 /// too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A lack of file descriptors is said at most this often.
+const REMINDER: Duration = Duration::from_mins(5);
+
 /// All open connections of all listeners.
 #[derive(Debug)]
 pub(super) struct Connections {
     limits: Limits,
     room: Arc<Semaphore>,
     open: Mutex<Open>,
+    /// When it was last logged that connections cannot be accepted.
+    warned: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +62,7 @@ impl Connections {
             limits,
             room: Arc::new(Semaphore::new(limits.connections)),
             open: Mutex::default(),
+            warned: Mutex::default(),
         }
     }
 
@@ -126,9 +135,21 @@ impl Connections {
         ) {
             return;
         }
-        tracing::warn!(%error, "cannot accept connections; trying again");
+        if self.is_news() {
+            tracing::warn!(%error, "cannot accept a connection, and tries on; if too many files are open, raise the limit (ulimit -n, LimitNOFILE=)");
+        }
         self.make_room();
         sleep(ACCEPT_PAUSE).await;
+    }
+
+    /// Whether it is long ago that a failed accept was logged.
+    fn is_news(&self) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = warned.is_none_or(|warned| warned.elapsed() > REMINDER);
+        if is_news {
+            *warned = Some(Instant::now());
+        }
+        is_news
     }
 
     async fn register(self: &Arc<Self>) -> Registration {
@@ -155,8 +176,8 @@ impl Connections {
         }
     }
 
-    /// Closes the connection that matters least, if there is one without a
-    /// request under way.
+    /// Closes the connection that matters least, if there is one that can be
+    /// spared.
     fn make_room(&self) {
         let open = self.lock();
         let least = open
@@ -200,15 +221,20 @@ async fn converse(
     // Without it a small response can wait for an acknowledgement.
     let _unimportant = stream.set_nodelay(true);
     let tls = gate.tls().await;
+    let noted = Arc::clone(activity);
     let service = service_fn(move |request: Request<Incoming>| {
         let (gate, service) = (Arc::clone(&gate), service.clone());
+        let exchange = noted.begin();
         async move {
             let mut response = match gate.admit(&request).await {
-                Ok(()) => service.call(request).await?,
+                Ok(()) => {
+                    exchange.admitted();
+                    service.call(request).await?
+                }
                 Err(refusal) => *refusal,
             };
             gate.mark(response.headers_mut());
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| body.during(exchange)))
         }
     });
     let Some(tls) = tls else {
@@ -236,12 +262,6 @@ async fn serve<I, S>(
     S: Send + 'static,
 {
     let io = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
-    let noted = Arc::clone(activity);
-    let service = service_fn(move |request| {
-        let exchange = noted.begin();
-        let response = service.call(request);
-        async move { Ok::<_, Infallible>(response.await?.map(|body| body.during(exchange))) }
-    });
     let stop = async move { stopping.wait_for(|stopping| *stopping).await.is_ok() };
     let outcome = if http2 {
         activity.multiplexed();

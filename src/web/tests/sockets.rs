@@ -2,7 +2,7 @@
 
 use http_body_util::BodyExt as _;
 use hyper::service::service_fn;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::*;
 
@@ -39,17 +39,16 @@ fn large(length: usize) -> impl Handler {
 async fn a_request_that_comes_byte_by_byte_is_given_up_after_the_deadline() {
     let server = Server::start(Gate::open(), SHORT).await;
     let mut slow = server.connect().await;
-    let started = Instant::now();
-    for byte in b"GET /metrics HTTP/1.1\r\nX-Slow: yes yes yes yes yes yes"
-        .iter()
-        .cycle()
-    {
-        if slow.write_all(&[*byte]).await.is_err() {
-            break;
+    let head = b"GET /metrics HTTP/1.1\r\nX-Slow: yes yes yes yes yes yes";
+    let writing = async {
+        for byte in head.iter().cycle() {
+            if slow.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            sleep(Duration::from_millis(50)).await;
         }
-        sleep(Duration::from_millis(50)).await;
-    }
-    assert!(started.elapsed() < Duration::from_secs(10));
+    };
+    timeout(Duration::from_secs(10), writing).await.unwrap();
     assert!(server.healthy().await);
 }
 
@@ -88,6 +87,23 @@ async fn a_full_house_makes_room_for_a_scrape() {
         !closes(&mut loris[19], Duration::from_millis(50)).await,
         "the newest is still there"
     );
+}
+
+#[tokio::test]
+async fn readers_that_take_nothing_make_room_for_a_scrape_when_they_have_been_slow() {
+    let server = Server::start_with(large(64 << 20), Gate::open(), ROOMY).await;
+    let mut readers = Vec::new();
+    for _ in 0..ROOMY.connections {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        readers.push(stream);
+    }
+    let mut scrape = server.connect().await;
+    scrape.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut status = [0; 12];
+    let answer = timeout(Duration::from_secs(20), scrape.read_exact(&mut status));
+    answer.await.unwrap().unwrap();
+    assert_eq!(&status, b"HTTP/1.0 200");
 }
 
 #[tokio::test]

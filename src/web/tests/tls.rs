@@ -1,6 +1,9 @@
 //! TLS and client certificates, with curl as the client.
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::process::Command;
+use tokio_rustls::client::TlsStream;
 
 use super::pki::Pki;
 use super::*;
@@ -174,6 +177,69 @@ async fn a_file_that_becomes_broken_answers_500_until_it_is_mended() {
     assert_eq!(curl(&server, &pki, &[]).await, "500 2");
     pki.tls("# mended\n");
     assert_eq!(curl(&server, &pki, &[]).await, "200 2");
+}
+
+/// A connection whose client has asked for the page and grants no byte of it.
+async fn stalled(server: &Server, pki: &Pki) -> TlsStream<TcpStream> {
+    const FRAMES: [&[u8]; 3] = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        // SETTINGS: SETTINGS_INITIAL_WINDOW_SIZE is 0.
+        b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0",
+        // HEADERS of stream 1, complete: GET https://x/metrics.
+        b"\0\0\x0f\x01\x05\0\0\0\x01\x82\x87\x04\x08/metrics\x41\x01x",
+    ];
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(pki.path("ca.pem")).unwrap();
+    roots.add(authority).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = "localhost".try_into().unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let mut stream = connector
+        .connect(name, server.connect().await)
+        .await
+        .unwrap();
+    stream.write_all(&FRAMES.concat()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn http2_clients_that_grant_no_room_for_answers_make_room_for_a_scrape() {
+    let pki = Pki::new();
+    let limits = Limits {
+        connections: 4,
+        ..Limits::default()
+    };
+    let gate = Gate::from_file(&pki.tls("")).unwrap();
+    let server = Server::start(gate, limits).await;
+    let mut clients = Vec::new();
+    for _ in 0..limits.connections {
+        clients.push(stalled(&server, &pki).await);
+    }
+    // The answers are ready by now.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(curl(&server, &pki, &[]).await, "200 2");
+}
+
+#[tokio::test]
+async fn an_http2_client_that_grants_no_room_for_its_answer_is_cut_off() {
+    let pki = Pki::new();
+    let limits = Limits {
+        write_stall: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let gate = Gate::from_file(&pki.tls("")).unwrap();
+    let server = Server::start(gate, limits).await;
+    let mut client = stalled(&server, &pki).await;
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(10), client.read_to_end(&mut rest));
+    assert!(closed.await.is_ok(), "{rest:?}");
+    assert!(rest.len() > 9, "it answered: {rest:?}");
 }
 
 #[tokio::test]

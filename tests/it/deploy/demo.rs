@@ -12,7 +12,7 @@ use super::{panel_queries, rules, run, text};
 
 /// Queries of panels that find something only when something is wrong, or
 /// when it happens to happen.
-const EMPTY_PANELS: [(&str, &str); 19] = [
+const EMPTY_PANELS: [(&str, &str); 20] = [
     ("Firing alerts", "A"),
     ("Running now", "A"),
     ("Running now", "B"),
@@ -30,11 +30,12 @@ const EMPTY_PANELS: [(&str, &str); 19] = [
     ("API version ends in", "A"),
     ("API version deprecated", "A"),
     ("Jobs on the page", "B"),
+    ("Jobs on the page", "C"),
     ("Configured jobs that cannot be fetched", "A"),
     // No request of the demo is refused.
     ("Refreshes that failed", "A"),
     ("Requests over the rate limit", "A"),
-    ("Merged table entries", "A"),
+    ("Entries merged or left out", "A"),
 ];
 
 /// Recorded series that are there only while something is wrong or runs.
