@@ -17,10 +17,10 @@ mod values;
 pub(crate) mod yaml;
 
 pub use error::ConfigError;
-pub use secret::{Secret, SecretError, SecretReader};
+pub use secret::{Kind as SecretKind, Secret, SecretError, SecretReader};
 pub(crate) use source::GivenTenant;
 pub use source::Source;
-pub(crate) use values::length;
+pub(crate) use values::{is_loopback, length};
 
 /// Reads and validates a configuration file and the files it names.
 ///

@@ -97,7 +97,7 @@ pub async fn run(
         store,
         connect: Arc::new(amperity::Client::new),
     });
-    exporter.apply(options.settings).await?;
+    take(&exporter, options.settings).await?;
     telemetry.config_reload(true, options.clock.now());
 
     let reload = options
@@ -116,6 +116,16 @@ pub async fn run(
     }
     // Else they would meet a runtime that is going away, and report it.
     exporter.stop().await;
+    Ok(())
+}
+
+/// Takes a configuration, and says what in it deserves a second look.
+async fn take(exporter: &Exporter, settings: Settings) -> Result<(), amperity::ApiError> {
+    let warnings = settings.warnings();
+    exporter.apply(settings).await?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     Ok(())
 }
 
@@ -154,7 +164,7 @@ fn reloading(exporter: Exporter, source: config::Source) -> web::Reload {
 async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String> {
     let loaded = tokio::task::spawn_blocking(move || source.load()).await;
     let outcome = match loaded {
-        Ok(Ok(settings)) => exporter.apply(settings).await.map_err(|e| e.to_string()),
+        Ok(Ok(settings)) => take(&exporter, settings).await.map_err(|e| e.to_string()),
         Ok(Err(error)) => Err(ConfigError::to_string(&error)),
         Err(error) => Err(error.to_string()),
     };

@@ -46,9 +46,6 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => {
             cli::log::install(serve.log, clock.clone());
             let settings = serve.settings.load()?;
-            for warning in settings.warnings() {
-                tracing::warn!("{warning}");
-            }
             let gate = match &serve.web.config_file {
                 Some(file) => web::Gate::from_file(file).context("--web.config.file")?,
                 None => web::Gate::open(),

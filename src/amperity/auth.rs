@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::line::Line;
 use super::token::Token;
 use super::{ApiError, grant};
-use crate::config::{Credentials, Secret, SecretReader, Tenant};
+use crate::config::{Credentials, Secret, SecretKind, SecretReader, Tenant};
 use crate::telemetry::Reason;
 
 /// A token file is looked at again after this long.
@@ -57,14 +57,14 @@ enum Present {
 
 impl Auth {
     pub(super) fn new(tenant: &Tenant) -> Self {
-        let secret = match &tenant.credentials {
-            Credentials::Token(secret) => secret,
-            Credentials::OAuth2 { client_secret, .. } => client_secret,
+        let (secret, kind) = match &tenant.credentials {
+            Credentials::Token(secret) => (secret, SecretKind::Token),
+            Credentials::OAuth2 { client_secret, .. } => (client_secret, SecretKind::ClientSecret),
         };
         Self {
             tenant: Arc::clone(&tenant.tenant),
             credentials: tenant.credentials.clone(),
-            secret: SecretReader::new(secret.clone()),
+            secret: SecretReader::new(secret.clone(), kind),
             held: Mutex::default(),
             flight: tokio::sync::Mutex::new(()),
         }
@@ -208,7 +208,7 @@ impl Auth {
                 let same = self.held().token.clone();
                 let token = match same.filter(|token| token.is_same(&read)) {
                     Some(token) => token,
-                    None => Arc::new(Token::new(read).ok_or_else(|| not_a_token(secret))?),
+                    None => Arc::new(Token::new(read).ok_or_else(not_a_token)?),
                 };
                 Ok(self.hold(line, token, renew_after, None))
             }
@@ -273,16 +273,8 @@ impl Auth {
     }
 }
 
-fn not_a_token(secret: &Secret) -> ApiError {
-    let place = match secret {
-        Secret::Value(_) => "authorization.credentials".to_owned(),
-        Secret::File(path) => path.display().to_string(),
-    };
-    ApiError::new(
-        Reason::Unauthorized,
-        format!(
-            "access token: {place} holds characters no token has; it must be the token alone, on \
-             one line"
-        ),
-    )
+/// The configuration and the reader of its files have seen to it that this
+/// does not happen.
+fn not_a_token() -> ApiError {
+    ApiError::new(Reason::Unauthorized, "access token: no header can hold it")
 }

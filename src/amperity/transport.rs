@@ -71,7 +71,7 @@ pub(super) fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError>
             ))
         })?;
         builder = builder.proxy(proxy);
-    } else if is_loopback(&api.base_url) {
+    } else if config::is_loopback(&api.base_url) {
         // No proxy leads to this machine, whatever the environment says.
         builder = builder.no_proxy();
     }
@@ -82,13 +82,6 @@ pub(super) fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError>
         client,
         response_bytes: api.response_bytes,
     }))
-}
-
-fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let address = address.parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// How long the peer may stay silent within an exchange: a share of the whole,

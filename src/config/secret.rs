@@ -26,12 +26,54 @@ pub enum Secret {
     File(PathBuf),
 }
 
+/// What a secret is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Travels in a header.
+    Token,
+    /// Travels in a form.
+    ClientSecret,
+}
+
 /// A file that holds no usable secret; says which, why and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", path.display())]
 pub struct SecretError {
     path: PathBuf,
-    problem: String,
+    problem: Problem,
+}
+
+/// Why a file holds no usable secret, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("the file cannot be read: {0}; check path and permissions")]
+    Unreadable(std::io::Error),
+    #[error("the file's content {0}")]
+    Content(&'static str),
+    #[error("reading the file does not come to an end; check the file system it is on")]
+    Hangs,
+    #[error("reading the file was interrupted")]
+    Interrupted,
+}
+
+impl Kind {
+    /// What is wrong with a secret that is to be good for it.
+    pub(super) fn problem(self, secret: &str) -> Option<&'static str> {
+        if secret.is_empty() {
+            Some("must not be blank")
+        } else if self == Self::Token && !is_word(secret) {
+            Some("must be the token alone: one line, no white space, no word `Bearer` before it")
+        } else if secret.contains(char::is_control) {
+            Some("must be one line")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether text is visible ASCII without white space.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Reads a secret again and again, one read at a time: one that hangs, as on a
@@ -39,15 +81,17 @@ pub struct SecretError {
 #[derive(Debug)]
 pub struct SecretReader {
     secret: Secret,
-    under_way: Mutex<Option<JoinHandle<Result<SecretString, SecretError>>>>,
+    kind: Kind,
+    under_way: Mutex<Option<JoinHandle<Result<SecretString, Problem>>>>,
 }
 
 impl SecretReader {
-    /// A reader of this secret.
+    /// A reader of this secret, which is good for that.
     #[must_use]
-    pub fn new(secret: Secret) -> Self {
+    pub fn new(secret: Secret, kind: Kind) -> Self {
         Self {
             secret,
+            kind,
             under_way: Mutex::default(),
         }
     }
@@ -56,8 +100,7 @@ impl SecretReader {
     /// asynchronous threads.
     ///
     /// # Errors
-    /// If the file cannot be read by the deadline, is empty, is not UTF-8, or
-    /// is longer than any secret.
+    /// If the file cannot be read by the deadline, or holds no such secret.
     pub async fn read(&self, deadline: Instant) -> Result<SecretString, SecretError> {
         let path = match &self.secret {
             Secret::Value(secret) => return Ok(secret.clone()),
@@ -66,58 +109,40 @@ impl SecretReader {
         let read = async {
             let mut under_way = self.under_way.lock().await;
             let reading = under_way.get_or_insert_with(|| {
-                let path = path.clone();
-                tokio::task::spawn_blocking(move || read_file(&path))
+                let (path, kind) = (path.clone(), self.kind);
+                tokio::task::spawn_blocking(move || read_file(&path, kind))
             });
             let read = reading.await;
             *under_way = None;
-            read.unwrap_or_else(|_| Err(SecretError::new(path, "reading it was interrupted")))
+            read.unwrap_or(Err(Problem::Interrupted))
         };
-        timeout_at(deadline, read).await.unwrap_or_else(|_| {
-            let problem = "reading it does not come to an end; check the file system it is on";
-            Err(SecretError::new(path, problem))
-        })
+        let read = timeout_at(deadline, read).await;
+        read.unwrap_or(Err(Problem::Hangs))
+            .map_err(|problem| SecretError {
+                path: path.clone(),
+                problem,
+            })
     }
 }
 
-fn read_file(path: &Path) -> Result<SecretString, SecretError> {
-    let cannot = |error: std::io::Error| {
-        let problem = format!(
-            "cannot read the secret in it ({error}); check that the file is there and that this \
-             process may read it"
-        );
-        SecretError::new(path, problem)
-    };
+/// The secret a file holds now; white space around it does not count.
+pub(super) fn read_file(path: &Path, kind: Kind) -> Result<SecretString, Problem> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::fs::File::open(path)
-        .map_err(cannot)?
+        .map_err(Problem::Unreadable)?
         .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(cannot)?;
+        .map_err(Problem::Unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(SecretError::new(
-            path,
-            "too long for a secret (over 64 KiB); is it the right file?",
-        ));
+        let problem = "is too long for a secret (over 64 KiB); is it the right file?";
+        return Err(Problem::Content(problem));
     }
     let text = std::str::from_utf8(&bytes)
-        .map_err(|_| SecretError::new(path, "not UTF-8 text; is it the right file?"))?
+        .map_err(|_| Problem::Content("is not text; is it the right file?"))?
         .trim();
-    if text.is_empty() {
-        return Err(SecretError::new(
-            path,
-            "the file is empty; write the secret into it",
-        ));
-    }
-    Ok(SecretString::from(text))
-}
-
-impl SecretError {
-    fn new(path: &Path, problem: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            problem: problem.into(),
-        }
+    match kind.problem(text) {
+        Some(problem) => Err(Problem::Content(problem)),
+        None => Ok(SecretString::from(text)),
     }
 }
 

@@ -11,11 +11,11 @@ use bytesize::ByteSize;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Secret;
 use super::error::Problems;
 use super::file::{Origin, Text, Written};
+use super::secret::{self, Kind, Problem, Secret, is_word};
 
-/// A larger file holds neither a token nor a certificate.
+/// A larger file holds no certificates.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What a duration is unless it is given, and what it may be.
@@ -162,17 +162,17 @@ impl Reader {
         place: &str,
         kind: Kind,
     ) -> Secret {
-        if let Some(content) = self.content(path, place) {
-            let problem = match std::str::from_utf8(&content) {
-                Ok(text) => kind.problem(text.trim()),
-                Err(_) => Some("is not text; is it the right file?"),
+        let full = self.path(path);
+        if path.value.as_os_str().is_empty() {
+            self.problems.add(path.origin, place, "must not be blank");
+        } else if let Err(problem) = secret::read_file(&full, kind) {
+            let problem = match problem {
+                Problem::Unreadable(error) => self.unreadable(&error, path),
+                other => other.to_string(),
             };
-            if let Some(problem) = problem {
-                self.problems
-                    .add(path.origin, place, format!("the file's content {problem}"));
-            }
+            self.problems.add(path.origin, place, problem);
         }
-        Secret::File(self.path(path))
+        Secret::File(full)
     }
 
     /// A secret that was given in place.
@@ -199,36 +199,8 @@ pub(super) fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>
     Ok((u64::try_from(length).is_ok_and(|length| length <= most)).then_some(content))
 }
 
-/// What a secret is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Travels in a header.
-    Token,
-    /// Travels in a form.
-    ClientSecret,
-}
-
-impl Kind {
-    fn problem(self, secret: &str) -> Option<&'static str> {
-        if secret.is_empty() {
-            Some("must not be blank")
-        } else if self == Self::Token && !is_word(secret) {
-            Some("must be the token alone: one line, no white space, no word `Bearer` before it")
-        } else if secret.contains(char::is_control) {
-            Some("must be one line")
-        } else {
-            None
-        }
-    }
-}
-
-/// Whether text is visible ASCII without white space.
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
 /// Whether what is sent to this address stays on this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.parse::<IpAddr>().map_or_else(

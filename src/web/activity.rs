@@ -60,9 +60,12 @@ struct Doing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WaitsFor {
-    FirstRequest,
-    RestOfRequest,
-    NextRequest,
+    /// The first request.
+    First,
+    /// The rest of a request that has begun.
+    Rest,
+    /// Another request after the last one.
+    Next,
 }
 
 #[derive(Debug)]
@@ -89,7 +92,7 @@ impl Activity {
     pub(super) fn new() -> Self {
         Self {
             doing: Mutex::new(Doing {
-                waits_for: WaitsFor::FirstRequest,
+                waits_for: WaitsFor::First,
                 since: Instant::now(),
                 blocked_since: None,
                 multiplexed: false,
@@ -132,8 +135,8 @@ impl Activity {
                 || waits_for_client && over(request.since, limits.write_stall)
         };
         let waits = match doing.waits_for {
-            WaitsFor::NextRequest => limits.idle,
-            WaitsFor::FirstRequest | WaitsFor::RestOfRequest => limits.request_head,
+            WaitsFor::Next => limits.idle,
+            WaitsFor::First | WaitsFor::Rest => limits.request_head,
         };
         doing
             .blocked_since
@@ -148,8 +151,8 @@ impl Activity {
         let doing = self.doing();
         if doing.under_way.is_empty() {
             let worth = match doing.waits_for {
-                WaitsFor::NextRequest => Worth::Idle,
-                WaitsFor::FirstRequest | WaitsFor::RestOfRequest => Worth::Unproven,
+                WaitsFor::Next => Worth::Idle,
+                WaitsFor::First | WaitsFor::Rest => Worth::Unproven,
             };
             return Some((worth, doing.since));
         }
@@ -170,12 +173,9 @@ impl Activity {
 
     fn arrived(&self) {
         let mut doing = self.doing();
-        if doing.waits_for == WaitsFor::NextRequest
-            && !doing.multiplexed
-            && doing.under_way.is_empty()
-        {
+        if doing.waits_for == WaitsFor::Next && !doing.multiplexed && doing.under_way.is_empty() {
             doing.since = Instant::now();
-            doing.waits_for = WaitsFor::RestOfRequest;
+            doing.waits_for = WaitsFor::Rest;
         }
     }
 
@@ -243,7 +243,7 @@ impl Drop for Exchange {
         let mut doing = self.activity.doing();
         doing.under_way.retain(|request| request.id != self.id);
         doing.since = Instant::now();
-        doing.waits_for = WaitsFor::NextRequest;
+        doing.waits_for = WaitsFor::Next;
     }
 }
 

@@ -166,7 +166,7 @@ impl Inner {
         };
         let elapsed = started.elapsed();
         if let Err(error) = &outcome {
-            tracing::info!(%tenant, job, reason = %error.reason, %error, "probe failed");
+            tracing::debug!(%tenant, job, reason = %error.reason, %error, "probe failed");
         }
         let snapshots = self.exporter.snapshots();
         let snapshot = snapshots.iter().find(|known| known.tenant == tenant);

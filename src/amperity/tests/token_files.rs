@@ -61,21 +61,22 @@ async fn a_token_file_that_is_unusable_from_the_start_is_told_with_what_to_do() 
     assert_eq!(error.reason, Reason::Unauthorized);
     let told = error.to_string();
     assert!(
-        told.ends_with("token.jwt: the file is empty; write the secret into it"),
+        told.ends_with("token.jwt: the file's content must not be blank"),
         "{told}"
     );
 
-    std::fs::write(&path, "one\ntwo").unwrap();
-    let two_lines = client(&tenant, &script);
-    let told = two_lines
-        .job(JOB, within(60))
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        told.ends_with("it must be the token alone, on one line"),
-        "{told}"
-    );
+    for more_than_a_token in ["one\ntwo", "Bearer one"] {
+        std::fs::write(&path, more_than_a_token).unwrap();
+        let unusable = client(&tenant, &script);
+        let error = unusable.job(JOB, within(60)).await.unwrap_err();
+        let told = error.to_string();
+        assert!(
+            told.ends_with(
+                "must be the token alone: one line, no white space, no word `Bearer` before it"
+            ),
+            "{told}"
+        );
+    }
     assert!(script.calls().is_empty());
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 
 async fn read(path: impl Into<PathBuf>) -> Result<SecretString, SecretError> {
-    let reader = SecretReader::new(Secret::File(path.into()));
+    let reader = SecretReader::new(Secret::File(path.into()), Kind::ClientSecret);
     reader.read(Instant::now() + Duration::from_secs(30)).await
 }
 
@@ -29,22 +29,22 @@ async fn white_space_around_the_secret_of_a_file_does_not_count() {
 #[tokio::test]
 async fn an_unusable_file_is_named_with_what_to_do() {
     let empty = of_file(b" \n").await.unwrap_err();
-    assert_eq!(
-        empty,
-        "…/token: the file is empty; write the secret into it"
-    );
+    assert_eq!(empty, "…/token: the file's content must not be blank");
     let binary = of_file(b"\xff\xfe").await.unwrap_err();
-    assert_eq!(binary, "…/token: not UTF-8 text; is it the right file?");
+    assert_eq!(
+        binary,
+        "…/token: the file's content is not text; is it the right file?"
+    );
     let long = of_file(&vec![b'x'; 70_000]).await.unwrap_err();
     assert_eq!(
         long,
-        "…/token: too long for a secret (over 64 KiB); is it the right file?"
+        "…/token: the file's content is too long for a secret (over 64 KiB); is it the right file?"
     );
     let absent = read("/does/not/exist").await;
     assert_eq!(
         absent.unwrap_err().to_string(),
-        "/does/not/exist: cannot read the secret in it (No such file or directory (os error \
-         2)); check that the file is there and that this process may read it"
+        "/does/not/exist: the file cannot be read: No such file or directory (os error 2); check \
+         path and permissions"
     );
 }
 
@@ -55,7 +55,7 @@ async fn a_file_that_hangs_is_waited_for_until_the_deadline_and_read_by_one_thre
     let path = folder.path().join("token");
     let made = std::process::Command::new("mkfifo").arg(&path).status();
     assert!(made.unwrap().success());
-    let reader = SecretReader::new(Secret::File(path.clone()));
+    let reader = SecretReader::new(Secret::File(path.clone()), Kind::Token);
     for _ in 0..3 {
         let soon = Instant::now() + Duration::from_millis(20);
         let error = reader.read(soon).await.unwrap_err().to_string();

@@ -58,7 +58,7 @@ fn a_file_without_end_is_refused() {
     insta::assert_snapshot!(error, @"/dev/zero: is larger than 16 MiB; is it the right file?");
     insta::assert_snapshot!(
         problems(SMALLEST.replace("token.jwt", "/dev/zero")),
-        @"amperity_exporter.yml:4: tenants[0].authorization.credentials_file: the file is larger than 1 MiB; is it the right one?"
+        @"amperity_exporter.yml:4: tenants[0].authorization.credentials_file: the file's content is too long for a secret (over 64 KiB); is it the right file?"
     );
 }
 
@@ -122,7 +122,7 @@ feeds: {forget_after: 1d}
     amperity_exporter.yml:20: tenants[3].proxy_url: not the URL of a proxy; write it like http://proxy.example:3128
     amperity_exporter.yml:21: tenants[3].base_url: must not hold `?` or `#`
     amperity_exporter.yml:22: tenants[4]: the same tenant is listed in line 16; merge the two
-    amperity_exporter.yml:23: tenants[4].authorization.credentials_file: is a directory; name the file in it
+    amperity_exporter.yml:23: tenants[4].authorization.credentials_file: the file cannot be read in .: Is a directory (os error 21); check path and permissions
     amperity_exporter.yml:24: tenants[4].discovery.window: must be from 1m to 7d
     amperity_exporter.yml:25: tenants[5]: the same tenant is listed in line 22; merge the two
     amperity_exporter.yml:25: tenants[5]: nothing to export; add `jobs:` or `discovery: {window: 24h}`

@@ -2,7 +2,8 @@
 
 use crate::config::Credentials;
 use crate::config::file::{self, Origin, Written};
-use crate::config::values::{Kind, Reader};
+use crate::config::secret::Kind;
+use crate::config::values::Reader;
 
 /// The tenant's credentials; `None` if there is a problem, which is noted.
 pub(super) fn credentials(
