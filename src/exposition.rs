@@ -10,6 +10,8 @@
 //! why a tenant's lines are cut into one piece per family, each of them a
 //! deflate piece of its own that may stand anywhere in a gzip member.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 pub mod catalogue;
@@ -54,16 +56,27 @@ pub enum Encoding {
     Gzip,
 }
 
-/// A body in pieces, to be sent one after the other, and its Content-Type.
-#[derive(Debug)]
+/// A body in chunks, to be sent one after the other, and its Content-Type.
+/// Cloning shares the bytes.
+#[derive(Clone, Debug)]
 pub struct Body {
-    /// The pieces: what was ready, shared, and a small fresh one at the end.
-    pub chunks: Vec<Bytes>,
+    /// What was ready, and a small fresh chunk at the end; none is empty.
+    pub chunks: Arc<[Bytes]>,
     /// The value of the Content-Type header.
     pub content_type: &'static str,
 }
 
 impl Body {
+    /// A body of these bytes.
+    #[must_use]
+    pub fn new(mut chunks: Vec<Bytes>, content_type: &'static str) -> Self {
+        chunks.retain(|chunk| !chunk.is_empty());
+        Self {
+            chunks: chunks.into(),
+            content_type,
+        }
+    }
+
     /// The value of the Content-Length header, in bytes.
     #[must_use]
     pub fn length(&self) -> usize {

@@ -46,7 +46,7 @@ mod status;
 mod tests;
 mod tls;
 
-pub use body::{Body, Pieces, Rest};
+pub use body::{Body, Rest};
 pub use config::WebConfigError;
 pub use gate::Gate;
 pub use listen::{ListenError, bind, inherited};

@@ -1,5 +1,4 @@
-//! The sample lines of one snapshot, family by family, in the order of the
-//! catalogue. Headers stand between them only on the assembled page, because
+//! The sample lines of one snapshot, family by family. Headers stand between them only on the assembled page, because
 //! a family's lines of all tenants follow one header.
 //!
 //! A gauge's lines are the same in both formats and written once; only the
@@ -16,7 +15,7 @@ use super::catalogue::{
     FILE_READ_ROWS, Family, Gauge, JOB_INFO, JOB_UP, PROBE_DURATION, PROBE_SUCCESS, TABLE_GAUGES,
     TABLE_STATE, TENANT_GAUGES,
 };
-use super::pieces::Spans;
+use super::pieces::{Families, Spans};
 use super::writer::{Value, write_label, write_sample};
 use crate::feeds::Feed;
 use crate::jobs::{File, Job, State, Table};
@@ -27,8 +26,8 @@ use crate::snapshot::{Snapshot, Status};
 pub struct Lines {
     /// All lines, one after the other.
     pub text: Vec<u8>,
-    /// Where those of each family of the catalogue are, perhaps nowhere.
-    pub(super) families: Vec<Spans>,
+    /// Where those of each family are.
+    pub(super) families: Families,
 }
 
 /// Something with series and the labels they share, without braces.
@@ -45,13 +44,10 @@ impl Lines {
         let feeds = feed_rows(snapshot);
         let mut lines = Self {
             text: Vec::with_capacity(estimate(&tables, 24) + estimate(&feeds, 50)),
-            families: Vec::new(),
+            families: Families::new(),
         };
         lines.tables(&tables, snapshot.files);
         lines.jobs(snapshot);
-        for _of_a_probe in 0..2 {
-            lines.gauge(|_| {});
-        }
         lines.feeds(&feeds);
         let labels = labels(&[("tenant", &snapshot.tenant)]);
         let item = &snapshot.status;
@@ -78,36 +74,41 @@ impl Lines {
         };
         let mut lines = Self {
             text: Vec::new(),
-            families: Vec::new(),
+            families: Families::new(),
         };
         lines.tables(&table_rows(&snapshot), files);
         lines.jobs(&snapshot);
         let labels = labels(&[("tenant", tenant), ("job_id", id)]);
         let success = Value::Count(job.is_some().into());
-        lines.gauge(|out| sample(out, &PROBE_SUCCESS, &labels, &[], success));
+        lines.gauge(&PROBE_SUCCESS, |out| {
+            sample(out, &PROBE_SUCCESS, &labels, &[], success);
+        });
         let seconds = Value::Float(elapsed.as_secs_f64());
-        lines.gauge(|out| sample(out, &PROBE_DURATION, &labels, &[], seconds));
+        lines.gauge(&PROBE_DURATION, |out| {
+            sample(out, &PROBE_DURATION, &labels, &[], seconds);
+        });
         lines
     }
 
     fn tables(&mut self, tables: &[Row<'_, Table>], files: bool) {
         self.gauges(&TABLE_GAUGES, tables);
         self.states(&TABLE_STATE, tables, |table| table.state.as_ref());
-        let tables = if files { tables } else { &[] };
-        self.files(&FILE_READ_ROWS, tables, |file| file.read);
-        self.files(&FILE_ERROR_ROWS, tables, |file| file.errors);
+        if files {
+            self.files(&FILE_READ_ROWS, tables, |file| file.read);
+            self.files(&FILE_ERROR_ROWS, tables, |file| file.errors);
+        }
     }
 
     fn jobs(&mut self, snapshot: &Snapshot) {
         let tenant = ("tenant", &*snapshot.tenant);
-        self.gauge(|out| {
+        self.gauge(&JOB_INFO, |out| {
             for job in &*snapshot.jobs {
                 let workflow = job.workflow_id.as_deref().unwrap_or_default();
                 let labels = labels(&[tenant, ("job_id", &job.id), ("workflow_id", workflow)]);
                 sample(out, &JOB_INFO, &labels, &[], Value::Count(1));
             }
         });
-        self.gauge(|out| {
+        self.gauge(&JOB_UP, |out| {
             for (job, up) in &*snapshot.configured {
                 let labels = labels(&[tenant, ("job_id", job)]);
                 sample(out, &JOB_UP, &labels, &[], Value::Count((*up).into()));
@@ -118,7 +119,7 @@ impl Lines {
     fn feeds(&mut self, feeds: &[Row<'_, Feed>]) {
         self.states(&FEED_STATE, feeds, |feed| feed.state.as_ref());
         self.gauges(&FEED_GAUGES, feeds);
-        self.counter(|out, format| {
+        self.counter(&FEED_RUNS, |out, format| {
             for Row { labels, item } in feeds {
                 let totals = &item.totals.runs;
                 let others = totals.keys().filter(|state| !state.is_terminal());
@@ -130,14 +131,14 @@ impl Lines {
             }
         });
         for rows in &FEED_COUNTERS {
-            self.counter(|out, format| {
+            self.counter(&rows.family, |out, format| {
                 for Row { labels, item } in feeds {
                     let count = (rows.value)(item);
                     counter(out, format, &rows.family, labels, count, item.created);
                 }
             });
         }
-        self.counter(|out, format| {
+        self.counter(&FEED_DURATION, |out, format| {
             for Row { labels, item } in feeds {
                 let totals = &item.totals;
                 let sum = Value::milliseconds(totals.duration_ms);
@@ -155,7 +156,7 @@ impl Lines {
     /// Writes a column of values for each family.
     fn gauges<T>(&mut self, gauges: &[Gauge<T>], rows: &[Row<'_, T>]) {
         for Gauge { family, value } in gauges {
-            self.gauge(|out| {
+            self.gauge(family, |out| {
                 for Row { labels, item } in rows {
                     if let Some(value) = value(item) {
                         sample(out, family, labels, &[], value);
@@ -173,7 +174,7 @@ impl Lines {
         state: impl Fn(&T) -> Option<&State>,
     ) {
         let known = State::KNOWN.map(|state| (extra("state", state.as_str()), state));
-        self.gauge(|out| {
+        self.gauge(family, |out| {
             for Row { labels, item } in rows {
                 let Some(present) = state(item) else { continue };
                 for (extra, state) in &known {
@@ -194,7 +195,7 @@ impl Lines {
         tables: &[Row<'_, Table>],
         count: impl Fn(&File) -> Option<u64>,
     ) {
-        self.gauge(|out| {
+        self.gauge(family, |out| {
             for Row { labels, item } in tables {
                 for file in &item.files {
                     if let Some(count) = count(file) {
@@ -207,26 +208,28 @@ impl Lines {
     }
 
     /// Writes the lines of a family that are the same in both formats.
-    fn gauge(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    fn gauge(&mut self, family: &Family, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.text.len();
         write(&mut self.text);
         let range = start..self.text.len();
-        self.families.push(Spans {
+        let spans = Spans {
             text: range.clone(),
             open_metrics: range,
-        });
+        };
+        self.families.insert(family.name, spans);
     }
 
     /// Writes the lines of a family for one format and then for the other.
-    fn counter(&mut self, write: impl Fn(&mut Vec<u8>, Format)) {
+    fn counter(&mut self, family: &Family, write: impl Fn(&mut Vec<u8>, Format)) {
         let start = self.text.len();
         write(&mut self.text, Format::Text);
         let middle = self.text.len();
         write(&mut self.text, Format::OpenMetrics);
-        self.families.push(Spans {
+        let spans = Spans {
             text: start..middle,
             open_metrics: middle..self.text.len(),
-        });
+        };
+        self.families.insert(family.name, spans);
     }
 }
 

@@ -11,7 +11,7 @@ use prometheus::proto::MetricFamily;
 use super::catalogue::snapshot_families;
 use super::gzip::Deflater;
 use super::lines::Lines;
-use super::pieces::{Pieces, Rope, Spans};
+use super::pieces::{Families, Piece, Pieces, Rope, Spans};
 use super::writer::write_header;
 use super::{Body, Encoding, Format, gzip, own};
 use crate::jobs::Job;
@@ -19,32 +19,29 @@ use crate::snapshot::Snapshot;
 
 /// One tenant's samples, family by family, plain and compressed.
 #[derive(Debug)]
-pub struct Blocks {
-    plain: Pieces,
-    deflated: Pieces,
-}
+pub struct Blocks(Pieces);
 
 /// The compression level of samples: a third smaller than at level 1, and the
 /// levels above take longer for nothing.
 const LEVEL: u32 = 2;
 
-/// The headers of all families in the same shape, made once per process.
-static HEADERS: LazyLock<Blocks> = LazyLock::new(|| {
+/// The headers of all families, made once per process.
+static HEADERS: LazyLock<Pieces> = LazyLock::new(|| {
     let mut bytes = Vec::new();
-    let mut families = Vec::new();
+    let mut families = Families::new();
     for family in snapshot_families() {
         let mut write = |format| {
             let start = bytes.len();
             write_header(&mut bytes, format, family.name, family.kind, family.help);
             start..bytes.len()
         };
-        families.push(Spans {
+        let spans = Spans {
             text: write(Format::Text),
             open_metrics: write(Format::OpenMetrics),
-        });
+        };
+        families.insert(family.name, spans);
     }
-    let bytes = bytes.into();
-    Blocks::new(Pieces { bytes, families }, Compression::best())
+    Pieces::cut(bytes, &families, Compression::best())
 });
 
 impl Blocks {
@@ -52,9 +49,7 @@ impl Blocks {
     /// series: not for an async thread.
     #[must_use]
     pub fn render(snapshot: &Snapshot) -> Self {
-        let Lines { text, families } = Lines::write(snapshot);
-        let bytes = text.into();
-        Self::new(Pieces { bytes, families }, Compression::new(LEVEL))
+        Self::cut(Lines::write(snapshot))
     }
 
     /// Writes the answer to a probe: the series of one job, if it could be
@@ -67,21 +62,11 @@ impl Blocks {
         elapsed: Duration,
         files: bool,
     ) -> Self {
-        let Lines { text, families } = Lines::write_probe(tenant, id, job, elapsed, files);
-        let bytes = text.into();
-        Self::new(Pieces { bytes, families }, Compression::new(LEVEL))
+        Self::cut(Lines::write_probe(tenant, id, job, elapsed, files))
     }
 
-    fn new(plain: Pieces, level: Compression) -> Self {
-        let deflated = plain.deflate(level);
-        Self { plain, deflated }
-    }
-
-    fn piece(&self, family: usize, format: Format, encoding: Encoding) -> Bytes {
-        match encoding {
-            Encoding::Identity => self.plain.get(family, format),
-            Encoding::Gzip => self.deflated.get(family, format),
-        }
+    fn cut(Lines { text, families }: Lines) -> Self {
+        Self(Pieces::cut(text, &families, Compression::new(LEVEL)))
     }
 }
 
@@ -98,13 +83,15 @@ struct Sheet {
     plain: Vec<Bytes>,
     /// From the header of the gzip member on; its end is yet to come.
     gzip: Vec<Bytes>,
-    /// Has seen the plain bytes.
+    /// Of the plain bytes.
     crc: Hasher,
     length: usize,
 }
 
 impl Page {
     /// Joins the blocks of all tenants, given in the order of their names.
+    /// Nothing of them is read, and only small pieces are copied, so that it
+    /// takes little longer for many jobs than for few.
     #[must_use]
     pub fn assemble(tenants: &[Arc<Blocks>]) -> Self {
         Self {
@@ -133,10 +120,7 @@ impl Page {
             }
         };
         chunks.push(end.into());
-        Body {
-            chunks,
-            content_type: format.content_type(),
-        }
+        Body::new(chunks, format.content_type())
     }
 }
 
@@ -145,19 +129,33 @@ impl Page {
 const COMPRESSED: usize = 32 * 1024;
 
 impl Sheet {
+    /// Families one after the other, each with its header and the samples of
+    /// all tenants; those without a sample are left out.
     fn join(tenants: &[Arc<Blocks>], format: Format) -> Self {
-        let plain = join(tenants, format, Encoding::Identity, Rope::default());
-        let mut member = Rope::default();
-        member.push(&Bytes::from_static(&gzip::HEADER));
-        let mut crc = Hasher::new();
-        for chunk in &plain {
-            crc.update(chunk);
+        let (mut plain, mut gzip) = (Rope::default(), Rope::default());
+        gzip.push(&Bytes::from_static(&gzip::HEADER));
+        let (mut crc, mut length) = (Hasher::new(), 0);
+        let mut push = |piece: &Piece| {
+            plain.push(&piece.plain);
+            gzip.push(&piece.deflated);
+            crc.combine(&piece.crc);
+            length += piece.plain.len();
+        };
+        for family in snapshot_families() {
+            let pieces = tenants.iter();
+            let mut pieces = pieces
+                .filter_map(|blocks| blocks.0.get(family.name, format))
+                .peekable();
+            if pieces.peek().is_some() {
+                HEADERS.get(family.name, format).map(&mut push);
+            }
+            pieces.for_each(&mut push);
         }
         Self {
-            length: plain.iter().map(Bytes::len).sum(),
-            gzip: join(tenants, format, Encoding::Gzip, member),
-            plain,
+            plain: plain.finish(),
+            gzip: gzip.finish(),
             crc,
+            length,
         }
     }
 
@@ -177,21 +175,4 @@ impl Sheet {
         gzip::end(&mut end, crc.finalize(), self.length + fresh.len());
         end
     }
-}
-
-/// Families one after the other, each with its header and the samples of all
-/// tenants; those without a sample are left out.
-fn join(tenants: &[Arc<Blocks>], format: Format, encoding: Encoding, mut rope: Rope) -> Vec<Bytes> {
-    for family in 0..HEADERS.plain.families.len() {
-        let mut pieces = tenants
-            .iter()
-            .map(|blocks| blocks.piece(family, format, encoding))
-            .filter(|piece| !piece.is_empty())
-            .peekable();
-        if pieces.peek().is_some() {
-            rope.push(&HEADERS.piece(family, format, encoding));
-        }
-        pieces.for_each(|piece| rope.push(&piece));
-    }
-    rope.finish()
 }

@@ -1,22 +1,17 @@
-//! Lines in pieces, one per family, that can be joined in any order: plain
-//! text, or deflate pieces of it.
+//! Lines in pieces, one per family and format, that can be joined in any
+//! order: each with what a gzip member of them needs, made once.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
+use crc32fast::Hasher;
 use flate2::Compression;
 
 use super::Format;
 use super::gzip::Deflater;
 
-/// One buffer, and where in it the lines of each family are.
-#[derive(Debug, Default)]
-pub(super) struct Pieces {
-    pub(super) bytes: Bytes,
-    pub(super) families: Vec<Spans>,
-}
-
-/// Where the lines of a family are.
+/// Where the lines of a family are, in both formats.
 #[derive(Clone, Debug)]
 pub(super) struct Spans {
     pub(super) text: Range<usize>,
@@ -24,41 +19,68 @@ pub(super) struct Spans {
     pub(super) open_metrics: Range<usize>,
 }
 
+/// Where the lines of each family are, by its name.
+pub(super) type Families = BTreeMap<&'static str, Spans>;
+
+/// The lines of one family in one format.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) plain: Bytes,
+    /// The same, as a deflate piece.
+    pub(super) deflated: Bytes,
+    /// Has seen the plain bytes.
+    pub(super) crc: Hasher,
+}
+
+/// The pieces of each family that has lines.
+#[derive(Debug, Default)]
+pub(super) struct Pieces(BTreeMap<&'static str, [Piece; 2]>);
+
 impl Pieces {
-    /// The piece of a family, by its place in the catalogue.
-    pub(super) fn get(&self, family: usize, format: Format) -> Bytes {
-        let range = match (self.families.get(family), format) {
-            (Some(spans), Format::Text) => spans.text.clone(),
-            (Some(spans), Format::OpenMetrics) => spans.open_metrics.clone(),
-            (None, _) => 0..0,
+    /// Cuts lines into pieces and compresses each by itself, but lines that
+    /// are the same in both formats once.
+    pub(super) fn cut(lines: Vec<u8>, families: &Families, level: Compression) -> Self {
+        let lines = Bytes::from(lines);
+        let mut deflater = Deflater::new(level);
+        let mut compress = |range: &Range<usize>| deflater.piece(&lines[range.clone()]);
+        let compressed: Vec<_> = families
+            .values()
+            .map(|spans| {
+                let text = compress(&spans.text);
+                let same = spans.open_metrics == spans.text;
+                let open_metrics = (!same).then(|| compress(&spans.open_metrics));
+                (text, open_metrics)
+            })
+            .collect();
+        let member = Bytes::from(deflater.finish());
+        let piece = |plain: &Range<usize>, deflated: Range<usize>| {
+            let plain = lines.slice(plain.clone());
+            let deflated = member.slice(deflated);
+            let mut crc = Hasher::new();
+            crc.update(&plain);
+            Piece {
+                plain,
+                deflated,
+                crc,
+            }
         };
-        self.bytes.slice(range)
+        let pieces = families.iter().zip(compressed);
+        let pieces = pieces.map(|((name, spans), (text, open_metrics))| {
+            let text = piece(&spans.text, text);
+            let open_metrics = open_metrics.map(|range| piece(&spans.open_metrics, range));
+            (*name, [text.clone(), open_metrics.unwrap_or(text)])
+        });
+        Self(pieces.collect())
     }
 
-    /// Compresses each piece by itself, and lines that are the same in both
-    /// formats once.
-    pub(super) fn deflate(&self, level: Compression) -> Self {
-        let mut deflater = Deflater::new(level);
-        let mut piece = |range: &Range<usize>| {
-            let plain = self.bytes.get(range.clone());
-            deflater.piece(plain.unwrap_or_default())
+    /// The lines of a family, if it has any.
+    pub(super) fn get(&self, family: &str, format: Format) -> Option<&Piece> {
+        let [text, open_metrics] = self.0.get(family)?;
+        let piece = match format {
+            Format::Text => text,
+            Format::OpenMetrics => open_metrics,
         };
-        let mut families = Vec::with_capacity(self.families.len());
-        for Spans { text, open_metrics } in &self.families {
-            let first = piece(text);
-            families.push(Spans {
-                open_metrics: if open_metrics == text {
-                    first.clone()
-                } else {
-                    piece(open_metrics)
-                },
-                text: first,
-            });
-        }
-        Self {
-            families,
-            bytes: deflater.finish().into(),
-        }
+        (!piece.plain.is_empty()).then_some(piece)
     }
 }
 

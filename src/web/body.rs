@@ -14,39 +14,14 @@ use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
 
 use super::activity::Exchange;
+use crate::exposition;
 
-/// The pieces of a body, shared by all responses made from them.
-#[derive(Clone, Debug)]
-pub struct Pieces {
-    /// None of them is empty.
-    pieces: Arc<[Bytes]>,
-    length: usize,
-}
-
-impl Pieces {
-    /// Bytes to send one after the other.
-    #[must_use]
-    pub fn new(mut pieces: Vec<Bytes>) -> Self {
-        pieces.retain(|piece| !piece.is_empty());
-        Self {
-            length: pieces.iter().map(Bytes::len).sum(),
-            pieces: pieces.into(),
-        }
-    }
-
-    /// How many bytes there are.
-    #[must_use]
-    pub fn length(&self) -> u64 {
-        self.length as u64
-    }
-}
-
-/// What is left to send of some pieces.
+/// What is left to send of some chunks, none of which is empty.
 #[derive(Debug)]
 pub struct Rest {
-    pieces: Arc<[Bytes]>,
+    chunks: Arc<[Bytes]>,
     next: usize,
-    /// How much of the next piece was sent.
+    /// How much of the next chunk was sent.
     sent: usize,
     remaining: usize,
     exchange: Option<Exchange>,
@@ -55,11 +30,11 @@ pub struct Rest {
 impl Rest {
     /// Slices of what is left, in order.
     fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        let left = self.pieces.get(self.next..).unwrap_or_default();
+        let left = self.chunks.get(self.next..).unwrap_or_default();
         let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
         left.iter()
             .zip(skips)
-            .map(|(piece, skip)| piece.get(skip..).unwrap_or_default())
+            .map(|(chunk, skip)| chunk.get(skip..).unwrap_or_default())
     }
 }
 
@@ -85,10 +60,10 @@ impl Buf for Rest {
         }
         self.remaining = self.remaining.saturating_sub(count);
         self.sent = self.sent.saturating_add(count);
-        while let Some(piece) = self.pieces.get(self.next)
-            && self.sent >= piece.len()
+        while let Some(chunk) = self.chunks.get(self.next)
+            && self.sent >= chunk.len()
         {
-            self.sent -= piece.len();
+            self.sent -= chunk.len();
             self.next += 1;
         }
     }
@@ -97,8 +72,9 @@ impl Buf for Rest {
 /// A response body.
 #[derive(Debug)]
 pub struct Body {
-    pieces: Pieces,
-    handed_on: bool,
+    chunks: Arc<[Bytes]>,
+    /// Bytes that are yet to be handed on: all or nothing.
+    remaining: usize,
     exchange: Option<Exchange>,
 }
 
@@ -106,7 +82,7 @@ impl Body {
     /// Nothing.
     #[must_use]
     pub fn empty() -> Self {
-        Self::from(Pieces::new(Vec::new()))
+        Self::from(String::new())
     }
 
     /// Holds the exchange open until the last byte was taken: hyper keeps what
@@ -116,21 +92,13 @@ impl Body {
         self.exchange = Some(exchange);
         self
     }
-
-    fn remaining(&self) -> usize {
-        if self.handed_on {
-            0
-        } else {
-            self.pieces.length
-        }
-    }
 }
 
-impl From<Pieces> for Body {
-    fn from(pieces: Pieces) -> Self {
+impl From<exposition::Body> for Body {
+    fn from(body: exposition::Body) -> Self {
         Self {
-            pieces,
-            handed_on: false,
+            remaining: body.length(),
+            chunks: body.chunks,
             exchange: None,
         }
     }
@@ -138,7 +106,11 @@ impl From<Pieces> for Body {
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Self::from(Pieces::new(vec![Bytes::from(text)]))
+        Self {
+            remaining: text.len(),
+            chunks: [Bytes::from(text)].into(),
+            exchange: None,
+        }
     }
 }
 
@@ -150,13 +122,12 @@ impl hyper::body::Body for Body {
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Rest>, Infallible>>> {
-        let remaining = self.remaining();
+        let remaining = std::mem::take(&mut self.remaining);
         if remaining == 0 {
             return Poll::Ready(None);
         }
-        self.handed_on = true;
         let rest = Rest {
-            pieces: Arc::clone(&self.pieces.pieces),
+            chunks: Arc::clone(&self.chunks),
             next: 0,
             sent: 0,
             remaining,
@@ -166,11 +137,11 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.remaining() == 0
+        self.remaining == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.remaining() as u64)
+        SizeHint::with_exact(self.remaining as u64)
     }
 }
 
@@ -182,7 +153,8 @@ mod tests {
 
     fn rest(pieces: &[Vec<u8>]) -> Rest {
         let pieces = pieces.iter().cloned().map(Bytes::from).collect();
-        let mut body = std::pin::pin!(Body::from(Pieces::new(pieces)));
+        let body = exposition::Body::new(pieces, "text/plain");
+        let mut body = std::pin::pin!(Body::from(body));
         let mut context = Context::from_waker(std::task::Waker::noop());
         match hyper::body::Body::poll_frame(body.as_mut(), &mut context) {
             Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap(),

@@ -9,35 +9,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::exposition::{self, Encoding, Format, Page};
-
-use super::body::Pieces;
+use crate::exposition::{Body, Encoding, Format, Page};
 
 /// The age up to which a body is shared.
 pub(super) const RESOLUTION: Duration = Duration::from_millis(100);
-
-/// A body, ready to be sent.
-#[derive(Clone, Debug)]
-pub(super) struct Ready {
-    pub(super) pieces: Pieces,
-    pub(super) content_type: &'static str,
-}
-
-impl From<exposition::Body> for Ready {
-    fn from(body: exposition::Body) -> Self {
-        Self {
-            pieces: Pieces::new(body.chunks),
-            content_type: body.content_type,
-        }
-    }
-}
 
 /// The body of each format and coding, for a moment.
 #[derive(Debug, Default)]
 pub(super) struct Fresh(Arc<Mutex<[Slot; 4]>>);
 
 /// A body and the page it was made from.
-type Slot = Option<(Arc<Page>, Ready)>;
+type Slot = Option<(Arc<Page>, Body)>;
 
 impl Fresh {
     /// The body made from `page` a moment ago, or else the one `make` makes.
@@ -47,8 +29,8 @@ impl Fresh {
         page: Arc<Page>,
         format: Format,
         encoding: Encoding,
-        make: impl FnOnce(&Page) -> exposition::Body,
-    ) -> Ready {
+        make: impl FnOnce(&Page) -> Body,
+    ) -> Body {
         let index = match (format, encoding) {
             (Format::Text, Encoding::Identity) => 0,
             (Format::Text, Encoding::Gzip) => 1,
@@ -56,13 +38,13 @@ impl Fresh {
             (Format::OpenMetrics, Encoding::Gzip) => 3,
         };
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, ready)) = &slots[index]
+        if let Some((of, body)) = &slots[index]
             && Arc::ptr_eq(of, &page)
         {
-            return ready.clone();
+            return body.clone();
         }
-        let ready = Ready::from(make(&page));
-        slots[index] = Some((page, ready.clone()));
+        let body = make(&page);
+        slots[index] = Some((page, body.clone()));
         drop(slots);
         // A page that is no longer published must not be kept in memory until
         // somebody asks again.
@@ -71,7 +53,7 @@ impl Fresh {
             tokio::time::sleep(RESOLUTION).await;
             slots.lock().unwrap_or_else(PoisonError::into_inner)[index] = None;
         });
-        ready
+        body
     }
 }
 
@@ -79,11 +61,8 @@ impl Fresh {
 mod tests {
     use super::*;
 
-    fn body(text: &'static str) -> exposition::Body {
-        exposition::Body {
-            chunks: vec![text.into()],
-            content_type: "text/plain",
-        }
+    fn body(text: &'static str) -> Body {
+        Body::new(vec![text.into()], "text/plain")
     }
 
     #[tokio::test(start_paused = true)]
@@ -92,8 +71,8 @@ mod tests {
         let page = Arc::new(Page::assemble(&[]));
         let get = |page: &Arc<Page>, encoding, text| {
             let made = |_: &Page| body(text);
-            let ready = fresh.get_or_make(Arc::clone(page), Format::Text, encoding, made);
-            ready.pieces.length()
+            let body = fresh.get_or_make(Arc::clone(page), Format::Text, encoding, made);
+            body.length()
         };
         assert_eq!(get(&page, Encoding::Gzip, "1"), 1);
         assert_eq!(get(&page, Encoding::Gzip, "22"), 1);

@@ -3,16 +3,15 @@
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::exposition::Encoding;
+use crate::exposition::{self, Encoding};
 
 use super::body::Body;
-use super::fresh::Ready;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A page for Prometheus.
-pub(super) fn exposition(ready: Ready, encoding: Encoding) -> Response<Body> {
-    let mut response = respond(StatusCode::OK, ready.content_type, ready.pieces.into());
+pub(super) fn exposition(page: exposition::Body, encoding: Encoding) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, page.content_type, page.into());
     let headers = response.headers_mut();
     if encoding == Encoding::Gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));

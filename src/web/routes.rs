@@ -146,7 +146,7 @@ impl Inner {
             };
             let mut own = telemetry.gather();
             scrape::restrict(&mut own, |tenant| tenants.contains(&tenant));
-            page.body(format, encoding, &own).into()
+            page.body(format, encoding, &own)
         };
         exposition(ready, encoding)
     }
@@ -179,7 +179,7 @@ impl Inner {
         };
         let (format, encoding) = scrape::negotiate(headers);
         let body = probe.body(format, encoding);
-        exposition(body.into(), encoding)
+        exposition(body, encoding)
     }
 
     fn discovery<B>(&self, request: &Request<B>) -> Response<Body> {
