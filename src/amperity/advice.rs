@@ -42,9 +42,7 @@ impl Client {
             Reason::Malformed => {
                 "Check that base_url leads to the API and not to a proxy's page".to_owned()
             }
-            Reason::TooLarge => {
-                "Raise limits.response_bytes or shorten discovery.window".to_owned()
-            }
+            Reason::TooLarge => "Raise limits.response_bytes".to_owned(),
             Reason::Timeout => {
                 "If the API is just slow, raise timeout; else check the network to it".to_owned()
             }

@@ -53,14 +53,13 @@ impl Pieces {
             })
             .collect();
         let member = Bytes::from(deflater.finish());
-        let piece = |plain: &Range<usize>, deflated: Range<usize>| {
+        let piece = |plain: &Range<usize>, compressed: Range<usize>| {
             let plain = lines.slice(plain.clone());
-            let deflated = member.slice(deflated);
             let mut crc = Hasher::new();
             crc.update(&plain);
             Piece {
                 plain,
-                deflated,
+                deflated: member.slice(compressed),
                 crc,
             }
         };

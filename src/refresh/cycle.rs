@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::core::{Common, Core, Terms};
 use super::harvest::Harvest;
-use super::plan;
-use crate::amperity::{Client, Listing};
+use super::plan::{self, Window};
+use crate::amperity::{ApiError, Client, Listing};
 use crate::jobs::Job;
+use crate::telemetry::Reason;
 
 /// Questions by id that are under way at once; the pace is the client's.
 const CONCURRENCY: usize = 8;
@@ -52,7 +53,7 @@ impl Core {
             return harvest;
         };
         let asked = common.clock.now();
-        let mut answer = self.client.jobs(window.from, window.to, deadline).await;
+        let mut answer = self.listing(window, deadline).await;
         // The first answer tells how far the two clocks are apart. A list by
         // the wrong time may have missed the newest jobs: ask once more.
         let corrected = self.api_time(asked);
@@ -61,7 +62,7 @@ impl Core {
             && let Some(other) = plan::window(&self.known, &self.settings, corrected)
         {
             window = other;
-            answer = self.client.jobs(window.from, window.to, deadline).await;
+            answer = self.listing(window, deadline).await;
         }
         let now = self.api_time(common.clock.now());
         harvest.now = now;
@@ -77,6 +78,37 @@ impl Core {
             Err(error) => harvest.list_failed(error),
         }
         harvest
+    }
+
+    /// Lists a window; in pieces, if one answer cannot hold all of it.
+    async fn listing(&mut self, window: Window, deadline: Instant) -> Result<Listing, ApiError> {
+        let mut listing = Listing::default();
+        let mut pieces = plan::pieces(window, self.known.piece);
+        while let Some(piece) = pieces.pop() {
+            let error = match self.client.jobs(piece.from, piece.to, deadline).await {
+                Ok(part) => {
+                    listing.jobs.extend(part.jobs);
+                    listing.malformed += part.malformed;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let Some(length) = plan::shorter(piece, error.reason).filter(|_| !error.cut_short)
+            else {
+                return Err(error);
+            };
+            self.known.piece = Some(length);
+            let tenant = &*self.settings.tenant;
+            let length = humantime::format_duration(Duration::from_secs(length.as_secs()));
+            tracing::info!(tenant, reason = %error.reason, %length, "the list of jobs is too much for one answer; it is asked for in pieces from now on");
+            if error.reason == Reason::Timeout {
+                return Err(error);
+            }
+            pieces.push(piece);
+            let cut = |whole| plan::pieces(whole, self.known.piece);
+            pieces = pieces.into_iter().flat_map(cut).collect();
+        }
+        Ok(listing)
     }
 
     /// Asks by id for what the list did not show. What has too little time

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -25,6 +26,8 @@ pub(super) struct Known {
     pub(super) last_list: Option<Window>,
     /// When the last list of a full window was answered.
     pub(super) last_full: Option<Timestamp>,
+    /// The longest window to list at once, where longer ones were too much.
+    pub(super) piece: Option<Duration>,
 }
 
 /// One job.
@@ -105,6 +108,7 @@ impl Known {
         // Discovery begins anew: a longer window has more to find.
         self.last_list = None;
         self.last_full = None;
+        self.piece = None;
     }
 
     /// Takes over jobs to be asked for until their end is known.

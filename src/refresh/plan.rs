@@ -26,6 +26,12 @@ pub(super) const UNKNOWN_RECHECK: Duration = Duration::from_mins(10);
 /// How far a list reaches behind the one before it, for jobs that appear late.
 const OVERLAP: Duration = Duration::from_mins(10);
 
+/// No window is cut into shorter pieces than this.
+const SHORTEST_PIECE: Duration = Duration::from_hours(1);
+
+/// The same for a list that only takes too long, which may be the API's day.
+const SHORTEST_SLOW_PIECE: Duration = Duration::from_hours(24);
+
 /// How far a list reaches into the future, for clocks that differ a little.
 const AHEAD: Duration = Duration::from_mins(1);
 
@@ -78,6 +84,32 @@ pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> 
         to,
         full: due,
     })
+}
+
+/// The windows to list in place of one, none longer than `piece`. They touch
+/// but do not overlap.
+pub(super) fn pieces(window: Window, piece: Option<Duration>) -> Vec<Window> {
+    let piece = piece.unwrap_or(MAX_WINDOW);
+    let mut pieces = Vec::new();
+    let mut from = window.from;
+    while from < window.to {
+        let to = later(from, piece).min(window.to);
+        pieces.push(Window { from, to, ..window });
+        from = to;
+    }
+    pieces
+}
+
+/// How long pieces may be after the list of this window failed; `None` if
+/// shorter ones would not help.
+pub(super) fn shorter(window: Window, failure: Reason) -> Option<Duration> {
+    let shortest = match failure {
+        Reason::TooLarge => SHORTEST_PIECE,
+        Reason::Timeout => SHORTEST_SLOW_PIECE,
+        _ => return None,
+    };
+    let length = elapsed(window.from, window.to);
+    (length > shortest).then(|| (length / 2).max(shortest))
 }
 
 /// The last moments: a list of them is as small as an answer can be, and shows

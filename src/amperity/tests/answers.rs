@@ -228,7 +228,7 @@ async fn an_answer_of_more_objects_than_its_size_allows_is_refused_before_it_is_
     ask(answer(998)).await.unwrap();
     let error = ask(answer(999)).await.unwrap_err();
     assert_eq!(error.reason, Reason::TooLarge);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: the answer holds 1001 objects, more than limits.response_bytes has room for (1000). Raise limits.response_bytes or shorten discovery.window");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: the answer holds 1001 objects, more than limits.response_bytes has room for (1000). Raise limits.response_bytes");
 }
 
 async fn listed(body: &str) -> Result<(Vec<String>, usize), Reason> {

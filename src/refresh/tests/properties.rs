@@ -62,6 +62,20 @@ fn play(tenant: &config::Tenant, steps: &[Step]) -> (Known, Timestamp) {
 
 proptest! {
     #[test]
+    fn the_pieces_of_a_window_are_all_of_it_none_empty_and_none_too_long(
+        length in 1_u64..=7 * 24 * 60,
+        piece in 1_u64..=7 * 24 * 60,
+    ) {
+        let window = Window { from: ago(minutes(length)), to: now(), full: true };
+        let pieces = plan::pieces(window, Some(minutes(piece)));
+        prop_assert_eq!(pieces.first().map(|piece| piece.from), Some(window.from));
+        prop_assert_eq!(pieces.last().map(|piece| piece.to), Some(window.to));
+        prop_assert!(pieces.windows(2).all(|pair| pair[0].to == pair[1].from));
+        let fits = |one: &Window| one.from < one.to && one.to <= one.from + minutes(piece);
+        prop_assert!(pieces.iter().all(fits));
+    }
+
+    #[test]
     fn a_window_is_never_empty_nor_over_seven_days_and_reaches_every_unfinished_job_it_can(
         steps in steps(),
         later in 0_u64..20_000,

@@ -157,6 +157,38 @@ async fn a_clock_that_cannot_be_right_is_said_once_and_once_more_when_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_week_that_is_too_large_for_one_answer_is_listed_in_pieces() {
+    // One every twenty minutes, of three objects each; a day of them fits.
+    let jobs = (0..504).map(|n| {
+        let feed = format!("df-{n}");
+        let start = -60 - 20 * 60 * n;
+        job_of(
+            &format!("isj-{n:03}"),
+            &feed,
+            start,
+            minutes(1),
+            Outcome::Succeeded,
+        )
+    });
+    let mut tenant = tenant("socktown");
+    tenant.api.response_bytes = 64 * 400;
+    let stage = Stage::open(world(jobs), settings([tenant])).await;
+    stage.pass(seconds(30)).await;
+    let page = stage.page().await;
+    assert_eq!(page.value(r#"amperity_up{tenant="socktown"}"#), Some(1.0));
+    assert_eq!(page.jobs().len(), 72, "a day of them");
+    let feeds = page.family("amperity_feed_last_success_timestamp_seconds");
+    assert_eq!(feeds.len(), 504, "and all feeds");
+    let log = stage.log();
+    let length = |line: &String| line.split("length=").nth(1).map(str::to_owned);
+    let lengths: Vec<_> = log.iter().filter_map(length).collect();
+    assert_eq!(lengths, ["3days 12h", "1day 18h"]);
+    stage.simulator.clear_log();
+    stage.pass(hours(3)).await;
+    assert_eq!(stage.simulator.count(|_| true), 180, "one request each");
+}
+
+#[tokio::test(start_paused = true)]
 async fn ten_thousand_jobs_in_a_window_are_all_on_the_page() {
     let jobs = (0..10_000).map(|n| job(&format!("isj-{n:05}"), -60 - 8 * n, minutes(1)));
     let stage = Stage::open(world(jobs), settings([tenant("socktown")])).await;
