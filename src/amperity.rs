@@ -82,6 +82,9 @@ pub struct Observations {
     /// The API's clock less ours, in milliseconds, from its `Date` header; 0 while
     /// they agree to a few seconds.
     pub clock_offset_ms: i64,
+    /// Whether the two clocks are so far apart that one of them is wrong and
+    /// nobody can say which. Ours is taken for right, for want of a better one.
+    pub clocks_disputed: bool,
 }
 
 /// A question that got no usable answer.

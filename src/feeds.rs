@@ -10,7 +10,7 @@
 //! A *run* is one table entry of one job: its key is the job's id, the table
 //! and the feed. It is *open* while unfinished and *settled* once it was seen
 //! finished. Settling happens once; whatever answers say of a settled run
-//! later, in whatever order they come, changes nothing any more. A run that
+//! later, in whatever order they come, no counter changes any more. A run that
 //! settles is either counted or *history*:
 //!
 //! - A run that was seen open is counted when it is seen finished, whatever
@@ -27,7 +27,9 @@
 //! key is dropped only once `history_until` has passed the run's end, so a
 //! run whose key is gone is history if it is ever seen again, as a configured
 //! job is every hour. Nor does it ever pass the latest end the answers show:
-//! a clock gone wild cannot declare runs to come to be history.
+//! a clock gone wild for a refresh cannot declare runs to come to be history.
+//! By a clock that the API's contradicts nothing is observed at all; see
+//! [`crate::refresh`].
 //!
 //! A run's end is the later of its two times; without any, the latest time of
 //! its job. An end that lies in the future is not believed. A run without a
@@ -224,11 +226,12 @@ impl Ledger {
     /// Drops feeds without a run since `horizon`, but nothing that the API
     /// may still list. Call it after an observation: before the first one it
     /// does nothing, for a run that went on while the exporter was down has
-    /// not been heard of yet.
-    pub fn forget(&mut self, horizon: Timestamp) {
+    /// not been heard of yet. Returns how many feeds it dropped.
+    pub fn forget(&mut self, horizon: Timestamp) -> usize {
         let Some(observed_at) = self.observed_at else {
-            return;
+            return 0;
         };
+        let mut forgotten = 0;
         let horizon = horizon.min(before(observed_at, LISTED));
         let history_until = &mut self.history_until;
         self.tables.retain(|_, feeds| {
@@ -237,10 +240,12 @@ impl Ledger {
                 let idle_since = account.idle_since().filter(|since| *since < horizon);
                 // Its keys go with it, so all its runs must be history.
                 *history_until = (*history_until).max(idle_since.map(just_after));
+                forgotten += usize::from(idle_since.is_some());
                 idle_since.is_none()
             });
             !feeds.is_empty()
         });
+        forgotten
     }
 
     /// The feeds, ordered by table and feed.

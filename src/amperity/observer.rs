@@ -31,6 +31,7 @@ pub(super) struct Observer {
 struct Seen {
     token_expiry: Option<Timestamp>,
     clock_offset_ms: i64,
+    clocks_disputed: bool,
     /// Whether it was logged that the clocks differ.
     clocks_differ: bool,
     list: Announced,
@@ -99,6 +100,7 @@ impl Observer {
         let believed = (AGREEMENT_MS..=BELIEVED_MS).contains(&apart);
         let mut seen = self.lock();
         seen.clock_offset_ms = if believed { offset } else { 0 };
+        seen.clocks_disputed = apart > BELIEVED_MS;
         let differ = if seen.clocks_differ {
             apart > AGREEMENT_MS
         } else {
@@ -124,8 +126,9 @@ impl Observer {
             tracing::warn!(
                 tenant,
                 %apart,
-                "this machine's clock is {direction} the API's by more than can be corrected, so \
-                 that new jobs may be missed: check the time synchronization here"
+                "this machine's clock is {direction} the API's by more than can be corrected: jobs \
+                 may be missed, and no run is counted until the two agree; check the time \
+                 synchronization here"
             );
         }
     }
@@ -146,6 +149,7 @@ impl Seen {
             deprecation: earliest(|announced| announced.deprecation),
             sunset: earliest(|announced| announced.sunset),
             clock_offset_ms: self.clock_offset_ms,
+            clocks_disputed: self.clocks_disputed,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `amperity_exporter check`: says in tables what a configuration means, and
+//! `amperity_exporter check`: says in tables what a configuration means and
+//! whether the state file can be used, and
 //! with `--live` what each tenant's API answers to one real question.
 
 use std::io::{self, Write};
@@ -12,6 +13,7 @@ use super::Check;
 use crate::amperity::{ApiError, Client};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Credentials, Mode, Secret, Settings, Tenant, length};
+use crate::feeds::store::Store;
 use crate::telemetry::{Telemetry, TenantTelemetry};
 
 /// How far back the one question looks where jobs are discovered.
@@ -43,10 +45,22 @@ pub async fn run(
 ) -> Result<bool, CheckError> {
     let settings = options.settings.load()?;
     report.write_all(described(&settings).as_bytes())?;
-    if !options.live {
-        writeln!(report, "\nOK")?;
-        return Ok(true);
+    let state = settings.state_file.as_deref().map(Store::check);
+    let mut all_well = true;
+    if let Some(Err(problem)) = state {
+        writeln!(report, "\n{problem}")?;
+        all_well = false;
     }
+    if options.live {
+        let answers = ask_all(&settings, clock).await?;
+        report.write_all(told(&answers).as_bytes())?;
+        all_well &= answers.iter().all(|answer| answer.jobs.is_ok());
+    }
+    writeln!(report, "\n{}", if all_well { "OK" } else { "FAILED" })?;
+    Ok(all_well)
+}
+
+async fn ask_all(settings: &Settings, clock: &Clock) -> Result<Vec<Answer>, CheckError> {
     let telemetry = Telemetry::new()?;
     let questions = settings.tenants.iter().map(|tenant| {
         let telemetry = telemetry.tenant(&tenant.tenant);
@@ -58,10 +72,7 @@ pub async fn run(
     for question in questions {
         answers.push(question.await.map_err(io::Error::other)?);
     }
-    report.write_all(told(&answers).as_bytes())?;
-    let all_well = answers.iter().all(|answer| answer.jobs.is_ok());
-    writeln!(report, "\n{}", if all_well { "OK" } else { "FAILED" })?;
-    Ok(all_well)
+    Ok(answers)
 }
 
 /// What one tenant's API answered.

@@ -347,7 +347,8 @@ pub(super) static TENANT_GAUGES: [Gauge<Status>; 10] = [
         "amperity_exporter_jobs_dropped",
         TENANT,
         |status| Some(Value::Count(status.jobs_dropped as u64)),
-        "Ingest jobs of the tenant, the oldest, left out because of limits.jobs.",
+        "Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a \
+         page has room for 50,000 tables.",
     ),
     gauge(
         "amperity_exporter_feeds_dropped",

@@ -103,22 +103,35 @@ impl Account {
     /// never seen before. Returns whether it was counted now.
     pub(super) fn settle(self: &mut Arc<Self>, run: &Sighting<'_>, new: bool) -> bool {
         let ended_on = day(run.end.unwrap_or(run.now));
-        let ended_then = self.settled.get(&ended_on);
-        if ended_then.is_some_and(|jobs| jobs.contains(run.job)) {
-            return false;
+        let holds_it = |jobs: &BTreeSet<Arc<str>>| jobs.contains(run.job);
+        // Where it usually is.
+        let filed = if self.settled.get(&ended_on).is_some_and(holds_it) {
+            Some(ended_on)
+        } else {
+            let mut days = self.settled.iter();
+            days.find_map(|(day, jobs)| holds_it(jobs).then_some(*day))
+        };
+        let Some(filed_on) = filed else {
+            return Arc::make_mut(self).enter(run, ended_on, new);
+        };
+        if filed_on < ended_on {
+            Arc::make_mut(self).refile(run, filed_on, ended_on);
         }
-        let filed = self
-            .settled
-            .iter()
-            .find_map(|(day, jobs)| jobs.contains(run.job).then_some(*day));
-        match filed {
-            Some(earlier) if earlier < ended_on => {
-                Arc::make_mut(self).refile(run, earlier, ended_on);
-                false
-            }
-            Some(_) => false,
-            None => Arc::make_mut(self).enter(run, ended_on, new),
+        if self.is_told_otherwise(run) {
+            Arc::make_mut(self).keep_latest(run, None);
         }
+        false
+    }
+
+    /// Whether a run that is shown as the latest was told of otherwise before:
+    /// what was counted of it stays counted, but what is shown follows.
+    fn is_told_otherwise(&self, run: &Sighting<'_>) -> bool {
+        let last = self.last_run.as_ref();
+        let last = last.filter(|last| last.job == *run.job);
+        let newest = self.newest.as_ref();
+        let newest = newest.filter(|newest| newest.job == *run.job);
+        last.is_some_and(|last| last.run != run.last_run())
+            || newest.is_some_and(|newest| newest.state != run.table.state)
     }
 
     /// Files the key of a settled run under the latest day known for it, so
@@ -152,7 +165,7 @@ impl Account {
         let Sighting { table, now, .. } = *run;
         let place = run.start.or(place_when_open).or(run.end).unwrap_or(now);
         let newest = self.newest.as_ref().map(|run| (run.place, &run.job));
-        if newest < Some((place, run.job)) {
+        if newest <= Some((place, run.job)) {
             self.newest = Some(Newest {
                 place,
                 job: Arc::clone(run.job),
@@ -162,7 +175,7 @@ impl Account {
         let place = run.end.unwrap_or(now);
         let last = self.last_run.as_ref();
         let last = last.map(|last| (last.place, last.run.started_at, &last.job));
-        if last < Some((place, table.started_at, run.job)) {
+        if last <= Some((place, table.started_at, run.job)) {
             self.last_run = Some(Last {
                 place,
                 job: Arc::clone(run.job),

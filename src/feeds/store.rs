@@ -85,6 +85,18 @@ pub enum StoreError {
         /// The format it says it has.
         version: u64,
     },
+    /// A start would set it aside.
+    #[error(
+        "the state file {} is not one of amperity_exporter's or is damaged ({problem}); a start \
+         sets it aside and begins the counters anew",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The folder or the file cannot be used; the exporter should not start.
     #[error(
         "cannot {action} the state file {}: {cause}; its folder must exist and belong to the \
@@ -124,12 +136,13 @@ impl Store {
     /// the folder or file cannot be used. A disk that is full or read-only is
     /// no error yet: [`save`](Self::save) will tell.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        let lock = match file::lock(path) {
+        let path = file::resolved(path);
+        let lock = match file::lock(&path) {
             Ok(lock) => Some(lock),
             Err(StoreError::Unusable { cause, .. }) if file::may_pass(&cause) => None,
             Err(error) => return Err(error),
         };
-        let ledgers = file::read(path, now)?;
+        let ledgers = file::read(&path, now)?;
         let tenants = ledgers.into_iter().map(|(tenant, ledger)| {
             let entry = Entry { ledger, ticket: 0 };
             (tenant, entry)
@@ -140,12 +153,21 @@ impl Store {
         };
         Ok(Self {
             shared: Arc::new(Shared {
-                path: path.to_path_buf(),
+                path,
                 lock: Mutex::new(lock),
                 book: Mutex::new(book),
                 turn: Arc::default(),
             }),
         })
+    }
+
+    /// Whether [`open`](Self::open) would find a file and a folder it can use,
+    /// as far as can be seen without changing anything or taking the lock.
+    ///
+    /// # Errors
+    /// As those of `open`, or if it would set the file aside.
+    pub fn check(path: &Path) -> Result<(), StoreError> {
+        file::check(&file::resolved(path))
     }
 
     /// The ledger of a tenant, as last saved or as the file has it.

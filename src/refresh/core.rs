@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::harvest::Harvest;
+use super::harvest::{Harvest, Listed};
 use super::known::{Known, Selection};
 use crate::amperity::{ApiError, Client};
 use crate::clock::Clock;
@@ -74,23 +74,57 @@ impl Core {
         if !self.settings.collect.feeds || silent {
             return;
         }
+        if self.client.observations().clocks_disputed {
+            // By a wrong time runs would be taken for history, and feeds
+            // forgotten. When the time is right, all are asked for again.
+            self.known.last_full = None;
+            return;
+        }
         let jobs = answered.iter().map(|job| &**job);
-        if harvest.partial {
+        if harvest.listed == Listed::Failed {
             self.ledger.observe_part(jobs, began);
         } else {
             self.ledger.observe(jobs, began);
         }
-        if let Ok(horizon) = began.checked_sub(terms.forget_after) {
-            self.ledger.forget(horizon);
+        let tenant = &*self.settings.tenant;
+        let horizon = began.checked_sub(terms.forget_after).ok();
+        let forgotten = horizon.map_or(0, |horizon| self.ledger.forget(horizon));
+        if forgotten > 0 {
+            tracing::info!(
+                tenant,
+                feeds = forgotten,
+                "feeds without a run for feeds.forget_after leave the page"
+            );
         }
         let gap = self.ledger.state_gap();
         if gap > self.status.state_gap {
-            let tenant = &*self.settings.tenant;
             let gap = humantime::format_duration(Duration::from_secs(gap.as_secs()));
             tracing::warn!(tenant, %gap, "the API's list reaches back seven days only; runs that finished in the time before are not counted");
         }
         self.status.state_gap = gap;
-        self.status.feeds_dropped = self.ledger.dropped();
+        self.note_dropped_feeds(harvest.listed == Listed::Whole);
+        self.save(common).await;
+    }
+
+    /// Notes the feeds there is no room for, and logs when there are some and
+    /// when there are none any more. A short list shows but few of them.
+    fn note_dropped_feeds(&mut self, full: bool) {
+        let before = self.status.feeds_dropped;
+        let now = self.ledger.dropped();
+        self.status.feeds_dropped = if full { now } else { now.max(before) };
+        let tenant = &*self.settings.tenant;
+        match (before, self.status.feeds_dropped) {
+            (0, dropped @ 1..) => tracing::warn!(
+                tenant,
+                dropped,
+                "more feeds than there is room for; their runs are not counted"
+            ),
+            (1.., 0) => tracing::info!(tenant, "there is room for every feed again"),
+            _ => {}
+        }
+    }
+
+    async fn save(&self, common: &Common) {
         let Some(store) = &common.store else { return };
         let saved = store.save(&self.settings.tenant, Some(&self.ledger)).await;
         let failed = saved.is_err();

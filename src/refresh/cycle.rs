@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::core::{Common, Core, Terms};
-use super::harvest::Harvest;
+use super::harvest::{Harvest, Listed};
 use super::plan::{self, Window};
 use crate::amperity::{ApiError, Client, Listing};
 use crate::jobs::Job;
@@ -72,6 +72,11 @@ impl Core {
                 let listed = self.known.listed(window, jobs, malformed == 0, now);
                 self.unaccounted.extend(listed);
                 harvest.heard();
+                harvest.listed = if window.full {
+                    Listed::Whole
+                } else {
+                    Listed::Part
+                };
                 // A short window may have left the bad ones out.
                 harvest.unreadable = (malformed > 0 || window.full).then_some(malformed);
             }

@@ -13,6 +13,19 @@ use crate::telemetry::Reason;
 /// the single jobs that are slow.
 const SILENCE: usize = 8;
 
+/// What became of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// There is no discovery.
+    Nothing,
+    /// Other jobs may have changed than those that were answered.
+    Failed,
+    /// The time since the last list, or since the oldest unfinished job.
+    Part,
+    /// All of the configured window.
+    Whole,
+}
+
 /// What the questions of one refresh brought.
 #[derive(Debug)]
 pub(super) struct Harvest {
@@ -20,8 +33,7 @@ pub(super) struct Harvest {
     pub(super) now: Timestamp,
     /// The list's failure, or one of a single job that is the tenant's.
     pub(super) failure: Option<ApiError>,
-    /// Whether other jobs may have changed than those that were answered.
-    pub(super) partial: bool,
+    pub(super) listed: Listed,
     /// Entries of the list that are no jobs; `None` if that cannot be said.
     pub(super) unreadable: Option<usize>,
     /// The first failure that speaks of one job alone.
@@ -45,7 +57,7 @@ impl Harvest {
         Self {
             now,
             failure: None,
-            partial: false,
+            listed: Listed::Nothing,
             unreadable: None,
             job_failure: None,
             job_failures: 0,
@@ -65,7 +77,7 @@ impl Harvest {
 
     /// Notes that the list could not be had.
     pub(super) fn list_failed(&mut self, error: ApiError) {
-        self.partial = true;
+        self.listed = Listed::Failed;
         self.failure = Some(error);
     }
 

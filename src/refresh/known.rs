@@ -232,6 +232,12 @@ impl Known {
         Selection { jobs, dropped }
     }
 
+    /// Every job there was an answer about.
+    pub(super) fn found(&self) -> Vec<Arc<Job>> {
+        let jobs = self.jobs.values();
+        jobs.filter_map(|entry| entry.job.clone()).collect()
+    }
+
     /// Whether no job was ever answered.
     pub(super) fn is_empty(&self) -> bool {
         self.jobs.values().all(|entry| entry.job.is_none())

@@ -192,6 +192,10 @@ impl Tenant {
             }
         };
         core.known.configure(&settings);
+        if settings.collect.feeds && !core.settings.collect.feeds {
+            // The ledger has not seen what was found meanwhile.
+            core.unaccounted = core.known.found();
+        }
         core.settings = settings;
         core.client = Arc::clone(&client);
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;

@@ -143,7 +143,8 @@ pub(super) const API_RETRIES: Family = Family::counter(
 pub(super) const RATE_LIMIT_WAIT: Family = Family::counter(
     "amperity_api_rate_limit_wait_seconds_total",
     &["tenant"],
-    "Time requests waited in the exporter so that api.requests_per_second is kept.",
+    "Time requests waited in the exporter so that api.requests_per_second is kept, or because the \
+     Amperity API asked for fewer requests.",
 );
 
 pub(super) const MERGED_TABLES: Family = Family::counter(

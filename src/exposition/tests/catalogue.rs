@@ -68,7 +68,10 @@ fn a_page_has_the_families_labels_and_types_of_the_catalogue() {
     full.status.token_expiry = Some(time(1));
     full.status.deprecation = Some(time(1));
     full.status.sunset = Some(time(1));
-    let page = read(&page(&[full]), Format::Text);
+    let (page, open_metrics) = {
+        let page = page(&[full]);
+        (read(&page, Format::Text), read(&page, Format::OpenMetrics))
+    };
     for family in snapshot_families().filter(|family| !family.name.starts_with("probe_")) {
         let Family {
             name, kind, labels, ..
@@ -84,11 +87,12 @@ fn a_page_has_the_families_labels_and_types_of_the_catalogue() {
             .collect();
         assert_eq!(shown, *labels, "{name}");
     }
-    let count = |prefix: &str| page.lines().filter(|line| line.starts_with(prefix)).count();
-    assert_eq!(
-        count("amperity_ingest_") - 2 - 2,
-        20,
-        "per table, in METRICS.md"
-    );
-    assert_eq!(count("amperity_feed_"), 34, "per feed, in METRICS.md");
+    let count = |page: &str, prefix: &str| {
+        let lines = page.lines().filter(|line| line.starts_with(prefix));
+        lines.count()
+    };
+    let per_table = count(&page, "amperity_ingest_") - 2 - 2;
+    assert_eq!(per_table, 20, "in METRICS.md");
+    let per_feed = [&page, &open_metrics].map(|page| count(page, "amperity_feed_"));
+    assert_eq!(per_feed, [34, 45], "in METRICS.md");
 }

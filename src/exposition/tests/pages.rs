@@ -67,7 +67,7 @@ fn the_documented_job_gives_the_documented_series_in_text() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="socktown"} 1
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant, the oldest, left out because of limits.jobs.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
@@ -158,7 +158,7 @@ fn the_documented_job_gives_the_same_series_in_openmetrics() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 1
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant, the oldest, left out because of limits.jobs.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
@@ -287,7 +287,7 @@ fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 0
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant, the oldest, left out because of limits.jobs.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
@@ -323,7 +323,7 @@ fn families_do_not_interleave_when_tenants_share_them() {
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="apples"} 0
     amperity_exporter_jobs{tenant="bananas"} 0
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant, the oldest, left out because of limits.jobs.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="apples"} 0
     amperity_exporter_jobs_dropped{tenant="bananas"} 0
@@ -357,7 +357,7 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
     assert_snapshot!(text(&page.body(Format::OpenMetrics, Encoding::Identity, &own)), @r#"
     # TYPE amperity_api_rate_limit_wait_seconds counter
     # UNIT amperity_api_rate_limit_wait_seconds seconds
-    # HELP amperity_api_rate_limit_wait_seconds Time requests waited in the exporter so that api.requests_per_second is kept.
+    # HELP amperity_api_rate_limit_wait_seconds Time requests waited in the exporter so that api.requests_per_second is kept, or because the Amperity API asked for fewer requests.
     amperity_api_rate_limit_wait_seconds_total{tenant="socktown"} 1.5
     # TYPE amperity_api_request_duration_seconds histogram
     # UNIT amperity_api_request_duration_seconds seconds

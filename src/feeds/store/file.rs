@@ -41,6 +41,51 @@ struct Body {
     tenants: Ledgers,
 }
 
+/// The file a path leads to, though it may not be there yet: all exporters
+/// that share it must meet at one lock, and a link must stay one.
+pub(in crate::feeds) fn resolved(path: &Path) -> PathBuf {
+    let mut path = path.to_path_buf();
+    // As many links as Linux follows.
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = folder(&path).join(target);
+    }
+    path
+}
+
+/// See [`super::Store::check`].
+pub(in crate::feeds) fn check(path: &Path) -> Result<(), StoreError> {
+    let trial = beside(path, &format!(".check-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    let made = options.write(true).create_new(true).open(&trial);
+    made.and_then(|_| fs::remove_file(&trial))
+        .map_err(|cause| unusable("write", path, cause))?;
+    match OpenOptions::new().write(true).open(beside(path, ".lock")) {
+        Err(cause) if cause.kind() != ErrorKind::NotFound => {
+            return Err(unusable("lock", path, cause));
+        }
+        _ => {}
+    }
+    let contents = match fs::read(path) {
+        Ok(contents) => contents,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unusable("read", path, error)),
+    };
+    match parse(&contents) {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(version)) => Err(StoreError::Newer {
+            path: path.to_path_buf(),
+            version,
+        }),
+        Err(error) => Err(StoreError::Damaged {
+            path: path.to_path_buf(),
+            problem: error.to_string(),
+        }),
+    }
+}
+
 /// Takes the lock, or says who has it.
 pub(in crate::feeds) fn lock(path: &Path) -> Result<File, StoreError> {
     let unusable = |cause| unusable("lock", path, cause);

@@ -253,6 +253,35 @@ async fn a_lock_that_could_not_be_had_at_first_is_taken_before_anything_is_writt
 }
 
 #[tokio::test]
+async fn a_link_leads_to_the_same_file_and_lock_and_stays_a_link() {
+    let (folder, path) = folder();
+    let link = folder.path().join("link.json");
+    std::os::unix::fs::symlink(path.file_name().unwrap(), &link).unwrap();
+    let store = Store::open(&link, noon()).unwrap();
+    let second = Store::open(&path, noon());
+    assert!(matches!(second, Err(StoreError::InUse(_))), "{second:?}");
+    store.save("acme", Some(&ledger(1))).await.unwrap();
+    assert_eq!(on_disk(&path, "acme"), Some(1));
+    assert!(link.is_symlink());
+}
+
+#[test]
+fn a_check_tells_what_a_start_would_and_changes_nothing() {
+    let (folder, path) = folder();
+    let names = || std::fs::read_dir(folder.path()).unwrap().count();
+    Store::check(&path).unwrap();
+    assert_eq!(names(), 0);
+    std::fs::write(&path, r#"{"amperity_exporter_state": 2}"#).unwrap();
+    assert!(matches!(Store::check(&path), Err(StoreError::Newer { .. })));
+    std::fs::write(&path, "{").unwrap();
+    let damaged = Store::check(&path).unwrap_err();
+    assert!(matches!(damaged, StoreError::Damaged { .. }), "{damaged}");
+    assert_eq!(names(), 1);
+    let missing = Store::check(&folder.path().join("nowhere/state.json"));
+    assert!(matches!(missing, Err(StoreError::Unusable { .. })));
+}
+
+#[tokio::test]
 async fn a_tenant_that_is_not_configured_stays_until_it_is_too_old() {
     let (_folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();

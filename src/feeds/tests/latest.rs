@@ -132,6 +132,23 @@ fn feeds_come_ordered_by_table_and_feed() {
 }
 
 #[test]
+fn the_last_run_is_shown_as_it_is_told_now_and_counted_as_it_was_told_first() {
+    let mut ledger = begun();
+    let failed = job("a", State::Failed, Some("15 12:01"), Some("15 12:02"));
+    ledger.observe(&[failed], at("15 12:03"));
+    let mut mended = succeeded("a", "15 12:01", "15 12:04");
+    mended.tables[0].rows.read = Some(9);
+    ledger.observe(&[mended], at("15 12:05"));
+    let feed = only(&ledger);
+    assert_eq!(feed.state, Some(State::Succeeded));
+    assert_eq!(feed.last_run.unwrap().rows.read, Some(9));
+    assert_eq!(feed.last_success, Some(at("15 12:04")));
+    assert_eq!(feed.totals.read, 5);
+    assert_eq!(feed.totals.runs[&State::Failed], 1);
+    assert_eq!(feed.totals.runs[&State::Succeeded], 0);
+}
+
+#[test]
 fn the_file_says_what_the_ledger_knows() {
     let mut ledger = begun();
     let jobs = [

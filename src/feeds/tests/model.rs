@@ -10,6 +10,7 @@ use world::World;
 mod world;
 
 const WEEK: i64 = 7 * 24 * 60;
+const FORGET_AFTER: i64 = 10 * 24 * 60;
 
 /// A moment, in minutes since some July noon.
 type Minute = i64;
@@ -69,6 +70,10 @@ struct Model {
     open: BTreeSet<Key>,
     finished: BTreeSet<Key>,
     counted: BTreeSet<Key>,
+    /// When each open run was last heard of.
+    heard: BTreeMap<Key, Minute>,
+    /// Runs of feeds that were forgotten: history, if they turn up again.
+    forgotten: BTreeSet<Key>,
 }
 
 fn time(minute: Minute) -> Timestamp {
@@ -110,15 +115,33 @@ impl Model {
                 }
                 if !table.finished {
                     self.open.insert(key);
+                    self.heard.insert(key, now);
                     continue;
                 }
-                let new = !first && table.ended_at >= Some(time(baseline));
+                let new = !first
+                    && table.ended_at >= Some(time(baseline))
+                    && !self.forgotten.contains(&key);
                 if self.open.remove(&key) || new {
                     self.counted.insert(key);
                 }
                 self.finished.insert(key);
             }
         }
+    }
+}
+
+impl Model {
+    fn forget(&mut self, horizon: Minute, works: &[Work]) {
+        let run = |key: &Key| &works[key.0].runs[key.1];
+        let open: BTreeSet<u8> = self.open.iter().map(|key| run(key).feed).collect();
+        let end = |key: &Key| run(key).end.as_ref().map(|(end, _)| *end);
+        let recent = self.finished.iter().filter(|key| end(key) >= Some(horizon));
+        let recent: BTreeSet<u8> = recent.map(|key| run(key).feed).collect();
+        let is_kept = |key: &Key| open.contains(&run(key).feed) || recent.contains(&run(key).feed);
+        let gone = self.finished.iter().filter(|key| !is_kept(key));
+        self.forgotten.extend(gone);
+        self.finished.retain(is_kept);
+        self.counted.retain(is_kept);
     }
 }
 

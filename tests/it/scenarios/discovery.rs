@@ -151,9 +151,32 @@ async fn a_clock_that_cannot_be_right_is_said_once_and_once_more_when_it_is() {
     stage.simulator.set(skew(0));
     stage.pass(minutes(10)).await;
     insta::assert_snapshot!(stage.log().join("\n"), @r#"
-    WARN this machine's clock is ahead of the API's by more than can be corrected, so that new jobs may be missed: check the time synchronization here tenant="socktown" apart=2days
+    WARN this machine's clock is ahead of the API's by more than can be corrected: jobs may be missed, and no run is counted until the two agree; check the time synchronization here tenant="socktown" apart=2days
     INFO this machine's clock and the API's agree again tenant="socktown"
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_cannot_be_right_costs_no_counter_and_no_run() {
+    for skew in [-40 * 24, 40 * 24] {
+        let jobs = [job("isj-1", 30, minutes(2)), job("isj-2", 600, minutes(2))];
+        let stage = Stage::open(world(jobs), settings([tenant("socktown")])).await;
+        stage.pass(minutes(5)).await;
+        let runs = r#"amperity_feed_runs_total{tenant="socktown",table="Customers",feed="df-1",state="succeeded"}"#;
+        assert_eq!(stage.page().await.value(runs), Some(1.0));
+        let set = |hours| {
+            let skew = SignedDuration::from_hours(hours);
+            stage.simulator.set(|options| options.clock_skew = skew);
+        };
+        set(skew);
+        stage.pass(minutes(20)).await;
+        let page = stage.page().await;
+        assert_eq!(page.value(runs), Some(1.0), "skew {skew}");
+        set(0);
+        stage.pass(minutes(2)).await;
+        let page = stage.page().await;
+        assert_eq!(page.value(runs), Some(2.0), "skew {skew}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

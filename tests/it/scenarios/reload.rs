@@ -69,6 +69,23 @@ async fn what_a_refresh_had_learned_is_counted_though_a_reload_gave_it_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn feeds_switched_on_by_a_reload_know_the_settled_jobs_at_once() {
+    let world = world([job("isj-1", -600, minutes(1)), job("isj-2", -30, hours(5))]);
+    let mut tenant = tenant("socktown");
+    tenant.discovery = None;
+    tenant.jobs = ["isj-1".into(), "isj-2".into()].into();
+    tenant.collect.feeds = false;
+    let stage = Stage::open(world, settings([tenant.clone()])).await;
+    stage.pass(minutes(2)).await;
+    tenant.collect.feeds = true;
+    stage.exporter.apply(settings([tenant])).await.unwrap();
+    stage.pass(seconds(5)).await;
+    let last =
+        r#"amperity_feed_last_run_read_rows{tenant="socktown",table="Customers",feed="df-1"}"#;
+    assert_eq!(stage.page().await.value(last), Some(100.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_configuration_that_is_refused_leaves_nothing_of_its_tenants_on_the_page() {
     let exporter = Exporter::new(Environment {
         clock: Clock::starting_at(start()),

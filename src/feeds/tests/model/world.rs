@@ -114,6 +114,7 @@ impl World {
         self.model.observe(&answers, began);
         let jobs = answers.iter().map(|(_, job)| job);
         self.ledger.observe(jobs, time(began));
+        self.forget(began - FORGET_AFTER);
         self.save(refresh.death);
         self.compare();
         if refresh.death.is_none() {
@@ -121,6 +122,19 @@ impl World {
                 assert!(old.feed != new.feed || old.totals.read <= new.totals.read);
             }
         }
+    }
+
+    /// Forgets feeds without a run since `horizon`.
+    fn forget(&mut self, horizon: Minute) {
+        // When an open run was heard of is known to the half hour.
+        let mut heard = self.model.open.iter().map(|key| self.model.heard[key]);
+        if heard.any(|heard| heard <= horizon + 31) {
+            return;
+        }
+        let before = self.ledger.feeds().len();
+        let forgotten = self.ledger.forget(time(horizon));
+        assert_eq!(self.ledger.feeds().len(), before - forgotten);
+        self.model.forget(horizon, &self.works);
     }
 
     /// Writes the file, and perhaps dies over it. Which steps of a write a
