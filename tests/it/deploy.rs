@@ -138,6 +138,10 @@ struct PanelQuery {
     title: String,
     reference: String,
     expression: String,
+    /// Whether it is a graph of one point a day.
+    daily: bool,
+    /// Whether its rows are merged with those of other queries.
+    merged: bool,
 }
 
 /// Every query of every panel.
@@ -145,7 +149,11 @@ fn panel_queries() -> Vec<PanelQuery> {
     let mut queries = Vec::new();
     for (name, dashboard) in dashboards() {
         for panel in panels(&dashboard) {
+            let mut transformations = array(panel, "transformations").iter();
+            let merged = transformations.any(|step| step["id"] == "merge");
             queries.extend(array(panel, "targets").iter().map(|target| PanelQuery {
+                daily: target["interval"] == "1d",
+                merged,
                 dashboard: name.clone(),
                 title: text(panel, "title").to_owned(),
                 reference: text(target, "refId").to_owned(),

@@ -46,15 +46,20 @@ fn write(path: &Path, value: &Value) {
 /// Days become seconds: patience, windows, and the thresholds given.
 fn shortened(rules: &mut Value, thresholds: &[(&str, &str)]) {
     let groups = rules["groups"].as_array_mut().unwrap();
+    for group in groups.iter_mut().filter(|group| group["interval"] == "1m") {
+        group["interval"] = json!("1s");
+    }
     for rule in groups
         .iter_mut()
         .flat_map(|group| group["rules"].as_array_mut().unwrap())
     {
         // Minutes only: the hour of a stuck job stays one.
-        if text(rule, "for").ends_with('m') {
-            rule["for"] = json!("3s");
+        for patience in ["for", "keep_firing_for"] {
+            if text(rule, patience).ends_with('m') {
+                rule[patience] = json!("3s");
+            }
         }
-        let expression = text(rule, "expr").replace("offset 5m", "offset 2s");
+        let expression = text(rule, "expr").replace("offset 1m", "offset 1s");
         // Of a recorded series it is the patience with an exporter away.
         let expression = match rule.get("alert") {
             Some(_) => expression.replace("[15m]", "[8s]"),
@@ -119,8 +124,9 @@ fn alertmanager(folder: &Path, port: u16, inbox: SocketAddr) -> Child {
     let mut webhook = receiver("webhook")["webhook_configs"][0].clone();
     webhook["url"] = json!(format!("http://{inbox}/webhook"));
     let mut slack = receiver("slack")["slack_configs"][0].clone();
-    slack["api_url_file"] = json!("slack_url");
-    fs::write(folder.join("slack_url"), format!("http://{inbox}/slack")).unwrap();
+    let slack_url = folder.join("slack_url");
+    slack["api_url_file"] = json!(slack_url);
+    fs::write(slack_url, format!("http://{inbox}/slack")).unwrap();
     config["receivers"] =
         json!([{"name": "inbox", "webhook_configs": [webhook], "slack_configs": [slack]}]);
     let mut routes = vec![&mut config["route"]];

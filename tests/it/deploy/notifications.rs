@@ -2,13 +2,24 @@
 
 use std::fs;
 
-use super::{repository, run};
+use super::{array, repository, run, text, yaml};
 
 #[test]
 fn amtool_accepts_the_configuration_and_its_templates() {
     let path = repository("deploy/alertmanager/alertmanager.yml");
     let output = run("amtool", &["check-config", path.to_str().unwrap()]);
     assert!(output.contains("1 templates"), "{output}");
+}
+
+/// Alertmanager reads such a file from its working directory, not from beside
+/// the configuration.
+#[test]
+fn files_that_alertmanager_reads_itself_have_absolute_paths() {
+    let shipped = yaml(&repository("deploy/alertmanager/alertmanager.yml"));
+    let receivers = array(&shipped, "receivers").iter();
+    let slack = receivers.flat_map(|receiver| array(receiver, "slack_configs"));
+    let paths: Vec<_> = slack.map(|slack| text(slack, "api_url_file")).collect();
+    assert_eq!(paths, ["/etc/alertmanager/slack_url"]);
 }
 
 const FEED: &str = r#"{"alertname": "AmperityFeedLate", "severity": "critical", "tenant": "socktown", "table": "Orders", "feed": "df-1"}"#;
@@ -63,8 +74,18 @@ fn a_message_says_what_is_wrong_since_when_and_what_to_do() {
 
 #[test]
 fn a_message_of_several_alerts_counts_them_in_its_title() {
-    let both = [firing(), resolved()].join(",");
-    insta::assert_snapshot!(render("amperity.title", "firing", &both), @"[1 firing] socktown: feed df-1 for table Orders is late (and 1 more)");
+    let two = [firing(), firing()].join(",");
+    insta::assert_snapshot!(render("amperity.title", "firing", &two), @"[2 firing] socktown: feed df-1 for table Orders is late (and 1 more)");
+}
+
+#[test]
+fn a_title_is_of_what_fires_even_if_something_else_that_ended_comes_first() {
+    let ended = resolved()
+        .replace("feed df-1 for table Orders is late", "something else")
+        .replace("#amperityfeedlate", "#somethingelse");
+    let both = [ended, firing()].join(",");
+    insta::assert_snapshot!(render("amperity.title", "firing", &both), @"[1 firing] socktown: feed df-1 for table Orders is late");
+    insta::assert_snapshot!(render("amperity.link", "firing", &both), @"docs/RUNBOOK.md#amperityfeedlate");
 }
 
 #[test]

@@ -26,8 +26,9 @@ fn world() -> World {
     })
 }
 
-const THRESHOLDS: [(&str, &str); 2] = [
+const THRESHOLDS: [(&str, &str); 3] = [
     ("late_floor_seconds", "vector(12)"),
+    ("late_young_seconds", "vector(12)"),
     ("late_unlearned_seconds", "vector(60)"),
 ];
 
