@@ -10,11 +10,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amperity_exporter::amperity::wire;
 use amperity_exporter::exposition::{Blocks, Encoding, Format, Lines, Page};
 use amperity_exporter::jobs::{Job, Rows, State, Table};
 use amperity_exporter::snapshot::{Snapshot, Status};
 use amperity_exporter::telemetry::{Endpoint, Telemetry};
+use amperity_exporter::wire;
 use anyhow::Result;
 use criterion::Criterion;
 use jiff::Timestamp;

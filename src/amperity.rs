@@ -6,7 +6,7 @@
 //! A question goes from here to `auth` for a token, then down the `line`:
 //! `pacing` makes it wait for its turn, `transport` sends it, `observer` reads
 //! the headers and `failure` tells what went wrong. The answer is read by
-//! [`wire`] and handed on as the domain's [`crate::jobs::Job`]s.
+//! [`crate::wire`] and handed on as the domain's [`crate::jobs::Job`]s.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{self, Credentials};
 use crate::jobs::Job;
 use crate::telemetry::{Endpoint, Reason, TenantTelemetry};
+use crate::wire;
 
 use auth::Auth;
 use failure::{Failure, safe};
@@ -37,9 +38,8 @@ mod pacing;
 mod tests;
 mod token;
 mod transport;
-pub mod wire;
 
-pub use transport::{Exchange, Transport, TransportError};
+pub use transport::{Exchange, Transport, TransportError, network};
 
 /// An answer of more bytes takes longer to read than a turn should last.
 const LARGE: usize = 256 << 10;
@@ -122,7 +122,7 @@ impl Client {
         telemetry: TenantTelemetry,
         clock: Clock,
     ) -> Result<Self, ApiError> {
-        let transport = transport::network(&tenant.api)?;
+        let transport = network(&tenant.api)?;
         Ok(Self::with_transport(tenant, transport, telemetry, clock))
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::amperity::wire;
+use crate::wire;
 
 mod state;
 #[cfg(test)]

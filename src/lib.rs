@@ -3,16 +3,18 @@
 //! Data flows one way through these rooms:
 //!
 //! ```text
-//! config → amperity (client) → jobs (domain) → feeds → snapshot → refresh
-//!                                                      snapshot → exposition → web
+//! config → wire → jobs → amperity → feeds → snapshot → exposition → refresh → web
 //! ```
 //!
-//! [`config`] says whom to ask and how. A tenant's [`amperity::Client`] asks,
-//! and hands on [`jobs::Job`]s. The [`feeds::Ledger`] counts each finished run
-//! once. [`refresh`] decides what to ask and when, makes a
-//! [`snapshot::Snapshot`] of the outcome and publishes it as a page of bytes,
-//! which [`exposition`] writes and [`web`] sends. [`telemetry`], [`clock`] and
-//! [`simulator`] are leaves. This file alone joins the ends, in [`run`].
+//! [`config`] says whom to ask and how. What the API answers has the types of
+//! [`wire`], and its meaning is a [`jobs::Job`]. A tenant's
+//! [`amperity::Client`] asks for them, the [`feeds::Ledger`] counts each
+//! finished run once. [`refresh`] decides what to ask and when, makes a
+//! [`snapshot::Snapshot`] of the outcome and publishes it as the page of bytes
+//! that [`exposition`] writes and [`web`] sends. Each uses only what stands
+//! left of it, and the leaves [`clock`] and [`telemetry`]; a test sees to it.
+//! [`simulator`] is a world of its own. This file alone joins the ends, in
+//! [`run`].
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,7 +35,10 @@ pub mod refresh;
 pub mod simulator;
 pub mod snapshot;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 pub mod web;
+pub mod wire;
 
 use clock::Clock;
 use config::{ConfigError, Settings};
@@ -65,7 +70,7 @@ pub enum RunError {
     /// The state file cannot be used.
     #[error(transparent)]
     State(#[from] StoreError),
-    /// A tenant's client cannot be made from its settings.
+    /// A tenant's API cannot be connected to by its settings.
     #[error("{0}")]
     Tenant(#[from] amperity::ApiError),
     /// Two of the exporter's own metrics have one name.
@@ -95,7 +100,7 @@ pub async fn run(
         clock: options.clock.clone(),
         telemetry: telemetry.clone(),
         store,
-        connect: Arc::new(amperity::Client::new),
+        connect: Arc::new(amperity::network),
     });
     take(&exporter, options.settings).await?;
     telemetry.config_reload(true, options.clock.now());
@@ -178,35 +183,4 @@ async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String
         ),
     }
     outcome
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_reload_goes_on_when_nobody_waits_for_it_any_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("amperity_exporter.yml");
-        let written = "api: {base_url: 'http://127.0.0.1:1/api'}\n\
-                       tenants:\n  - {tenant: socktown, authorization: {credentials: t}, jobs: [a]}\n";
-        std::fs::write(&file, written).unwrap();
-        let exporter = Exporter::new(Environment {
-            clock: Clock::system(),
-            telemetry: Telemetry::new().unwrap(),
-            store: None,
-            connect: Arc::new(amperity::Client::new),
-        });
-        let reload = reloading(exporter.clone(), config::Source::file(&file));
-        drop(reload());
-        let taken = async {
-            while exporter.tenants().is_empty() {
-                tokio::task::yield_now().await;
-            }
-        };
-        let patience = Duration::from_secs(30);
-        tokio::time::timeout(patience, taken).await.unwrap();
-    }
 }

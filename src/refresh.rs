@@ -8,7 +8,7 @@
 //! `publisher` puts the outcome on the page; `reconfigure` changes who the
 //! tenants are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,14 +17,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::amperity::{ApiError, Client};
+use crate::amperity::{ApiError, Transport};
 use crate::clock::Clock;
-use crate::config::{self, Mode, Settings};
+use crate::config::{self, Mode};
 use crate::exposition::Page;
 use crate::feeds::store::Store;
 use crate::jobs::Job;
 use crate::snapshot::Snapshot;
-use crate::telemetry::{Telemetry, TenantTelemetry};
+use crate::telemetry::Telemetry;
 
 mod core;
 mod cycle;
@@ -37,14 +37,14 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 
-use core::{Common, Terms};
-pub use publisher::Roster;
-use publisher::{Published, Publisher};
+use core::Terms;
+use publisher::Publisher;
 use tenant::Tenant;
 
-/// Makes the client of a tenant.
-pub type Connect =
-    dyn Fn(&config::Tenant, TenantTelemetry, Clock) -> Result<Client, ApiError> + Send + Sync;
+/// Connects to a tenant's API; [`amperity::network`] but for tests.
+///
+/// [`amperity::network`]: crate::amperity::network
+pub type Connect = dyn Fn(&config::Api) -> Result<Arc<dyn Transport>, ApiError> + Send + Sync;
 
 /// What the exporter is given by its surroundings.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ pub struct Environment {
     pub telemetry: Telemetry,
     /// Where ledgers are kept.
     pub store: Option<Store>,
-    /// How clients are made; [`Client::new`] but for tests.
+    /// How the API is reached.
     pub connect: Arc<Connect>,
 }
 
@@ -74,7 +74,6 @@ pub struct Exporter(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     environment: Environment,
-    common: Common,
     publisher: Arc<Publisher>,
     fleet: RwLock<Arc<Fleet>>,
     /// The loops of interval mode; held while a configuration is taken.
@@ -86,23 +85,43 @@ struct Inner {
 /// The tenants by one configuration.
 #[derive(Debug, Default)]
 struct Fleet {
-    settings: Option<Arc<Settings>>,
-    tenants: BTreeMap<Arc<str>, Arc<Tenant>>,
+    /// `None` before the first configuration.
+    mode: Option<Mode>,
+    members: BTreeMap<Arc<str>, Member>,
+}
+
+/// A tenant and the settings it runs by.
+#[derive(Debug)]
+struct Member {
+    settings: Arc<config::Tenant>,
+    terms: Terms,
+    tenant: Arc<Tenant>,
+}
+
+/// The tenants that were configured when a page was published, or those that
+/// were asked for.
+pub type Roster = Arc<BTreeSet<Arc<str>>>;
+
+/// No tenant of this name is configured.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no tenant {0:?} is configured; /sd lists those that are")]
+pub struct UnknownTenant(String);
+
+/// What a probe of one job brought.
+#[derive(Debug)]
+pub struct Probed {
+    /// The job, or why it could not be fetched.
+    pub outcome: Result<Job, ApiError>,
+    /// Whether the tenant's families of single files are wanted.
+    pub files: bool,
 }
 
 impl Exporter {
     /// An exporter without tenants; [`apply`](Self::apply) gives it some.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        let common = Common {
-            clock: environment.clock.clone(),
-            store: environment.store.clone(),
-            telemetry: environment.telemetry.clone(),
-            state_failing: Arc::default(),
-        };
         Self(Arc::new(Inner {
             environment,
-            common,
             publisher: Arc::new(Publisher::new()),
             fleet: RwLock::default(),
             loops: tokio::sync::Mutex::default(),
@@ -118,30 +137,38 @@ impl Exporter {
             task.abort();
             let _ = task.await;
         }
-        for tenant in self.fleet().tenants.values() {
-            tenant.ground().await;
+        for member in self.fleet().members.values() {
+            member.tenant.ground().await;
         }
     }
 
-    /// What is published, after a refresh in scrape mode: by one that begins
-    /// now, or the one under way. Waits for it `budget` at most; then the
-    /// refresh goes on for the next scrape. `tenants` limits whom it concerns.
-    async fn scrape(
+    /// The page to answer a scrape with, of all tenants or of some, and whose
+    /// series are for it: the exporter's own ones of tenants that are about to
+    /// come or to go are not.
+    ///
+    /// In scrape mode this refreshes the tenants first, or joins the refresh
+    /// under way, and waits for it `budget` at most; then the refresh goes on
+    /// for the next scrape.
+    ///
+    /// # Errors
+    /// If one of the tenants is not configured.
+    pub async fn page(
         &self,
-        tenants: Option<&[Arc<str>]>,
+        tenants: Option<&[&str]>,
         budget: Option<Duration>,
-    ) -> Arc<Published> {
+    ) -> Result<(Arc<Page>, Roster), UnknownTenant> {
         let fleet = self.fleet();
-        if let Some(settings) = &fleet.settings
-            && let Mode::Scrape { max_age } = settings.refresh.mode
-        {
-            let flights: Vec<_> = settings
-                .tenants
-                .iter()
-                .filter(|tenant| tenants.is_none_or(|some| some.contains(&tenant.tenant)))
-                .filter_map(|tenant| Some((fleet.tenants.get(&tenant.tenant)?, tenant)))
-                .filter(|(running, _)| !running.is_fresh(max_age))
-                .map(|(running, tenant)| running.refresh(terms(settings, tenant)))
+        let names = tenants.map(|some| some.iter().map(|name| fleet.name(name)).collect());
+        let chosen: Option<BTreeSet<_>> = names.transpose()?;
+        if let Some(Mode::Scrape { max_age }) = fleet.mode {
+            let members = fleet.members.iter();
+            let concerned = members.filter(|(name, _)| {
+                let chosen = chosen.as_ref();
+                chosen.is_none_or(|chosen| chosen.contains(*name))
+            });
+            let flights: Vec<_> = concerned
+                .filter(|(_, member)| !member.tenant.is_fresh(max_age))
+                .map(|(_, member)| member.tenant.refresh(member.terms))
                 .collect();
             let all = async {
                 for mut landed in flights {
@@ -153,38 +180,25 @@ impl Exporter {
                 None => all.await,
             }
         }
-        self.0.publisher.current()
-    }
-
-    /// The page to answer a scrape with. In scrape mode this refreshes first,
-    /// or joins the refresh under way, and waits for it `budget` at most.
-    pub async fn page(&self, budget: Option<Duration>) -> Arc<Page> {
-        self.page_and_roster(budget).await.0
-    }
-
-    /// The same, with the tenants that were configured when it was published:
-    /// the exporter's own series of others, who are about to come or to go,
-    /// are not for this page.
-    pub async fn page_and_roster(&self, budget: Option<Duration>) -> (Arc<Page>, Roster) {
-        let published = self.scrape(None, budget).await;
-        (Arc::clone(&published.page), Arc::clone(&published.roster))
+        let published = self.0.publisher.current();
+        Ok(match chosen {
+            Some(chosen) => (published.page_of(&chosen), Arc::new(chosen)),
+            None => (Arc::clone(&published.page), Arc::clone(&published.roster)),
+        })
     }
 
     /// The names of the configured tenants, ordered.
     #[must_use]
     pub fn tenants(&self) -> Vec<Arc<str>> {
-        self.fleet().tenants.keys().cloned().collect()
+        self.fleet().members.keys().cloned().collect()
     }
 
-    /// The page of some tenants only; `None` if one of them does not exist.
-    /// In scrape mode only these are refreshed, within `budget`.
-    pub async fn page_of(&self, tenants: &[&str], budget: Option<Duration>) -> Option<Arc<Page>> {
-        let known = self.tenants();
-        let mut chosen = Vec::with_capacity(tenants.len());
-        for tenant in tenants {
-            chosen.push(Arc::clone(known.iter().find(|name| &***name == *tenant)?));
-        }
-        Some(self.scrape(Some(&chosen), budget).await.page_of(&chosen))
+    /// The configured tenant of this name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn tenant(&self, name: &str) -> Result<Arc<str>, UnknownTenant> {
+        self.fleet().name(name)
     }
 
     /// The published snapshots, ordered by tenant.
@@ -196,25 +210,33 @@ impl Exporter {
     /// The exporter's own metrics.
     #[must_use]
     pub fn telemetry(&self) -> &Telemetry {
-        &self.0.common.telemetry
+        &self.0.environment.telemetry
     }
 
     /// The wall clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.0.common.clock
+        &self.0.environment.clock
     }
 
-    /// Fetches one job now with a tenant's credentials; `None` if there is no
-    /// such tenant.
+    /// Fetches one job now with a tenant's credentials.
+    ///
+    /// # Errors
+    /// If the tenant is not configured.
     pub async fn probe(
         &self,
         tenant: &str,
         job: &str,
         budget: Duration,
-    ) -> Option<Result<Job, ApiError>> {
-        let client = self.fleet().tenants.get(tenant)?.client();
-        Some(client.job(job, Instant::now() + budget).await)
+    ) -> Result<Probed, UnknownTenant> {
+        let fleet = self.fleet();
+        let name = fleet.name(tenant)?;
+        let member = &fleet.members[&name];
+        let client = member.tenant.client();
+        Ok(Probed {
+            outcome: client.job(job, Instant::now() + budget).await,
+            files: member.settings.collect.files,
+        })
     }
 
     /// Whether every tenant had its first refresh, successful or not. Once
@@ -225,7 +247,8 @@ impl Exporter {
             return true;
         }
         let fleet = self.fleet();
-        let ready = fleet.settings.is_some() && fleet.tenants.values().all(|t| t.is_ready());
+        let mut members = fleet.members.values();
+        let ready = fleet.mode.is_some() && members.all(|member| member.tenant.is_ready());
         self.0.ready.fetch_or(ready, Ordering::AcqRel);
         ready
     }
@@ -235,13 +258,12 @@ impl Exporter {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         let fleet = self.fleet();
-        let Some(settings) = &fleet.settings else {
+        let Some(mode) = fleet.mode else {
             return false;
         };
-        settings.tenants.iter().all(|tenant| {
-            let patience = terms(settings, tenant).budget.saturating_mul(3);
-            let running = fleet.tenants.get(&tenant.tenant);
-            running.is_some_and(|running| running.is_alive(settings.refresh.mode, patience))
+        fleet.members.values().all(|member| {
+            let patience = member.terms.budget.saturating_mul(3);
+            member.tenant.is_alive(mode, patience)
         })
     }
 
@@ -251,16 +273,9 @@ impl Exporter {
 }
 
 impl Fleet {
-    fn settings_of(&self, tenant: &str) -> Option<&Arc<config::Tenant>> {
-        let tenants = &self.settings.as_ref()?.tenants;
-        tenants.iter().find(|settings| *settings.tenant == *tenant)
-    }
-}
-
-fn terms(settings: &Settings, tenant: &config::Tenant) -> Terms {
-    Terms {
-        stale_after: settings.refresh.stale_after,
-        forget_after: settings.forget_after,
-        budget: tenant::budget(settings.refresh, tenant.api.timeout),
+    fn name(&self, name: &str) -> Result<Arc<str>, UnknownTenant> {
+        let known = self.members.get_key_value(name);
+        let known = known.map(|(name, _)| Arc::clone(name));
+        known.ok_or_else(|| UnknownTenant(name.to_owned()))
     }
 }

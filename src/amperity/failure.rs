@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::TransportError;
-use super::wire::Text;
 use crate::telemetry::Reason;
+use crate::wire::Text;
 
 /// The longest text of the vendor's that is passed on, in characters.
 const MAX_TEXT: usize = 300;

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::failure::{Failure, form_encoded};
 use super::line::{Line, Question};
 use super::token::Token;
-use super::wire::{Count, Text};
 use super::{ApiError, advice};
 use crate::config::SecretReader;
 use crate::telemetry::{Endpoint, Reason};
+use crate::wire::{Count, Text};
 
 /// The answer of the token endpoint.
 #[derive(Default, serde::Deserialize)]

@@ -10,8 +10,6 @@ use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::wire::Count;
-
 /// A life longer than this is not believed, nor planned for.
 const LONGEST_LIFE: Duration = Duration::from_hours(10 * 366 * 24);
 
@@ -116,3 +114,4 @@ fn believable(seconds: u64) -> Option<Duration> {
     let life = Duration::from_secs(seconds);
     (!life.is_zero() && life <= LONGEST_LIFE).then_some(life)
 }
+use crate::wire::Count;

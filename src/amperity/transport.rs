@@ -48,8 +48,11 @@ pub struct TransportError {
     pub headers: HeaderMap,
 }
 
-/// reqwest, set up for one tenant.
-pub(super) fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
+/// The network, set up for one tenant.
+///
+/// # Errors
+/// If the CA file or the proxy address cannot be used.
+pub fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config(api)?)
         .user_agent(concat!("amperity_exporter/", env!("CARGO_PKG_VERSION")))

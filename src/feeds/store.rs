@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
@@ -42,6 +43,8 @@ struct Shared {
     /// Held for life; `None` while a full or read-only disk has no room for it.
     lock: Mutex<Option<File>>,
     book: Mutex<Book>,
+    /// Whether the last save failed, to log it once.
+    failing: AtomicBool,
     /// Whose turn it is to write.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -156,6 +159,7 @@ impl Store {
                 path,
                 lock: Mutex::new(lock),
                 book: Mutex::new(book),
+                failing: AtomicBool::new(false),
                 turn: Arc::default(),
             }),
         })
@@ -177,21 +181,28 @@ impl Store {
         book.tenants.get(tenant).map(|entry| entry.ledger.clone())
     }
 
-    /// Replaces a tenant's ledger (`None` drops it) and writes the file if
-    /// anything that must not be lost has changed. On return it is on disk.
+    /// Replaces a tenant's ledger and writes the file if anything that must
+    /// not be lost has changed. On return it is on disk.
     ///
     /// # Errors
-    /// If the file cannot be written, or not in half a minute; the next call
-    /// tries again.
-    pub async fn save(&self, tenant: &str, ledger: Option<&Ledger>) -> Result<(), StoreError> {
+    /// If the file cannot be written, or not in half a minute, which is logged
+    /// when it begins and when it ends; the next call tries again.
+    pub async fn save(&self, tenant: &str, ledger: &Ledger) -> Result<(), StoreError> {
         let saved = tokio::time::timeout(PATIENCE, self.save_in_turn(tenant, ledger)).await;
-        saved.unwrap_or_else(|_| {
+        let saved = saved.unwrap_or_else(|_| {
             let stuck = io::Error::new(io::ErrorKind::TimedOut, "it takes over half a minute");
             Err(file::write_error(&self.shared.path, stuck))
-        })
+        });
+        let failed_before = self.shared.failing.swap(saved.is_err(), Ordering::Relaxed);
+        match &saved {
+            Err(error) if !failed_before => tracing::warn!("{error}"),
+            Ok(()) if failed_before => tracing::info!("the state file is written again"),
+            _ => {}
+        }
+        saved
     }
 
-    async fn save_in_turn(&self, tenant: &str, ledger: Option<&Ledger>) -> Result<(), StoreError> {
+    async fn save_in_turn(&self, tenant: &str, ledger: &Ledger) -> Result<(), StoreError> {
         let Some(ticket) = self.shared.book().take(tenant, ledger) else {
             return Ok(());
         };
@@ -259,10 +270,7 @@ impl Shared {
 
 impl Book {
     /// Notes a tenant's ledger. Returns the ticket to wait for, if any.
-    fn take(&mut self, tenant: &str, ledger: Option<&Ledger>) -> Option<u64> {
-        let Some(ledger) = ledger else {
-            return self.tenants.remove(tenant).map(|_| self.draw());
-        };
+    fn take(&mut self, tenant: &str, ledger: &Ledger) -> Option<u64> {
         let known = self.tenants.get(tenant);
         let (revision, ticket) = known
             .map(|entry| (entry.ledger.revision, entry.ticket))

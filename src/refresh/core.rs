@@ -3,21 +3,19 @@
 //! line where an operator wants to hear of it, the snapshot for the page.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Environment;
 use super::harvest::{Harvest, Listed};
 use super::known::{Known, Selection};
 use crate::amperity::{ApiError, Client};
-use crate::clock::Clock;
 use crate::config;
 use crate::feeds::Ledger;
-use crate::feeds::store::Store;
 use crate::jobs::Job;
 use crate::snapshot::{Failure, Snapshot, Status};
-use crate::telemetry::{Reason, Telemetry, TenantTelemetry};
+use crate::telemetry::{Reason, TenantTelemetry};
 
 /// Everything one refresh works with; the memory it leaves for the next one.
 #[derive(Debug)]
@@ -39,18 +37,8 @@ pub(super) struct Core {
     pub(super) limited: bool,
 }
 
-/// What all tenants share.
-#[derive(Clone, Debug)]
-pub(super) struct Common {
-    pub(super) clock: Clock,
-    pub(super) store: Option<Store>,
-    pub(super) telemetry: Telemetry,
-    /// Whether the last write of the state file failed, to log it once.
-    pub(super) state_failing: Arc<AtomicBool>,
-}
-
 /// The times that the configuration sets for a refresh.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
     pub(super) stale_after: Duration,
     pub(super) forget_after: Duration,
@@ -64,7 +52,7 @@ impl Core {
     /// The refresh began at `began` by the API's clock.
     pub(super) async fn account(
         &mut self,
-        common: &Common,
+        environment: &Environment,
         terms: Terms,
         harvest: &Harvest,
         began: Timestamp,
@@ -103,7 +91,7 @@ impl Core {
         }
         self.status.state_gap = gap;
         self.note_dropped_feeds(harvest.listed == Listed::Whole);
-        self.save(common).await;
+        self.save(environment).await;
     }
 
     /// Notes the feeds there is no room for, and logs when there are some and
@@ -124,20 +112,13 @@ impl Core {
         }
     }
 
-    async fn save(&self, common: &Common) {
-        let Some(store) = &common.store else { return };
-        let saved = store.save(&self.settings.tenant, Some(&self.ledger)).await;
-        let failed = saved.is_err();
-        let failed_before = common.state_failing.swap(failed, Ordering::Relaxed);
-        match saved {
-            Err(error) => {
-                common.telemetry.state_write_failure();
-                if !failed_before {
-                    tracing::warn!("{error}");
-                }
-            }
-            Ok(()) if failed_before => tracing::info!("the state file is written again"),
-            Ok(()) => {}
+    async fn save(&self, environment: &Environment) {
+        let Some(store) = &environment.store else {
+            return;
+        };
+        let saved = store.save(&self.settings.tenant, &self.ledger).await;
+        if saved.is_err() {
+            environment.telemetry.state_write_failure();
         }
     }
 

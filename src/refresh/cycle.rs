@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::core::{Common, Core, Terms};
+use super::Environment;
+use super::core::{Core, Terms};
 use super::harvest::{Harvest, Listed};
 use super::plan::{self, Window};
 use crate::amperity::{ApiError, Client, Listing};
@@ -23,17 +24,17 @@ const CONCURRENCY: usize = 8;
 
 impl Core {
     /// Runs one refresh to its end. The result is in `self`.
-    pub(super) async fn refresh(&mut self, common: &Common, terms: Terms) {
+    pub(super) async fn refresh(&mut self, environment: &Environment, terms: Terms) {
         let started = Instant::now();
         let requests = self.telemetry.requests();
         let deadline = started + terms.budget;
 
-        let mut harvest = self.list(common, deadline).await;
+        let mut harvest = self.list(environment, deadline).await;
         self.fetch(deadline, &mut harvest).await;
         self.knock(deadline, &mut harvest).await;
         self.known.expire(&self.settings, harvest.now);
-        let began = earlier(self.api_time(common.clock.now()), started.elapsed());
-        self.account(common, terms, &harvest, began).await;
+        let began = earlier(self.api_time(environment.clock.now()), started.elapsed());
+        self.account(environment, terms, &harvest, began).await;
         self.telemetry.merged_tables(harvest.merged);
         let unreadable = harvest.unreadable.unwrap_or_default();
         self.telemetry.malformed_jobs(unreadable as u64);
@@ -42,17 +43,17 @@ impl Core {
         self.log_unreachable(&harvest);
         let reason = harvest.failure.as_ref().map(|error| error.reason);
         self.telemetry.refresh(reason);
-        self.conclude(harvest.failure, common.clock.now());
+        self.conclude(harvest.failure, environment.clock.now());
         self.status.refresh_duration = Some(started.elapsed());
         self.status.requests = self.telemetry.requests() - requests;
     }
 
-    async fn list(&mut self, common: &Common, deadline: Instant) -> Harvest {
-        let mut harvest = Harvest::new(self.api_time(common.clock.now()));
+    async fn list(&mut self, environment: &Environment, deadline: Instant) -> Harvest {
+        let mut harvest = Harvest::new(self.api_time(environment.clock.now()));
         let Some(mut window) = plan::window(&self.known, &self.settings, harvest.now) else {
             return harvest;
         };
-        let asked = common.clock.now();
+        let asked = environment.clock.now();
         let mut answer = self.listing(window, deadline).await;
         // The first answer tells how far the two clocks are apart. A list by
         // the wrong time may have missed the newest jobs: ask once more.
@@ -64,7 +65,7 @@ impl Core {
             window = other;
             answer = self.listing(window, deadline).await;
         }
-        let now = self.api_time(common.clock.now());
+        let now = self.api_time(environment.clock.now());
         harvest.now = now;
         match answer {
             Ok(Listing { jobs, malformed }) => {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::Roster;
 use crate::exposition::{Blocks, Page};
 use crate::snapshot::Snapshot;
 
@@ -17,9 +18,6 @@ pub(super) struct Published {
     pub(super) roster: Roster,
     tenants: BTreeMap<Arc<str>, Part>,
 }
-
-/// The tenants of one configuration.
-pub type Roster = Arc<BTreeSet<Arc<str>>>;
 
 #[derive(Clone, Debug)]
 struct Part {
@@ -49,11 +47,11 @@ impl Published {
     }
 
     /// The page of some of the tenants, with no word about the others.
-    pub(super) fn page_of(&self, tenants: &[Arc<str>]) -> Arc<Page> {
+    pub(super) fn page_of(&self, tenants: &BTreeSet<Arc<str>>) -> Arc<Page> {
         let chosen = self
             .tenants
             .iter()
-            .filter(|(name, _)| tenants.contains(name));
+            .filter(|(name, _)| tenants.contains(*name));
         let blocks: Vec<_> = chosen.map(|(_, part)| Arc::clone(&part.blocks)).collect();
         Arc::new(Page::assemble(&blocks))
     }

@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::task::JoinHandle;
 
-use super::core::Core;
+use super::core::{Core, Terms};
 use super::known::Known;
-use super::tenant::Tenant;
-use super::{Exporter, Fleet, terms};
-use crate::amperity::{ApiError, Client};
+use super::tenant::{Tenant, budget};
+use super::{Exporter, Fleet, Member};
+use crate::amperity::{ApiError, Client, Transport};
 use crate::config::{self, Mode, Settings};
 use crate::snapshot::Status;
 
@@ -20,28 +20,29 @@ impl Exporter {
     /// not disturbed.
     ///
     /// # Errors
-    /// If a tenant's client cannot be made; then nothing has changed.
+    /// If a tenant's API cannot be connected to by its settings; then nothing
+    /// has changed.
     pub async fn apply(&self, settings: Settings) -> Result<(), ApiError> {
         let mut loops = self.0.loops.lock().await;
         let before = self.fleet();
-        let settings = Arc::new(settings);
-        let mut clients = BTreeMap::new();
+        let mut transports = BTreeMap::new();
         for tenant in &settings.tenants {
-            let same = before.settings_of(&tenant.tenant) == Some(tenant);
-            if !same {
-                let client = self.client_of(tenant).inspect_err(|_| {
-                    self.forget_strangers(&settings, &before);
-                })?;
-                clients.insert(Arc::clone(&tenant.tenant), Arc::new(client));
+            if !before.has(tenant) {
+                let transport = (self.0.environment.connect)(&tenant.api)?;
+                transports.insert(Arc::clone(&tenant.tenant), transport);
             }
         }
 
-        let mut tenants = BTreeMap::new();
+        let mut members = BTreeMap::new();
         let mut snapshots = Vec::new();
         for tenant in &settings.tenants {
-            let name = Arc::clone(&tenant.tenant);
+            let name = &tenant.tenant;
             let terms = terms(&settings, tenant);
-            let running = match (before.tenants.get(&name), clients.remove(&name)) {
+            let running = before.members.get(name).map(|member| &member.tenant);
+            let client = transports
+                .remove(name)
+                .map(|transport| self.client(tenant, transport));
+            let running = match (running, client) {
                 (Some(running), Some(client)) => {
                     let snapshot = running.adopt(Arc::clone(tenant), client, terms).await;
                     if running.is_ready() {
@@ -51,63 +52,56 @@ impl Exporter {
                 }
                 (Some(running), None) => Arc::clone(running),
                 (None, Some(client)) => Arc::new(self.begin(tenant, client)),
+                // Who does not run has no settings that could be the same.
                 (None, None) => continue,
             };
-            tenants.insert(name, running);
+            let member = Member {
+                settings: Arc::clone(tenant),
+                terms,
+                tenant: running,
+            };
+            members.insert(Arc::clone(name), member);
         }
-        let roster = tenants.keys().cloned().collect();
+        let roster = members.keys().cloned().collect();
         let after = Arc::new(Fleet {
-            settings: Some(Arc::clone(&settings)),
-            tenants,
+            mode: Some(settings.refresh.mode),
+            members,
         });
         *self.0.fleet.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
         self.0.publisher.publish(snapshots, Some(roster)).await;
-        for (name, gone) in &before.tenants {
-            if !after.tenants.contains_key(name) {
-                gone.ground().await;
-                self.0.common.telemetry.remove_tenant(name);
+        for (name, gone) in &before.members {
+            if !after.members.contains_key(name) {
+                gone.tenant.ground().await;
+                self.telemetry().remove_tenant(name);
             }
         }
-        if let Some(store) = &self.0.common.store
+        if let Some(store) = &self.0.environment.store
             && let Ok(horizon) = self.clock().now().checked_sub(settings.forget_after)
         {
-            store.forget_tenants(horizon, |name| after.tenants.contains_key(name));
+            store.forget_tenants(horizon, |name| after.members.contains_key(name));
         }
-        relaunch(&mut loops, &before, &after, &settings);
+        relaunch(&mut loops, &before, &after, settings.refresh.mode);
         Ok(())
     }
 
-    /// Takes the counters of tenants off the page whose configuration was
-    /// refused: they came with their clients.
-    fn forget_strangers(&self, refused: &Settings, present: &Fleet) {
-        for tenant in &refused.tenants {
-            if !present.tenants.contains_key(&tenant.tenant) {
-                self.0.common.telemetry.remove_tenant(&tenant.tenant);
-            }
-        }
-    }
-
-    fn client_of(&self, tenant: &config::Tenant) -> Result<Client, ApiError> {
-        let environment = &self.0.environment;
-        let telemetry = environment.telemetry.tenant(&tenant.tenant);
-        (environment.connect)(tenant, telemetry, environment.clock.clone())
+    fn client(&self, tenant: &config::Tenant, transport: Arc<dyn Transport>) -> Arc<Client> {
+        let telemetry = self.telemetry().tenant(&tenant.tenant);
+        let clock = self.clock().clone();
+        Arc::new(Client::with_transport(tenant, transport, telemetry, clock))
     }
 
     /// A tenant that was not there before.
     fn begin(&self, settings: &Arc<config::Tenant>, client: Arc<Client>) -> Tenant {
-        let common = self.0.common.clone();
-        let ledger = common
-            .store
-            .as_ref()
-            .and_then(|store| store.ledger(&settings.tenant))
-            .unwrap_or_default();
+        let environment = &self.0.environment;
+        let store = environment.store.as_ref();
+        let ledger = store.and_then(|store| store.ledger(&settings.tenant));
         let mut core = Core {
             settings: Arc::clone(settings),
             client,
             known: Known::default(),
-            ledger,
+            ledger: ledger.unwrap_or_default(),
             status: Status::default(),
-            telemetry: common.telemetry.tenant(&settings.tenant),
+            telemetry: environment.telemetry.tenant(&settings.tenant),
             unaccounted: Vec::new(),
             unreachable: Vec::new(),
             unreadable: 0,
@@ -117,7 +111,23 @@ impl Exporter {
             core.known.follow(core.ledger.unfinished());
         }
         core.known.configure(settings);
-        Tenant::new(core, common, Arc::clone(&self.0.publisher))
+        Tenant::new(core, environment.clone(), Arc::clone(&self.0.publisher))
+    }
+}
+
+impl Fleet {
+    /// Whether a tenant runs by just these settings.
+    fn has(&self, settings: &config::Tenant) -> bool {
+        let member = self.members.get(&settings.tenant);
+        member.is_some_and(|member| *member.settings == *settings)
+    }
+}
+
+fn terms(settings: &Settings, tenant: &config::Tenant) -> Terms {
+    Terms {
+        stale_after: settings.refresh.stale_after,
+        forget_after: settings.forget_after,
+        budget: budget(settings.refresh, tenant.api.timeout),
     }
 }
 
@@ -127,33 +137,36 @@ fn relaunch(
     loops: &mut BTreeMap<Arc<str>, JoinHandle<()>>,
     before: &Fleet,
     after: &Fleet,
-    settings: &Settings,
+    mode: Mode,
 ) {
-    let same_terms = before.settings.as_ref().is_some_and(|before| {
-        before.refresh == settings.refresh && before.forget_after == settings.forget_after
-    });
-    let same = |name: &Arc<str>| same_terms && before.settings_of(name) == after.settings_of(name);
+    let stays = |name: &Arc<str>, member: &Member| {
+        let former = before.members.get(name);
+        before.mode == Some(mode)
+            && former.is_some_and(|former| {
+                former.settings == member.settings && former.terms == member.terms
+            })
+    };
     loops.retain(|name, task| {
-        let stays = same(name);
+        let stays = after
+            .members
+            .get(name)
+            .is_some_and(|member| stays(name, member));
         if !stays {
             task.abort();
         }
         stays
     });
-    for tenant in &settings.tenants {
-        let Some(running) = after.tenants.get(&tenant.tenant) else {
-            continue;
-        };
-        if same(&tenant.tenant) {
+    for (name, member) in &after.members {
+        if stays(name, member) {
             continue;
         }
-        let terms = terms(settings, tenant);
-        match settings.refresh.mode {
+        match mode {
             Mode::Interval(interval) => {
-                let task = tokio::spawn(Arc::clone(running).every(interval, terms));
-                loops.insert(Arc::clone(&tenant.tenant), task);
+                let running = Arc::clone(&member.tenant);
+                let task = tokio::spawn(running.every(interval, member.terms));
+                loops.insert(Arc::clone(name), task);
             }
-            Mode::Scrape { .. } => drop(running.refresh(terms)),
+            Mode::Scrape { .. } => drop(member.tenant.refresh(member.terms)),
         }
     }
 }

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::core::{Common, Core, Terms};
+use super::Environment;
+use super::core::{Core, Terms};
 use super::publisher::Publisher;
 use crate::amperity::Client;
 use crate::config::{self, Mode, Refresh};
@@ -19,7 +20,7 @@ use crate::snapshot::Snapshot;
 #[derive(Debug)]
 pub(super) struct Tenant {
     pub(super) name: Arc<str>,
-    common: Common,
+    environment: Environment,
     publisher: Arc<Publisher>,
     core: tokio::sync::Mutex<Core>,
     /// The client of the present configuration, for questions beside the
@@ -58,10 +59,10 @@ pub(super) fn budget(refresh: Refresh, timeout: Duration) -> Duration {
 }
 
 impl Tenant {
-    pub(super) fn new(core: Core, common: Common, publisher: Arc<Publisher>) -> Self {
+    pub(super) fn new(core: Core, environment: Environment, publisher: Arc<Publisher>) -> Self {
         Self {
             name: Arc::clone(&core.settings.tenant),
-            common,
+            environment,
             publisher,
             client: RwLock::new(Arc::clone(&core.client)),
             core: tokio::sync::Mutex::new(core),
@@ -104,13 +105,13 @@ impl Tenant {
     async fn run(self: &Arc<Self>, terms: Terms) {
         let mut core = self.core.lock().await;
         // Nobody may have scraped for long, and this refresh may take its time.
-        let now = self.common.clock.now();
+        let now = self.environment.clock.now();
         if core.status.jobs > 0 && core.is_stale(terms, now) {
             let stale = core.snapshot(terms, now);
             self.publisher.publish(vec![stale], None).await;
         }
-        core.refresh(&self.common, terms).await;
-        let snapshot = core.snapshot(terms, self.common.clock.now());
+        core.refresh(&self.environment, terms).await;
+        let snapshot = core.snapshot(terms, self.environment.clock.now());
         let up = snapshot.status.up;
         self.publisher.publish(vec![snapshot], None).await;
         let now = Instant::now();
@@ -199,7 +200,7 @@ impl Tenant {
         core.settings = settings;
         core.client = Arc::clone(&client);
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
-        core.snapshot(terms, self.common.clock.now())
+        core.snapshot(terms, self.environment.clock.now())
     }
 }
 

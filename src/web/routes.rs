@@ -10,7 +10,8 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use crate::refresh::Exporter;
+use crate::exposition::Page;
+use crate::refresh::{Exporter, Probed};
 
 use super::body::Body;
 use super::fresh::Fresh;
@@ -132,28 +133,25 @@ impl Inner {
         let (format, encoding) = scrape::negotiate(headers);
         let telemetry = self.exporter.telemetry();
         let tenants: Vec<&str> = query.all("tenant").collect();
-        let ready = if tenants.is_empty() {
-            let (page, roster) = self.exporter.page_and_roster(budget).await;
-            self.fresh.get_or_make(page, format, encoding, |page| {
-                let mut own = telemetry.gather();
-                scrape::restrict(&mut own, |tenant| roster.contains(tenant));
-                page.body(format, encoding, &own)
-            })
-        } else {
-            let Some(page) = self.exporter.page_of(&tenants, budget).await else {
-                let unknown = tenants.iter().find_map(|name| self.tenant(name).err());
-                return text(StatusCode::BAD_REQUEST, &unknown.unwrap_or_default());
-            };
+        let some = (!tenants.is_empty()).then_some(&*tenants);
+        let (page, roster) = match self.exporter.page(some, budget).await {
+            Ok(found) => found,
+            Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
+        };
+        let make = |page: &Page| {
             let mut own = telemetry.gather();
-            scrape::restrict(&mut own, |tenant| tenants.contains(&tenant));
+            scrape::restrict(&mut own, |tenant| roster.contains(tenant));
             page.body(format, encoding, &own)
         };
-        exposition(ready, encoding)
+        let body = match some {
+            Some(_) => make(&page),
+            None => self.fresh.get_or_make(page, format, encoding, make),
+        };
+        exposition(body, encoding)
     }
 
     async fn probe(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
-        let tenant = query.one("tenant").and_then(|name| self.tenant(name));
-        let (tenant, job) = match (tenant, query.one("job")) {
+        let (tenant, job) = match (query.one("tenant"), query.one("job")) {
             (Ok(tenant), Ok(job)) => (tenant, job),
             (Err(problem), _) | (_, Err(problem)) => {
                 return text(StatusCode::BAD_REQUEST, &problem);
@@ -161,21 +159,20 @@ impl Inner {
         };
         let budget = scrape::budget(headers).unwrap_or(probe::DEFAULT_BUDGET);
         let started = Instant::now();
-        let Some(outcome) = self.exporter.probe(&tenant, job, budget).await else {
-            return text(StatusCode::BAD_REQUEST, &unknown_tenant(&tenant));
+        let Probed { outcome, files } = match self.exporter.probe(tenant, job, budget).await {
+            Ok(probed) => probed,
+            Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
         };
         let elapsed = started.elapsed();
         if let Err(error) = &outcome {
             tracing::debug!(%tenant, job, reason = %error.reason, %error, "probe failed");
         }
-        let snapshots = self.exporter.snapshots();
-        let snapshot = snapshots.iter().find(|known| known.tenant == tenant);
         let probe = Probe {
-            tenant: &tenant,
+            tenant,
             job,
             outcome,
             elapsed,
-            files: snapshot.is_some_and(|snapshot| snapshot.files),
+            files,
         };
         let (format, encoding) = scrape::negotiate(headers);
         let body = probe.body(format, encoding);
@@ -198,10 +195,10 @@ impl Inner {
     }
 
     fn status(&self, query: &Query) -> Response<Body> {
-        let only = query.all("tenant").next().map(|name| self.tenant(name));
-        let only = match only.transpose() {
+        let only = query.all("tenant").next();
+        let only = match only.map(|name| self.exporter.tenant(name)).transpose() {
             Ok(only) => only,
-            Err(problem) => return text(StatusCode::BAD_REQUEST, &problem),
+            Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
         };
         let snapshots = self.exporter.snapshots();
         let now = self.exporter.clock().now();
@@ -244,17 +241,6 @@ impl Inner {
             ),
         }
     }
-
-    /// The configured tenant of this name, or what to tell the client.
-    fn tenant(&self, name: &str) -> Result<Arc<str>, String> {
-        let mut tenants = self.exporter.tenants().into_iter();
-        let known = tenants.find(|tenant| **tenant == *name);
-        known.ok_or_else(|| unknown_tenant(name))
-    }
-}
-
-fn unknown_tenant(name: &str) -> String {
-    format!("no tenant {name:?} is configured; /sd lists those that are")
 }
 
 impl Service<Request<hyper::body::Incoming>> for Routes {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::amperity::{Client, Exchange, Transport};
+use crate::amperity::{Exchange, Transport};
 use crate::clock::Clock;
 use crate::config;
 use crate::refresh::{Environment, Exporter};
@@ -73,10 +73,7 @@ async fn exporter_over(
         clock: Clock::system(),
         telemetry: Telemetry::new().unwrap(),
         store: None,
-        connect: Arc::new(move |tenant, telemetry, clock| {
-            let api = Arc::clone(&api);
-            Ok(Client::with_transport(tenant, api, telemetry, clock))
-        }),
+        connect: Arc::new(move |_| Ok(Arc::clone(&api))),
     });
     let settings = config::Settings {
         refresh: config::Refresh {

@@ -85,7 +85,7 @@ async fn health_and_readiness_say_503_while_they_are_not_given() {
         clock: Clock::system(),
         telemetry: Telemetry::new().unwrap(),
         store: None,
-        connect: Arc::new(|_, _, _| unreachable!("there is no tenant")),
+        connect: Arc::new(|_| unreachable!("there is no tenant")),
     });
     let routes = Routes::new(unconfigured, "/metrics", None);
     assert_eq!(ask(&routes, "GET", "/-/healthy").await.0, 503);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use amperity_exporter::amperity::{ApiError, Client};
+use amperity_exporter::amperity::{self, ApiError};
 use amperity_exporter::clock::Clock;
 use amperity_exporter::config::Mode;
 use amperity_exporter::refresh::{Environment, Exporter};
@@ -91,16 +91,16 @@ async fn a_configuration_that_is_refused_leaves_nothing_of_its_tenants_on_the_pa
         clock: Clock::starting_at(start()),
         telemetry: Telemetry::new().unwrap(),
         store: None,
-        connect: Arc::new(|tenant, telemetry, clock| {
-            if &*tenant.tenant == "broken" {
-                return Err(ApiError::new(Reason::Tls, "no certificate in it"));
-            }
-            Client::new(tenant, telemetry, clock)
+        connect: Arc::new(|api| match api.base_url.host_str() {
+            Some("broken.test") => Err(ApiError::new(Reason::Tls, "no certificate in it")),
+            _ => amperity::network(api),
         }),
     });
     let names = || format!("{:?}", exporter.telemetry().gather());
     exporter.apply(settings([tenant("stays")])).await.unwrap();
-    let refused = settings([tenant("stays"), tenant("newcomer"), tenant("broken")]);
+    let mut broken = tenant("broken");
+    broken.api.base_url = "https://broken.test/api".parse().unwrap();
+    let refused = settings([tenant("stays"), tenant("newcomer"), broken]);
     exporter.apply(refused).await.unwrap_err();
     assert_eq!(exporter.tenants(), ["stays".into()]);
     assert!(names().contains("stays"));

@@ -55,7 +55,7 @@ async fn concurrent_scrapes_share_one_refresh() {
     let scrapes: Vec<_> = (0..20)
         .map(|_| {
             let exporter = stage.exporter.clone();
-            tokio::spawn(async move { exporter.page(None).await })
+            tokio::spawn(async move { exporter.page(None, None).await.unwrap().0 })
         })
         .collect();
     for scrape in scrapes {
@@ -92,7 +92,7 @@ async fn when_the_budget_runs_out_the_last_good_page_is_served_and_the_refresh_g
         .simulator
         .inject(Fault::new(Trouble::Delay(seconds(12))));
     let asked = Instant::now();
-    stage.exporter.page(Some(seconds(9))).await;
+    stage.exporter.page(None, Some(seconds(9))).await.unwrap();
     assert_eq!(asked.elapsed(), seconds(9));
     let success = r#"amperity_last_success_timestamp_seconds{tenant="socktown"}"#;
     stage.simulator.clear_log();
