@@ -4,7 +4,7 @@
 //! Everything that needs the time is given a [`Clock`]; pure modules take the
 //! [`Timestamp`] it returned as an argument.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, TimestampArithmetic};
 use tokio::time::Instant;
 
 /// A source of wall-clock time. Cloning gives the same clock.
@@ -33,11 +33,19 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self.origin {
             None => system_now(),
-            Some((start, origin)) => start
-                .checked_add(origin.elapsed())
-                .unwrap_or(Timestamp::MAX),
+            Some((start, origin)) => after(start, origin.elapsed()),
         }
     }
+}
+
+/// `time` less `by`, or the earliest time there is.
+pub fn before(time: Timestamp, by: impl Into<TimestampArithmetic>) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// `time` and `by` more, or the latest time there is.
+pub fn after(time: Timestamp, by: impl Into<TimestampArithmetic>) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[expect(

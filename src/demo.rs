@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, before};
 use crate::config::{self, ConfigError};
 use crate::simulator::{self, Credentials, Simulator, World};
 use crate::{Options, RunError, run, web};
@@ -164,7 +164,7 @@ fn invitation(simulator: &Simulator, base_url: &str) -> String {
         } = credentials;
         let now = simulator.now();
         let hour = jiff::SignedDuration::from_hours(1);
-        let since = now.checked_sub(hour).unwrap_or(now);
+        let since = before(now, hour);
         let mut jobs = simulator.job_ids(&tenant, since..now);
         let newest = jobs.split_off(jobs.len().saturating_sub(SHOWN_JOBS));
         let _ = write!(

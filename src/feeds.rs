@@ -56,6 +56,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{after, before};
 use crate::jobs::{Job, Rows, State, Table};
 use account::Account;
 use sighting::{JobTimes, Sighting};
@@ -301,13 +302,7 @@ impl Ledger {
     }
 }
 
-/// `time` less `duration`, or the earliest time there is.
-fn before(time: Timestamp, duration: SignedDuration) -> Timestamp {
-    time.checked_sub(duration).unwrap_or(Timestamp::MIN)
-}
-
 /// The millisecond after `time`.
 fn just_after(time: Timestamp) -> Timestamp {
-    let millisecond = SignedDuration::from_millis(1);
-    time.checked_add(millisecond).unwrap_or(Timestamp::MAX)
+    after(time, Duration::from_millis(1))
 }

@@ -3,7 +3,7 @@
 #
 #     ./tests/run.sh
 #
-# Needs a Rust toolchain with rustfmt and clippy, a C compiler and git, and
+# Needs a Rust toolchain with rustfmt and clippy, a C compiler, git and curl, and
 # Prometheus and Alertmanager from PATH or from Debian's packages (see
 # tests/tools.sh). Skips nothing; ends with `N passed, N failed` and with
 # exit code 1 if anything failed.
@@ -57,9 +57,9 @@ documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 }
 
-for program in cargo cc git; do
+for program in cargo cc git curl; do
     if ! command -v "$program" >/dev/null; then
-        echo "$program is missing: install a Rust toolchain, a C compiler and git" >&2
+        echo "$program is missing: install a Rust toolchain, a C compiler, git and curl" >&2
         exit 1
     fi
 done

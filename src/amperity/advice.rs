@@ -92,6 +92,13 @@ pub(super) fn for_token_endpoint(reason: Reason, token_url: &Url) -> String {
             ". This is oauth2.token_url, on the host {}",
             token_url.host_str().unwrap_or_default()
         ),
-        _ => String::new(),
+        Reason::Timeout => ". If the token endpoint is just slow, raise timeout".to_owned(),
+        Reason::RateLimited => {
+            ". Other clients of the tenant may be asking too often; it is tried again".to_owned()
+        }
+        Reason::ServerError => ". The fault is on Amperity's side: if it lasts, tell their \
+             support the request_id"
+            .to_owned(),
+        Reason::TooLarge => ". Check oauth2.token_url: no token is as large".to_owned(),
     }
 }

@@ -208,22 +208,5 @@ pub(super) fn safe(text: &str, longest: usize, secrets: &[&SecretString]) -> Str
 
 /// A value of an `application/x-www-form-urlencoded` body.
 pub(super) fn form_encoded(value: &str) -> String {
-    let mut encoded = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => {
-                encoded.push('%');
-                encoded.push(hexadecimal(byte >> 4));
-                encoded.push(hexadecimal(byte & 0xf));
-            }
-        }
-    }
-    encoded
-}
-
-fn hexadecimal(digit: u8) -> char {
-    char::from_digit(u32::from(digit), 16).map_or('0', |letter| letter.to_ascii_uppercase())
+    form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Check;
 use crate::amperity::{ApiError, Client};
-use crate::clock::Clock;
+use crate::clock::{Clock, before};
 use crate::config::{ConfigError, Credentials, Mode, Secret, Settings, Tenant, length};
 use crate::feeds::store::Store;
 use crate::telemetry::{Telemetry, TenantTelemetry};
@@ -97,7 +97,7 @@ async fn ask(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) -> A
                 client.job(id, deadline).await.map(|_| id.to_string())
             } else {
                 let now = clock.now();
-                let from = now.checked_sub(WINDOW).unwrap_or(now);
+                let from = before(now, WINDOW);
                 let listing = client.jobs(from, now, deadline).await;
                 listing.map(|listing| format!("{} in the last hour", listing.jobs.len()))
             };

@@ -11,6 +11,7 @@ use super::Environment;
 use super::harvest::{Harvest, Listed};
 use super::known::{Known, Selection};
 use crate::amperity::{ApiError, Client};
+use crate::clock::before;
 use crate::config;
 use crate::feeds::Ledger;
 use crate::jobs::Job;
@@ -75,8 +76,7 @@ impl Core {
             self.ledger.observe(jobs, began);
         }
         let tenant = &*self.settings.tenant;
-        let horizon = began.checked_sub(terms.forget_after).ok();
-        let forgotten = horizon.map_or(0, |horizon| self.ledger.forget(horizon));
+        let forgotten = self.ledger.forget(before(began, terms.forget_after));
         if forgotten > 0 {
             tracing::info!(
                 tenant,
@@ -210,8 +210,7 @@ impl Core {
         let selection = if !self.settings.collect.jobs {
             Selection::default()
         } else if !self.is_stale(terms, now) {
-            let stale_before = self.api_time(now).checked_sub(terms.stale_after);
-            let stale_before = stale_before.unwrap_or(Timestamp::MIN);
+            let stale_before = before(self.api_time(now), terms.stale_after);
             let selection = self.known.select(self.settings.max_jobs, stale_before);
             self.log_limit(selection.dropped);
             selection

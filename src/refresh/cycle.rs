@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -16,6 +15,7 @@ use super::core::{Core, Terms};
 use super::harvest::{Harvest, Listed};
 use super::plan::{self, Window};
 use crate::amperity::{ApiError, Client, Listing};
+use crate::clock::before;
 use crate::jobs::Job;
 use crate::telemetry::Reason;
 
@@ -33,7 +33,7 @@ impl Core {
         self.fetch(deadline, &mut harvest).await;
         self.knock(deadline, &mut harvest).await;
         self.known.expire(&self.settings, harvest.now);
-        let began = earlier(self.api_time(environment.clock.now()), started.elapsed());
+        let began = before(self.api_time(environment.clock.now()), started.elapsed());
         self.account(environment, terms, &harvest, began).await;
         self.telemetry.merged_tables(harvest.merged);
         let unreadable = harvest.unreadable.unwrap_or_default();
@@ -191,8 +191,4 @@ impl Core {
     fn newly_merged(&self, job: &Job) -> u64 {
         job.merged.saturating_sub(self.known.merged(&job.id))
     }
-}
-
-fn earlier(time: Timestamp, by: Duration) -> Timestamp {
-    time.checked_sub(by).unwrap_or(time)
 }

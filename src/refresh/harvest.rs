@@ -175,7 +175,10 @@ impl ApiError {
     fn malformed_entries(count: usize) -> Self {
         Self::new(
             Reason::Malformed,
-            format!("{count} entries of GET ingest/jobs could not be read as jobs"),
+            format!(
+                "{count} entries of GET ingest/jobs could not be read as jobs, and no job is \
+                 known; check base_url and api.version, and look for a newer exporter"
+            ),
         )
     }
 }

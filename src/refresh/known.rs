@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::plan::Window;
+use crate::clock::before;
 use crate::config;
 use crate::jobs::Job;
 use crate::telemetry::Reason;
@@ -181,10 +182,7 @@ impl Known {
     /// Drops discovered jobs that have left the window: those that ended
     /// before it, and those that have not begun since. Running ones stay.
     pub(super) fn expire(&mut self, tenant: &config::Tenant, now: Timestamp) {
-        let horizon = tenant
-            .discovery
-            .and_then(|window| now.checked_sub(window).ok())
-            .unwrap_or(now);
+        let horizon = before(now, tenant.discovery.unwrap_or_default());
         self.jobs.retain(|_, entry| {
             let Some(job) = &entry.job else {
                 return entry.is_expected();

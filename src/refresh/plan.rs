@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::known::{Entry, Known};
+use crate::clock::{after, before};
 use crate::config::{self, MAX_WINDOW};
 use crate::telemetry::Reason;
 
@@ -55,11 +56,11 @@ impl Window {
 /// that they are known at once.
 pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> Option<Window> {
     let configured = tenant.discovery?;
-    let to = later(now, AHEAD);
-    let earliest = earlier(to, MAX_WINDOW);
+    let to = after(now, AHEAD);
+    let earliest = before(to, MAX_WINDOW);
     let whole = match known.last_full {
         None if tenant.collect.feeds => earliest,
-        _ => earlier(now, configured),
+        _ => before(now, configured),
     };
     let due = known
         .last_full
@@ -67,7 +68,7 @@ pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> 
     let wanted = known
         .last_list
         .filter(|_| !due)
-        .map_or(whole, |last| earlier(last.to, AHEAD + OVERLAP));
+        .map_or(whole, |last| before(last.to, AHEAD + OVERLAP));
     let oldest_unfinished = known
         .jobs
         .values()
@@ -75,7 +76,7 @@ pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> 
         .filter(|start| *start >= earliest)
         .min();
     // A clock that was set back must not make the window empty.
-    let latest = earlier(to, AHEAD + OVERLAP);
+    let latest = before(to, AHEAD + OVERLAP);
     let from = wanted
         .min(oldest_unfinished.unwrap_or(wanted))
         .clamp(earliest, latest);
@@ -93,7 +94,7 @@ pub(super) fn pieces(window: Window, piece: Option<Duration>) -> Vec<Window> {
     let mut pieces = Vec::new();
     let mut from = window.from;
     while from < window.to {
-        let to = later(from, piece).min(window.to);
+        let to = after(from, piece).min(window.to);
         pieces.push(Window { from, to, ..window });
         from = to;
     }
@@ -116,7 +117,7 @@ pub(super) fn shorter(window: Window, failure: Reason) -> Option<Duration> {
 /// whether the API still lets us in.
 pub(super) fn moments(now: Timestamp) -> Window {
     Window {
-        from: earlier(now, AHEAD),
+        from: before(now, AHEAD),
         to: now,
         full: false,
     }
@@ -152,7 +153,7 @@ fn due_since(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
     };
     // The list of this refresh has just shown it.
     let fresh = entry.failure.is_none() && asked == now;
-    (!fresh && elapsed(asked, now) >= rest).then(|| later(asked, rest))
+    (!fresh && elapsed(asked, now) >= rest).then(|| after(asked, rest))
 }
 
 /// The start of a discovered job that a list still has to show.
@@ -165,12 +166,4 @@ fn unfinished_start(entry: &Entry) -> Option<Timestamp> {
 /// once too often repairs it.
 fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or(Duration::MAX)
-}
-
-fn earlier(time: Timestamp, by: Duration) -> Timestamp {
-    time.checked_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-fn later(time: Timestamp, by: Duration) -> Timestamp {
-    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -11,6 +11,7 @@ use super::known::Known;
 use super::tenant::{Tenant, budget};
 use super::{Exporter, Fleet, Member};
 use crate::amperity::{ApiError, Client, Transport};
+use crate::clock;
 use crate::config::{self, Mode, Settings};
 use crate::snapshot::Status;
 
@@ -75,9 +76,8 @@ impl Exporter {
                 self.telemetry().remove_tenant(name);
             }
         }
-        if let Some(store) = &self.0.environment.store
-            && let Ok(horizon) = self.clock().now().checked_sub(settings.forget_after)
-        {
+        if let Some(store) = &self.0.environment.store {
+            let horizon = clock::before(self.clock().now(), settings.forget_after);
             store.forget_tenants(horizon, |name| after.members.contains_key(name));
         }
         relaunch(&mut loops, &before, &after, settings.refresh.mode);

@@ -96,7 +96,8 @@ pub(super) fn load(
         message,
         in_tls_files: false,
     };
-    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| failed(format!("{error}; check path and permissions")))?;
     let written = parse(&text).map_err(failed)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let http2 = written.http_server_config.http2;

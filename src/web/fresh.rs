@@ -1,7 +1,7 @@
 //! Bodies that are made at most ten times a second.
 //!
-//! A scrape adds the exporter's own series to the published page. Gathering,
-//! writing and compressing them takes some hundred microseconds, so scrapes
+//! A scrape adds the exporter's own series to the published page. Gathering and
+//! writing them takes some hundred microseconds, so scrapes
 //! that come within [`RESOLUTION`] of each other, for the same published page
 //! in the same format and coding, share one body. The exporter's own series
 //! are therefore up to that old; everything else is as it was published.

@@ -28,7 +28,10 @@ pub enum ListenError {
     )]
     NoInheritedSocket,
     /// A socket handed over by systemd cannot be used.
-    #[error("cannot use the socket handed over by systemd: {0}")]
+    #[error(
+        "cannot use the socket handed over by systemd: {0}; \
+         its .socket unit must have ListenStream= with a port and Accept=no"
+    )]
     Inherited(#[source] io::Error),
 }
 

@@ -177,7 +177,7 @@ fn pem(
                     in_file: true,
                 })),
                 Err(error) => Err(TlsError {
-                    message: format!("{place}: {error}"),
+                    message: format!("{place}: {error}; check path and permissions"),
                     in_files: true,
                 }),
             }

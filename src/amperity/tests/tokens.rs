@@ -52,7 +52,7 @@ async fn the_token_request_is_the_documented_one() {
     );
     assert_eq!(
         call.body,
-        "grant_type=client_credentials&client_id=the%20client\
+        "grant_type=client_credentials&client_id=the+client\
          &client_secret=client%2Bsecret%2F%26%3D9876543210"
     );
     assert_eq!(script.bearers(), ["Bearer first"]);
@@ -188,7 +188,8 @@ async fn a_token_endpoint_that_is_down_is_told_and_not_asked_by_every_task() {
         assert_eq!(error.reason, Reason::ServerError);
         assert_eq!(
             error.to_string(),
-            "POST /api/v0/oauth2/token: 503 Service Unavailable: maintenance"
+            "POST /api/v0/oauth2/token: 503 Service Unavailable: maintenance. The fault is on \
+             Amperity's side: if it lasts, tell their support the request_id"
         );
     }
     assert_eq!(fetches(&script), 5);

@@ -135,7 +135,10 @@ async fn requests_beyond_the_rate_are_refused_before_their_credentials_are_looke
 async fn the_five_headers_are_on_every_response_also_on_refusals() {
     let pki = Pki::new();
     let text = format!(
-        "http_server_config:\n  headers:\n    X-Frame-Options: deny\nbasic_auth_users:\n  p: {}\n",
+        "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    \
+         Content-Security-Policy: default-src 'self'\n    X-Content-Type-Options: nosniff\n    \
+         X-XSS-Protection: '1'\n    Strict-Transport-Security: max-age=60\nbasic_auth_users:\n  \
+         p: {}\n",
         hash("secret")
     );
     let server = Server::start(gate(&pki, &text), Limits::default()).await;
@@ -146,12 +149,20 @@ async fn the_five_headers_are_on_every_response_also_on_refusals() {
             answer.starts_with(&format!("HTTP/1.0 {status}")),
             "{answer}"
         );
-        assert!(answer.contains("x-frame-options: deny"), "{answer}");
+        for header in [
+            "x-frame-options: deny\r\n",
+            "content-security-policy: default-src 'self'\r\n",
+            "x-content-type-options: nosniff\r\n",
+            "x-xss-protection: 1\r\n",
+            "strict-transport-security: max-age=60\r\n",
+        ] {
+            assert!(answer.contains(header), "{header}: {answer}");
+        }
     }
 }
 
-#[test]
-fn an_empty_file_asks_for_nothing() {
+#[tokio::test]
+async fn an_empty_file_asks_for_nothing() {
     let pki = Pki::new();
     for text in [
         "",
@@ -160,7 +171,9 @@ fn an_empty_file_asks_for_nothing() {
         "tls_server_config: {}\n",
         "basic_auth_users: {}\n",
     ] {
-        gate(&pki, text);
+        let gate = gate(&pki, text);
+        assert_eq!(ask(&gate, "/metrics", None).await.0, 200, "{text}");
+        assert!(gate.tls().await.is_none(), "{text}");
     }
 }
 
@@ -181,7 +194,7 @@ fn what_is_wrong_with_a_file_is_said_in_one_line_without_a_secret() {
 fn what_is_wrong_with_tls_is_said_in_one_line_with_what_to_do() {
     insta::assert_snapshot!(error("tls_server_config:\n  key_file: server.key\n"), @"web.yml: tls_server_config: cert_file is missing");
     insta::assert_snapshot!(error("tls_server_config:\n  cert_file: server.pem\n"), @"web.yml: tls_server_config: key_file is missing");
-    insta::assert_snapshot!(error("tls_server_config:\n  cert_file: gone.pem\n  key_file: server.key\n"), @"web.yml: tls_server_config: cert_file gone.pem: No such file or directory (os error 2)");
+    insta::assert_snapshot!(error("tls_server_config:\n  cert_file: gone.pem\n  key_file: server.key\n"), @"web.yml: tls_server_config: cert_file gone.pem: No such file or directory (os error 2); check path and permissions");
     insta::assert_snapshot!(error("tls_server_config:\n  cert_file: server.pem\n  key_file: good.key\n"), @"web.yml: tls_server_config: cert_file server.pem and key_file good.key: keys may not be consistent: KeyMismatch");
     insta::assert_snapshot!(error("tls_server_config:\n  cert_file: none.pem\n  key_file: server.key\n"), @"web.yml: tls_server_config: cert_file none.pem: there is no PEM certificate in it");
     insta::assert_snapshot!(tls_error("  key: hunter2"), @"web.yml: tls_server_config: both key and key_file are given; keep one of them");
