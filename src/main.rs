@@ -173,7 +173,7 @@ mod tests {
         let file = std::path::Path::new("/nowhere/web.yml");
         let outcome = web::Gate::from_file(file).context("--web.config.file");
         let error = outcome.unwrap_err();
-        insta::assert_snapshot!(told(&error), @"--web.config.file: /nowhere/web.yml: No such file or directory (os error 2)");
+        insta::assert_snapshot!(told(&error), @"--web.config.file: /nowhere/web.yml: No such file or directory (os error 2); check path and permissions");
         assert!(is_usage(&error));
     }
 }

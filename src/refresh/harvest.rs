@@ -87,14 +87,14 @@ impl Harvest {
         self.as_the_list |= failure.is_some_and(|list| list.reason == error.reason);
         if error.cut_short {
             self.cut_short.get_or_insert(error);
-        } else if error.is_of_tenant() {
+        } else if scope(error.reason) == Scope::Tenant {
             self.failure.get_or_insert(error);
         } else if error.reason == Reason::NotFound {
             // An unknown id is an answer.
             self.heard();
             self.job_failure.get_or_insert(error);
         } else {
-            self.silence += usize::from(error.is_of_network());
+            self.silence += usize::from(scope(error.reason) == Scope::Network);
             if self.job_failures == 0 {
                 self.job_failure = Some(error);
             }
@@ -106,17 +106,16 @@ impl Harvest {
     /// they would fail as the list or others did. Where nothing was heard at
     /// all, one silence is enough to think so.
     pub(super) fn is_hopeless(&self) -> bool {
-        // An address at which there is no list will not know any job either.
-        let wrong_address =
-            |error: &ApiError| matches!(error.reason, Reason::NotFound | Reason::BadRequest);
-        let shared = |error: &ApiError| {
-            error.is_of_tenant() || error.is_of_network() || wrong_address(error)
-        };
         let patience = if self.heard { SILENCE } else { 1 };
+        let fails_all = |error: &ApiError| match scope(error.reason) {
+            // An address at which there is no list will not know any job either.
+            Scope::Tenant | Scope::Network | Scope::Address => true,
+            Scope::Server | Scope::Answer => false,
+        };
         self.cut_short.is_some()
             || self.as_the_list
             || self.silence >= patience
-            || self.failure.as_ref().is_some_and(shared)
+            || self.failure.as_ref().is_some_and(fails_all)
     }
 
     /// Whether nothing was asked.
@@ -137,48 +136,54 @@ impl Harvest {
             self.failure = self.cut_short.take();
             return;
         }
-        let shared =
-            |error: &ApiError| error.reason == Reason::ServerError || error.is_of_network();
+        let not_its_own =
+            |error: &ApiError| matches!(scope(error.reason), Scope::Server | Scope::Network);
         let of_all = self.job_failures > 1
-            || self.job_failure.as_ref().is_some_and(shared)
+            || self.job_failure.as_ref().is_some_and(not_its_own)
             || known.all_fail();
         if self.job_failures > 0 && (known.is_empty() || !self.heard && of_all) {
             self.failure = self.job_failure.take();
         } else if known.is_empty() {
             let unreadable = self.unreadable.filter(|count| *count > 0);
-            self.failure = unreadable.map(ApiError::malformed_entries);
+            self.failure = unreadable.map(malformed_entries);
         }
     }
 }
 
-impl ApiError {
-    /// Whether there was no answer at all. One slow job does it, and so does
-    /// an API that cannot be reached.
-    fn is_of_network(&self) -> bool {
-        matches!(self.reason, Reason::Unreachable | Reason::Timeout)
-    }
+/// What a failure speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// The next question would meet the same.
+    Tenant,
+    /// There was no answer at all. One slow job does it, and so does an API
+    /// that cannot be reached.
+    Network,
+    /// What was asked for, or where.
+    Address,
+    /// The API's own trouble.
+    Server,
+    /// This one answer.
+    Answer,
+}
 
-    /// Whether the next question would meet the same failure.
-    fn is_of_tenant(&self) -> bool {
-        match self.reason {
-            Reason::Tls | Reason::Unauthorized | Reason::Forbidden | Reason::RateLimited => true,
-            Reason::Unreachable
-            | Reason::Timeout
-            | Reason::NotFound
-            | Reason::BadRequest
-            | Reason::ServerError
-            | Reason::Malformed
-            | Reason::TooLarge => false,
+fn scope(reason: Reason) -> Scope {
+    match reason {
+        Reason::Tls | Reason::Unauthorized | Reason::Forbidden | Reason::RateLimited => {
+            Scope::Tenant
         }
+        Reason::Unreachable | Reason::Timeout => Scope::Network,
+        Reason::NotFound | Reason::BadRequest => Scope::Address,
+        Reason::ServerError => Scope::Server,
+        Reason::Malformed | Reason::TooLarge => Scope::Answer,
     }
+}
 
-    fn malformed_entries(count: usize) -> Self {
-        Self::new(
-            Reason::Malformed,
-            format!(
-                "{count} entries of GET ingest/jobs could not be read as jobs, and no job is \
-                 known; check base_url and api.version, and look for a newer exporter"
-            ),
-        )
-    }
+fn malformed_entries(count: usize) -> ApiError {
+    ApiError::new(
+        Reason::Malformed,
+        format!(
+            "{count} entries of GET ingest/jobs could not be read as jobs, and no job is known; \
+             check base_url and api.version, and look for a newer exporter"
+        ),
+    )
 }

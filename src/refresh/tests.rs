@@ -1,5 +1,6 @@
 //! What a refresh asks for, and what becomes of the answers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::config::{self, MAX_WINDOW, Secret};
 use crate::jobs::{Job, Rows, State, Table};
 use crate::telemetry::Reason;
 
+mod harvest;
 mod properties;
 
 const NOW: &str = "2024-07-01T12:00:00Z";
