@@ -57,7 +57,7 @@ pub async fn demo(
     let source = config::Source::file(&file);
     let options = Options {
         settings: source.load()?,
-        source: Some(source),
+        reloading: None,
         telemetry_path: "/metrics".to_owned(),
         enable_lifecycle: false,
         gate: Arc::new(web::Gate::open()),

@@ -20,7 +20,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
 
 pub mod amperity;
@@ -51,9 +51,8 @@ use telemetry::Telemetry;
 pub struct Options {
     /// The settings to begin with.
     pub settings: Settings,
-    /// Where they are read again on SIGHUP and `POST /-/reload`; without it
-    /// SIGHUP does what it always does.
-    pub source: Option<config::Source>,
+    /// How they are read again; without it that is not possible.
+    pub reloading: Option<Reloading>,
     /// The path of the metrics page.
     pub telemetry_path: String,
     /// Whether `POST /-/reload` is answered.
@@ -62,6 +61,17 @@ pub struct Options {
     pub gate: Arc<web::Gate>,
     /// The wall clock.
     pub clock: Clock,
+}
+
+/// Where settings are read again, and what asks for it besides
+/// `POST /-/reload`.
+#[derive(Debug)]
+pub struct Reloading {
+    /// The files, flags and variables.
+    pub source: config::Source,
+    /// SIGHUP. Listened to from the beginning, since one that came before
+    /// would end the process.
+    pub hangup: Signal,
 }
 
 /// Why an exporter could not begin.
@@ -76,9 +86,6 @@ pub enum RunError {
     /// Two of the exporter's own metrics have one name.
     #[error("the exporter's own metrics cannot be registered: {0}")]
     Telemetry(#[from] prometheus::Error),
-    /// The signal of a reload cannot be received.
-    #[error("SIGHUP cannot be received: {0}")]
-    Signal(std::io::Error),
 }
 
 /// Exports until `shutdown`, then lets requests under way end. The caller owns
@@ -105,19 +112,19 @@ pub async fn run(
     take(&exporter, options.settings).await?;
     telemetry.config_reload(true, options.clock.now());
 
-    let reload = options
-        .source
-        .map(|source| reloading(exporter.clone(), source));
-    let reloading = match &reload {
-        Some(reload) => Some(reload_on_hangup(Arc::clone(reload)).map_err(RunError::Signal)?),
-        None => None,
-    };
+    let (reload, on_hangup) = options
+        .reloading
+        .map(|Reloading { source, hangup }| {
+            let reload = reloading(exporter.clone(), source);
+            (Arc::clone(&reload), reload_on_hangup(hangup, reload))
+        })
+        .unzip();
     let reload = reload.filter(|_| options.enable_lifecycle);
     let routes = web::Routes::new(exporter.clone(), &options.telemetry_path, reload);
     let limits = web::Limits::default();
     web::serve(listeners, routes, options.gate, limits, shutdown).await;
-    if let Some(reloading) = reloading {
-        reloading.abort();
+    if let Some(on_hangup) = on_hangup {
+        on_hangup.abort();
     }
     // Else they would meet a runtime that is going away, and report it.
     exporter.stop().await;
@@ -135,14 +142,13 @@ async fn take(exporter: &Exporter, settings: Settings) -> Result<(), amperity::A
 }
 
 /// Reloads on each SIGHUP from now on.
-fn reload_on_hangup(reload: web::Reload) -> std::io::Result<JoinHandle<()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(tokio::spawn(async move {
+fn reload_on_hangup(mut hangup: Signal, reload: web::Reload) -> JoinHandle<()> {
+    tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             // The outcome is logged where it is known.
             let _ = reload().await;
         }
-    }))
+    })
 }
 
 /// What reloads, one reload after the other: the one that was asked for last

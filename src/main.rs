@@ -10,7 +10,7 @@ use amperity_exporter::cli::{self, Command, check::CheckError};
 use amperity_exporter::clock::Clock;
 use amperity_exporter::exposition::catalogue;
 use amperity_exporter::web::ListenError;
-use amperity_exporter::{Options, RunError, demo, web};
+use amperity_exporter::{Options, Reloading, RunError, demo, web};
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +45,9 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => {
             cli::log::install(serve.log, clock.clone());
+            // First of all, so that none of them finds nobody at home.
+            let stop = stop_signal()?;
+            let hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be received")?;
             let settings = serve.settings.load()?;
             let gate = match &serve.web.config_file {
                 Some(file) => web::Gate::from_file(file).context("--web.config.file")?,
@@ -57,7 +60,10 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
             };
             let options = Options {
                 settings,
-                source: Some(serve.settings),
+                reloading: Some(Reloading {
+                    source: serve.settings,
+                    hangup,
+                }),
                 telemetry_path: serve.web.telemetry_path,
                 enable_lifecycle: serve.web.enable_lifecycle,
                 gate: Arc::new(gate),
@@ -69,7 +75,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
             {
                 tracing::info!(%address, "listening");
             }
-            amperity_exporter::run(options, listeners, stop_signal()?).await?;
+            amperity_exporter::run(options, listeners, stop).await?;
             tracing::info!("stopped");
         }
         Command::Demo(options) => {
@@ -111,15 +117,23 @@ fn announce(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// SIGTERM or Ctrl-C.
+/// SIGTERM or Ctrl-C. A second one does not wait for what is under way.
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be received")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("Ctrl-C cannot be received")?;
-    Ok(async move {
+    let mut asked = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+    };
+    Ok(async move {
+        asked().await;
+        tokio::spawn(async move {
+            asked().await;
+            tracing::warn!("stopped at once, as a second signal asked for");
+            std::process::exit(1);
+        });
     })
 }
 

@@ -31,6 +31,21 @@ pub struct Snapshot {
     pub files: bool,
 }
 
+impl Snapshot {
+    /// What is known of a tenant before its first refresh: nothing.
+    #[must_use]
+    pub fn empty(tenant: Arc<str>) -> Self {
+        Self {
+            tenant,
+            status: Status::default(),
+            jobs: [].into(),
+            configured: [].into(),
+            feeds: [].into(),
+            files: false,
+        }
+    }
+}
+
 /// How the refreshes of a tenant go.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {

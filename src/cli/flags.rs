@@ -123,9 +123,9 @@ pub(super) struct Settings {
     #[arg(long = "amperity.token-file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = TENANT)]
     pub(super) token_file: Option<PathBuf>,
 
-    /// The id of a job that is always on the page; may be repeated
+    /// The id of a job that is always on the page; may be repeated, or several separated by commas
     /// [env: AMPERITY_JOBS, separated by commas]
-    #[arg(long = "amperity.job", value_name = "ID", help_heading = TENANT)]
+    #[arg(long = "amperity.job", value_name = "ID", value_delimiter = ',', help_heading = TENANT)]
     pub(super) jobs: Vec<String>,
 
     /// Find jobs by themselves, this far back, such as 24h; at most 7d

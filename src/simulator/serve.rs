@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -85,7 +85,9 @@ async fn answer(
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
+    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
     let reply = simulator.respond(&Request::from_parts(head, body.to_bytes()));
+    say(&method, &path, &reply.response);
     tokio::time::sleep(reply.delay).await;
     let (mut head, body) = reply.response.into_parts();
     head.headers
@@ -105,6 +107,22 @@ async fn answer(
         },
     };
     Ok(Response::from_parts(head, delivery))
+}
+
+/// Tells whoever tries a configuration what was asked, and why it was refused.
+fn say(method: &Method, path: &str, response: &Response<Bytes>) {
+    #[derive(serde::Deserialize)]
+    struct Refused {
+        message: String,
+    }
+    let status = response.status().as_u16();
+    if response.status().is_success() {
+        tracing::debug!(%method, path, status, "answered");
+        return;
+    }
+    let refused = serde_json::from_slice::<Refused>(response.body());
+    let message = refused.map(|refused| refused.message).unwrap_or_default();
+    tracing::info!(%method, path, status, message, "refused");
 }
 
 /// A body that may break off.

@@ -163,8 +163,8 @@ pub(super) const MALFORMED_JOBS: Family = Family::counter(
 pub(super) const SCRAPES: Family = Family::counter(
     "amperity_exporter_scrapes_total",
     &["code"],
-    "Requests for the metrics page, by HTTP status code of the answer. The scrape that shows it \
-     is not counted yet.",
+    "Requests for the metrics page that --web.config.file let pass, by HTTP status code of the \
+     answer. The scrape that shows it is not counted yet.",
 );
 
 pub(super) const BUILD_INFO: Family = Family::gauge(

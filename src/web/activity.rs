@@ -17,8 +17,14 @@ use tokio::time::Instant;
 
 use super::Limits;
 
-/// Prometheus' usual scrape timeout: what takes longer is slow, and makes
-/// place if nothing else can.
+/// The time in which a client that means well has sent its request.
+const UNPROVEN: Duration = Duration::from_millis(100);
+
+/// The time in which a client that means well takes the next bytes of an
+/// answer, and in which it is known whether a request may pass.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// Prometheus' usual scrape timeout: a request that takes longer is slow.
 const SLOW: Duration = Duration::from_secs(10);
 
 /// How much a connection matters when there are too many: the least first.
@@ -26,14 +32,17 @@ const SLOW: Duration = Duration::from_secs(10);
 pub(super) enum Worth {
     /// It takes no byte of the answers it asked for.
     Stalled,
-    /// It has not sent a whole request yet.
+    /// It has not sent a whole request, though there was time.
     Unproven,
-    /// It is not known yet whether its requests may pass.
+    /// It is not known yet whether its requests may pass, though there was
+    /// time.
     Unadmitted,
     /// It was answered and is kept for the next request.
     Idle,
     /// Its requests have been under way for long.
     Slow,
+    /// It does what it is there for.
+    Busy,
 }
 
 /// What one connection is doing.
@@ -146,19 +155,25 @@ impl Activity {
     }
 
     /// How much it matters, and since when: the smaller, the sooner it has to
-    /// go. `None` while a request is under way that may well end soon.
-    pub(super) fn worth(&self) -> Option<(Worth, Instant)> {
+    /// go.
+    pub(super) fn worth(&self) -> (Worth, Instant) {
         let doing = self.doing();
-        if doing.under_way.is_empty() {
+        let requests = doing.under_way.iter();
+        // Its best request speaks for it.
+        requests.map(UnderWay::worth).max().unwrap_or_else(|| {
             let worth = match doing.waits_for {
                 WaitsFor::Next => Worth::Idle,
-                WaitsFor::First | WaitsFor::Rest => Worth::Unproven,
+                _ if doing.since.elapsed() > UNPROVEN => Worth::Unproven,
+                _ => Worth::Busy,
             };
-            return Some((worth, doing.since));
-        }
-        let requests: Option<Vec<_>> = doing.under_way.iter().map(UnderWay::worth).collect();
-        let begun = doing.under_way.iter().map(|request| request.begun).min();
-        Some((requests?.into_iter().max()?, begun?))
+            (worth, doing.since)
+        })
+    }
+
+    /// Whether no whole request is there, not even one that was answered.
+    pub(super) fn is_unproven(&self) -> bool {
+        let doing = self.doing();
+        doing.under_way.is_empty() && doing.waits_for != WaitsFor::Next
     }
 
     /// Asks the connection to close at once.
@@ -194,14 +209,15 @@ impl Activity {
 }
 
 impl UnderWay {
-    fn worth(&self) -> Option<Worth> {
-        match self.stage {
-            Stage::Answered => Some(Worth::Stalled),
-            Stage::Asked => Some(Worth::Unadmitted),
-            Stage::Admitted | Stage::Sending => {
-                (self.begun.elapsed() > SLOW).then_some(Worth::Slow)
-            }
-        }
+    fn worth(&self) -> (Worth, Instant) {
+        let stands_still = self.since.elapsed() > STALLED;
+        let worth = match self.stage {
+            Stage::Answered | Stage::Sending if stands_still => Worth::Stalled,
+            Stage::Asked if stands_still => Worth::Unadmitted,
+            _ if self.begun.elapsed() > SLOW => Worth::Slow,
+            _ => Worth::Busy,
+        };
+        (worth, self.since)
     }
 }
 

@@ -77,8 +77,9 @@ impl Users {
 /// Checks pairs of user and password.
 #[derive(Debug)]
 pub(super) struct Checker {
-    /// How many checks run at a time; the others wait.
-    checks: Semaphore,
+    /// How many checks run at a time; the others wait. A check goes on when
+    /// nobody waits for it any more, so it keeps its place until it ends.
+    checks: Arc<Semaphore>,
     /// Two keys, so that digests have 128 bits.
     keys: [RandomState; 2],
     right: Mutex<HashSet<u128>>,
@@ -88,7 +89,7 @@ impl Checker {
     pub(super) fn new() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            checks: Semaphore::new(threads.div_ceil(2)),
+            checks: Arc::new(Semaphore::new(threads.div_ceil(2))),
             keys: [RandomState::new(), RandomState::new()],
             right: Mutex::default(),
         }
@@ -111,11 +112,14 @@ impl Checker {
         {
             return true;
         }
-        let Ok(_one_of_few) = self.checks.acquire().await else {
+        let Ok(one_of_few) = Arc::clone(&self.checks).acquire_owned().await else {
             return false;
         };
         let cost = users.cost;
-        let check = tokio::task::spawn_blocking(move || check(known.as_deref(), cost, &password));
+        let check = tokio::task::spawn_blocking(move || {
+            let _one_of_few = one_of_few;
+            check(known.as_deref(), cost, &password)
+        });
         let right = check.await.unwrap_or(false);
         if right && let Some(digest) = digest {
             let mut remembered = self.right();
@@ -170,4 +174,28 @@ fn credentials(header: &HeaderValue) -> Option<(String, SecretString)> {
     let pair = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (user, password) = pair.split_once(':')?;
     Some((user.to_owned(), password.to_owned().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn checks_that_nobody_waits_for_any_more_still_take_their_turn() {
+        let hash = bcrypt::hash("secret", 11).unwrap();
+        let users = Users::new([("p".to_owned(), hash)]).unwrap();
+        let checker = Checker::new();
+        let few = checker.checks.available_permits();
+        let wrong = HeaderValue::from_static("Basic cDp3cm9uZw==");
+        for _ in 0..few + 3 {
+            let soon = Duration::from_millis(5);
+            let given_up = tokio::time::timeout(soon, checker.admits(&users, Some(&wrong)));
+            assert!(given_up.await.is_err(), "it was too fast to be given up");
+        }
+        assert_eq!(checker.checks.available_permits(), 0);
+        let all = u32::try_from(few).unwrap();
+        let _all = checker.checks.acquire_many(all).await.unwrap();
+    }
 }

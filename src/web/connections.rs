@@ -3,11 +3,11 @@
 //! A fixed number of connections is open at a time. When there is no room for
 //! another, the one that matters least makes place ([`Worth`]): first those
 //! that take no byte of their answers or have not sent a whole request, then
-//! idle ones, and last of all those whose request takes long. So clients that
-//! only open connections, send their request byte by byte or do not read what
-//! they asked for cost a fixed amount of memory and stand in nobody's way.
-//!
-//! [`Worth`]: super::activity::Worth
+//! idle ones, then those whose request takes long. So clients that only open
+//! connections, send their request byte by byte or do not read what they asked
+//! for cost a fixed amount of memory and stand in nobody's way. A connection
+//! that does what it is there for is closed only if for a second no other
+//! made place.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::activity::{Activity, Watched};
+use super::activity::{Activity, Watched, Worth};
 use super::body::Body;
 use super::gate::Gate;
 use super::{Handler, Limits};
@@ -36,6 +36,16 @@ const INSPECTION: Duration = Duration::from_secs(1);
 /// The wait after an accept error that will not go away by itself, such as
 /// too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a new connection waits for a place before it looks for one again.
+const TURN: Duration = Duration::from_millis(50);
+
+/// How long it waits before one that was answered has to make place: until
+/// then it has turned out which of the others never ask.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// How long it waits before one that does no wrong has to make place.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A lack of file descriptors is said at most this often.
 const REMINDER: Duration = Duration::from_mins(5);
@@ -110,8 +120,14 @@ impl Connections {
     }
 
     /// Waits until every connection has ended, `limits.drain` at most, and
-    /// tells how many had not.
+    /// tells how many had not. Those that have not asked for anything are not
+    /// waited for.
     pub(super) async fn drain(&self) -> usize {
+        for connection in self.lock().connections.values() {
+            if connection.is_unproven() {
+                connection.close();
+            }
+        }
         let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
         let everyone_left = self.room.acquire_many(all);
         if timeout(self.limits.drain, everyone_left).await.is_ok() {
@@ -138,7 +154,7 @@ impl Connections {
         if self.is_news() {
             tracing::warn!(%error, "cannot accept a connection, and tries on; if too many files are open, raise the limit (ulimit -n, LimitNOFILE=)");
         }
-        self.make_room();
+        self.make_room(Worth::Slow);
         sleep(ACCEPT_PAUSE).await;
     }
 
@@ -153,13 +169,19 @@ impl Connections {
     }
 
     async fn register(self: &Arc<Self>) -> Registration {
+        let mut arrived = None;
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
                 break Some(permit);
             }
-            self.make_room();
+            let arrived = *arrived.get_or_insert_with(Instant::now);
+            self.make_room(match arrived.elapsed() {
+                waited if waited < MOMENT => Worth::Unadmitted,
+                waited if waited < PATIENCE => Worth::Slow,
+                _ => Worth::Busy,
+            });
             let freed = Arc::clone(&self.room).acquire_owned();
-            if let Ok(permit) = timeout(INSPECTION, freed).await {
+            if let Ok(permit) = timeout(TURN, freed).await {
                 break permit.ok();
             }
         };
@@ -176,16 +198,16 @@ impl Connections {
         }
     }
 
-    /// Closes the connection that matters least, if there is one that can be
-    /// spared.
-    fn make_room(&self) {
+    /// Closes the connection that matters least, if it matters no more than
+    /// `most`.
+    fn make_room(&self, most: Worth) {
         let open = self.lock();
-        let least = open
-            .connections
-            .values()
-            .filter_map(|connection| Some((connection.worth()?, connection)))
-            .min_by_key(|(worth, _)| *worth);
-        if let Some((_, connection)) = least {
+        let connections = open.connections.values();
+        let ranked = connections.map(|connection| (connection.worth(), connection));
+        let least = ranked.min_by_key(|(worth, _)| *worth);
+        if let Some(((worth, _), connection)) = least
+            && worth <= most
+        {
             connection.close();
         }
     }

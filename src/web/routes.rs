@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::exposition::Page;
 use crate::refresh::{Exporter, Probed};
+use crate::snapshot::Snapshot;
 
 use super::body::Body;
 use super::fresh::Fresh;
@@ -190,7 +191,7 @@ impl Inner {
         let Some(host) = host.filter(|host| !host.is_empty()) else {
             return text(StatusCode::BAD_REQUEST, "the Host header is missing");
         };
-        let document = sd::document(host, &self.exporter.tenants());
+        let document = sd::document(host, &self.telemetry_path, &self.exporter.tenants());
         respond(StatusCode::OK, "application/json", Body::from(document))
     }
 
@@ -200,7 +201,12 @@ impl Inner {
             Ok(only) => only,
             Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
         };
-        let snapshots = self.exporter.snapshots();
+        let known = self.exporter.snapshots();
+        let snapshot = |tenant: Arc<str>| {
+            let found = known.iter().find(|snapshot| snapshot.tenant == tenant);
+            found.map_or_else(|| Arc::new(Snapshot::empty(tenant)), Arc::clone)
+        };
+        let snapshots: Vec<_> = self.exporter.tenants().into_iter().map(snapshot).collect();
         let now = self.exporter.clock().now();
         let number: Option<usize> = query.all("page").next().and_then(|page| page.parse().ok());
         let view = status::View {

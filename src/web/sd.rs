@@ -19,19 +19,23 @@ struct Group<'a> {
 struct Labels<'a> {
     #[serde(rename = "__meta_amperity_tenant")]
     meta: &'a str,
+    #[serde(rename = "__metrics_path__")]
+    path: &'a str,
     #[serde(rename = "__param_tenant")]
     parameter: &'a str,
     instance: &'a str,
 }
 
-/// The document for a client that reached us as `host`.
-pub(super) fn document(host: &str, tenants: &[Arc<str>]) -> String {
+/// The document for a client that reached us as `host`, with the metrics at
+/// `path`.
+pub(super) fn document(host: &str, path: &str, tenants: &[Arc<str>]) -> String {
     let groups: Vec<Group<'_>> = tenants
         .iter()
         .map(|tenant| Group {
             targets: [host],
             labels: Labels {
                 meta: tenant,
+                path,
                 parameter: tenant,
                 instance: tenant,
             },
@@ -48,11 +52,11 @@ mod tests {
     #[test]
     fn the_document_has_one_group_per_tenant() {
         let tenants = ["acme".into(), "sock\"town".into()];
-        insta::assert_snapshot!(document("exporter:10109", &tenants), @r#"[{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"acme","__param_tenant":"acme","instance":"acme"}},{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"sock\"town","__param_tenant":"sock\"town","instance":"sock\"town"}}]"#);
+        insta::assert_snapshot!(document("exporter:10109", "/metrics", &tenants), @r#"[{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"acme","__metrics_path__":"/metrics","__param_tenant":"acme","instance":"acme"}},{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"sock\"town","__metrics_path__":"/metrics","__param_tenant":"sock\"town","instance":"sock\"town"}}]"#);
     }
 
     #[test]
     fn without_tenants_the_document_is_an_empty_list() {
-        assert_eq!(document("exporter:10109", &[]), "[]");
+        assert_eq!(document("exporter:10109", "/metrics", &[]), "[]");
     }
 }

@@ -28,10 +28,6 @@ const STYLE: &str = include_str!("status/style.css");
 /// Seconds until the page loads itself again.
 const RELOAD: u32 = 30;
 
-/// Rows per tenant on the page of all tenants, and on one of its own.
-const ROWS_OF_MANY: usize = 25;
-const ROWS_OF_ONE: usize = 200;
-
 /// Allows the style and nothing else.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     // SHA-256 is at hand where TLS is.
@@ -139,11 +135,7 @@ fn tenant(snapshot: &Snapshot, view: View<'_>, now: Timestamp) -> Markup {
             }
             (notes(snapshot, now))
             (facts(status, now))
-            @if view.tenant.is_some() {
-                (table::jobs(snapshot, view.page, ROWS_OF_ONE, &link, now))
-            } @else {
-                (table::jobs(snapshot, 0, ROWS_OF_MANY, &link, now))
-            }
+            (table::jobs(snapshot, view.tenant.map(|_| view.page), &link, now))
         }
     }
 }

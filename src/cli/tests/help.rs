@@ -53,8 +53,8 @@ fn help_tells_a_newcomer_everything() {
               given in the environment only, as AMPERITY_TOKEN [env: AMPERITY_TOKEN_FILE]
 
           --amperity.job <ID>
-              The id of a job that is always on the page; may be repeated [env: AMPERITY_JOBS, separated
-              by commas]
+              The id of a job that is always on the page; may be repeated, or several separated by
+              commas [env: AMPERITY_JOBS, separated by commas]
 
           --amperity.discovery-window <DURATION>
               Find jobs by themselves, this far back, such as 24h; at most 7d [env:

@@ -21,15 +21,17 @@ pub(super) fn failed(snapshot: &Snapshot) -> usize {
         .count()
 }
 
-/// One page of the rows, and the way to the others.
-pub(super) fn jobs(
-    snapshot: &Snapshot,
-    page: usize,
-    size: usize,
-    link: &str,
-    now: Timestamp,
-) -> Markup {
+/// Rows of a tenant beside others.
+const FEW: usize = 25;
+
+/// Rows of a page of one tenant.
+const MANY: usize = 200;
+
+/// The first few rows, or one page of all of them, and the way to the others.
+pub(super) fn jobs(snapshot: &Snapshot, page: Option<usize>, link: &str, now: Timestamp) -> Markup {
     let rows = rows(snapshot);
+    let overview = page.is_none();
+    let (page, size) = page.map_or((0, FEW), |page| (page, MANY));
     let pages = rows.len().div_ceil(size).max(1);
     let page = page.min(pages - 1);
     let first = page * size;
@@ -52,8 +54,11 @@ pub(super) fn jobs(
             p.more {
                 "Rows " (number(first as u64 + 1)) " to " (number((first + shown.len()) as u64))
                 " of " (number(rows.len() as u64)) ", failed ones first, then the newest. "
-                @if page > 0 { a href={ (link) "&page=" (page) } { "Previous" } " " }
-                @if page + 1 < pages { a href={ (link) "&page=" (page + 2) } { "Next" } }
+                @if overview { a href=(link) { "All rows" } }
+                @else {
+                    @if page > 0 { a href={ (link) "&page=" (page) } { "Previous" } " " }
+                    @if page + 1 < pages { a href={ (link) "&page=" (page + 2) } { "Next" } }
+                }
             }
         }
     }

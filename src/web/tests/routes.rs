@@ -156,7 +156,7 @@ async fn discovery_names_the_host_the_client_asked() {
 }
 
 #[tokio::test]
-async fn a_tenant_without_data_yet_is_discovered_and_can_be_scraped() {
+async fn a_tenant_without_data_yet_is_discovered_shown_and_can_be_scraped() {
     let waiting = config::Tenant {
         discovery: Some(Duration::from_hours(1)),
         ..tenant("socktown")
@@ -169,6 +169,11 @@ async fn a_tenant_without_data_yet_is_discovered_and_can_be_scraped() {
     let (status, body) = ask(&routes, "GET", "/metrics?tenant=socktown").await;
     assert_eq!(status, 200);
     assert!(body.contains(r#"amperity_refreshes_total{tenant="socktown"} 0"#));
+    for path in ["/", "/?tenant=socktown"] {
+        let (_, page) = ask(&routes, "GET", path).await;
+        assert!(page.contains("first refresh under way"), "{page}");
+        assert!(page.contains("0 of 1 tenants up"), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn a_full_house_makes_room_for_a_scrape() {
 }
 
 #[tokio::test]
-async fn readers_that_take_nothing_make_room_for_a_scrape_when_they_have_been_slow() {
+async fn readers_that_take_nothing_make_room_for_a_scrape() {
     let server = Server::start_with(large(64 << 20), Gate::open(), ROOMY).await;
     let mut readers = Vec::new();
     for _ in 0..ROOMY.connections {
@@ -101,9 +101,41 @@ async fn readers_that_take_nothing_make_room_for_a_scrape_when_they_have_been_sl
     let mut scrape = server.connect().await;
     scrape.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
     let mut status = [0; 12];
-    let answer = timeout(Duration::from_secs(20), scrape.read_exact(&mut status));
+    let answer = timeout(Duration::from_secs(5), scrape.read_exact(&mut status));
     answer.await.unwrap().unwrap();
     assert_eq!(&status, b"HTTP/1.0 200");
+}
+
+#[tokio::test]
+async fn a_burst_of_scrapes_is_answered_though_all_places_were_taken_by_idlers() {
+    let server = Server::start(Gate::open(), ROOMY).await;
+    let mut loris = Vec::new();
+    for _ in 0..ROOMY.connections {
+        loris.push(server.connect().await);
+    }
+    let server = Arc::new(server);
+    let mut burst = tokio::task::JoinSet::new();
+    for _ in 0..5 * ROOMY.connections {
+        let server = Arc::clone(&server);
+        burst.spawn(async move { server.healthy().await });
+    }
+    let answered = burst.join_all().await;
+    assert_eq!(answered, [true; 20], "none was cut for another");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_those_who_have_not_asked() {
+    let server = Server::start(Gate::open(), ROOMY).await;
+    let _silent = server.connect().await;
+    let mut half = server.connect().await;
+    half.write_all(b"GET /metrics HTTP/1.1\r\nX: ")
+        .await
+        .unwrap();
+    sleep(Duration::from_millis(100)).await;
+    timeout(Duration::from_secs(5), server.stop())
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
