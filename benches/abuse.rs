@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Connections that send their request byte by byte.
 const SLOW: usize = 2_000;
+/// Connections that ask and do not read: more than there is room for.
+const READERS: usize = 600;
 /// Connections at a time, for the kinds that come and go.
 const AT_A_TIME: usize = 64;
 const AT_MOST: Duration = Duration::from_mins(2);
@@ -45,7 +47,7 @@ async fn main() -> Result<()> {
         ..Visit::sending(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".to_vec())
     });
     report(address, "5,000 half-closed connections", halves).await?;
-    report(address, "500 readers that stop reading", stalled(address)).await?;
+    report(address, "600 readers that stop reading", stalled(address)).await?;
     Ok(())
 }
 
@@ -173,7 +175,7 @@ fn garbage(number: usize) -> Vec<u8> {
 /// Holds connections that ask for the whole page and never read it.
 async fn stalled(address: SocketAddr) {
     let mut streams = Vec::new();
-    for _ in 0..500 {
+    for _ in 0..READERS {
         let Ok(mut stream) = TcpStream::connect(address).await else {
             continue;
         };
