@@ -23,6 +23,7 @@ mod http;
 mod log;
 mod query;
 mod rate;
+mod reply;
 mod serve;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::plan::Window;
 use crate::clock::before;
 use crate::config;
 use crate::jobs::Job;
@@ -18,6 +17,21 @@ use crate::telemetry::Reason;
 /// Table entries on the page, of all its jobs: about a million series. Jobs
 /// that have more of them than that are left out like those over `limits.jobs`.
 const MAX_TABLES: usize = 50_000;
+
+/// A window to list: from (inclusive) to (exclusive).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+    /// Whether it covers all of the configured window.
+    pub(super) full: bool,
+}
+
+impl Window {
+    pub(super) fn contains(&self, time: Timestamp) -> bool {
+        self.from <= time && time < self.to
+    }
+}
 
 /// The jobs of one tenant, as far as they are known.
 #[derive(Clone, Debug, Default)]

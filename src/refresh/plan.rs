@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::known::{Entry, Known};
+use super::known::{Entry, Known, Window};
 use crate::clock::{after, before};
 use crate::config::{self, MAX_WINDOW};
 use crate::telemetry::Reason;
@@ -35,21 +35,6 @@ const SHORTEST_SLOW_PIECE: Duration = Duration::from_hours(24);
 
 /// How far a list reaches into the future, for clocks that differ a little.
 const AHEAD: Duration = Duration::from_mins(1);
-
-/// A window to list: from (inclusive) to (exclusive).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
-    pub(super) from: Timestamp,
-    pub(super) to: Timestamp,
-    /// Whether it covers all of the configured window.
-    pub(super) full: bool,
-}
-
-impl Window {
-    pub(super) fn contains(&self, time: Timestamp) -> bool {
-        self.from <= time && time < self.to
-    }
-}
 
 /// The window to list next, `None` without discovery. The first list after a
 /// start reaches back as far as the API allows if feeds are collected, so

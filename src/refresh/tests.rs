@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::known::Known;
-use super::plan::{self, RECHECK, UNKNOWN_RECHECK, Window};
+use super::known::{Known, Window};
+use super::plan::{self, RECHECK, UNKNOWN_RECHECK};
 use crate::config::{self, MAX_WINDOW, Secret};
 use crate::jobs::{Job, Rows, State, Table};
 use crate::telemetry::Reason;

@@ -9,8 +9,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 
-use super::http::{Refusal, http_date};
 use super::log::{Endpoint, Entry};
+use super::reply::{Refusal, http_date};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

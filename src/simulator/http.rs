@@ -18,29 +18,12 @@ use serde::Serialize;
 
 use super::log::{Endpoint, Entry};
 use super::query::{LONGEST, decoded, question};
+use super::reply::{Answer, Refusal, http_date, json, written};
 use super::world::JobAnswer;
 use super::{Act, Inner, Reply, faults};
 
 /// The one version of the API there is.
 const API_VERSION: &str = "2024-04-01";
-
-/// A no, and why.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    status: StatusCode,
-    message: String,
-    allow: Option<&'static str>,
-}
-
-pub(super) type Answer = Result<Response<Bytes>, Refusal>;
-
-#[derive(Serialize)]
-struct ErrorAnswer<'a> {
-    status: u16,
-    message: &'a str,
-    request_id: &'a str,
-    trace_id: &'a str,
-}
 
 #[derive(Serialize)]
 struct ListAnswer {
@@ -99,10 +82,7 @@ impl Inner {
             Route::Job(_) | Route::Jobs => (Method::GET, "GET"),
         };
         if request.method() != method {
-            return Err(Refusal {
-                allow: Some(allow),
-                ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.")
-            });
+            return Err(Refusal::method(allow));
         }
         if matches!(route, Route::Token) {
             return self.issue_token(request, now);
@@ -230,53 +210,6 @@ fn route(path: &str) -> Option<Route> {
     }
 }
 
-impl Refusal {
-    pub(super) fn new(status: StatusCode, message: &str) -> Self {
-        Self {
-            status,
-            message: message.to_owned(),
-            allow: None,
-        }
-    }
-
-    pub(super) fn bad_request(message: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, message)
-    }
-
-    pub(super) fn response(&self, request_id: &str) -> Response<Bytes> {
-        let body = ErrorAnswer {
-            status: self.status.as_u16(),
-            message: &self.message,
-            request_id,
-            trace_id: request_id,
-        };
-        let mut response = written(&body);
-        *response.status_mut() = self.status;
-        if let Some(allow) = self.allow {
-            let allow = HeaderValue::from_static(allow);
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
-        response
-    }
-}
-
-pub(super) fn written(body: &impl Serialize) -> Response<Bytes> {
-    match serde_json::to_vec(body) {
-        Ok(body) => json(StatusCode::OK, body.into()),
-        Err(_) => json(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
-    }
-}
-
-fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let content_type = HeaderValue::from_static("application/json");
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response
-}
-
 /// The value of a header that is there exactly once and not empty.
 pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
@@ -319,10 +252,4 @@ fn gzip(body: &[u8]) -> std::io::Result<Bytes> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body)?;
     encoder.finish().map(Bytes::from)
-}
-
-/// A time as HTTP writes it.
-pub(super) fn http_date(time: Timestamp) -> Option<HeaderValue> {
-    let time = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    HeaderValue::from_str(&time).ok()
 }

@@ -15,8 +15,9 @@ use serde::Serialize;
 
 use super::Inner;
 use super::chance::{dice, number_of};
-use super::http::{Answer, Refusal, single, written};
+use super::http::single;
 use super::query::decoded;
+use super::reply::{Answer, Refusal, written};
 
 /// The tokens that were given out or made by hand.
 #[derive(Debug, Default)]
