@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{self, Parametric, Simulator, World};
+use amperity_simulator::{Parametric, Simulator, World};
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
@@ -29,7 +29,7 @@ async fn main() -> Result<()> {
         history: PERIOD * runs,
     });
     let listener = TcpListener::bind(address).await?;
-    let simulator = Simulator::new(world, clock);
-    simulator::serve(listener, simulator, std::future::pending()).await;
+    let simulator = Simulator::new(world, move || clock.now());
+    amperity_simulator::serve(listener, simulator, std::future::pending()).await;
     Ok(())
 }

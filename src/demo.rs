@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 
 use crate::clock::{Clock, before};
 use crate::config::{self, ConfigError};
-use crate::simulator::{self, Credentials, Simulator, World};
 use crate::{Options, RunError, run, web};
+use amperity_simulator::{Credentials, Simulator, World};
 
 /// The same world at each start; only the time it begins differs.
 const SEED: u64 = 1;
@@ -50,7 +50,7 @@ pub async fn demo(
 ) -> Result<(), DemoError> {
     let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let base_url = format!("http://{}/api", api.local_addr()?);
-    let simulator = Simulator::new(World::demo(SEED, clock.now()), clock.clone());
+    let simulator = simulate(clock.clone());
     let folder = Folder::make()?;
     let file = folder.0.join("amperity_exporter.yml");
     std::fs::write(&file, configuration(&simulator, &base_url))?;
@@ -65,7 +65,7 @@ pub async fn demo(
     };
     announce(&announcement(&listeners, &base_url, &file));
     let (_ended, end) = oneshot::channel::<()>();
-    let serving = tokio::spawn(simulator::serve(api, simulator, async {
+    let serving = tokio::spawn(amperity_simulator::serve(api, simulator, async {
         let _ = end.await;
     }));
     let outcome = run(options, listeners, shutdown).await;
@@ -84,7 +84,7 @@ pub async fn simulator(
     announce: impl FnOnce(&str),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DemoError> {
-    let simulator = Simulator::new(World::demo(SEED, clock.now()), clock);
+    let simulator = simulate(clock);
     let Some(first) = listeners.first() else {
         return Ok(());
     };
@@ -94,7 +94,7 @@ pub async fn simulator(
     ));
     let mut serving = tokio::task::JoinSet::new();
     for listener in listeners {
-        serving.spawn(simulator::serve(
+        serving.spawn(amperity_simulator::serve(
             listener,
             simulator.clone(),
             std::future::pending(),
@@ -103,6 +103,11 @@ pub async fn simulator(
     shutdown.await;
     serving.shutdown().await;
     Ok(())
+}
+
+/// The demo's world, from now on.
+fn simulate(clock: Clock) -> Simulator {
+    Simulator::new(World::demo(SEED, clock.now()), move || clock.now())
 }
 
 /// A configuration such as a user writes, for the simulated tenant.

@@ -13,7 +13,7 @@
 //! [`snapshot::Snapshot`] of the outcome and publishes it as the page of bytes
 //! that [`exposition`] writes and [`web`] sends. Each uses only what stands
 //! left of it, and the leaves [`clock`] and [`telemetry`]; a test sees to it.
-//! [`simulator`] is a world of its own. This file alone joins the ends, in
+//! This file alone joins the ends, in
 //! [`run`].
 
 use std::future::Future;
@@ -32,7 +32,6 @@ pub mod exposition;
 pub mod feeds;
 pub mod jobs;
 pub mod refresh;
-pub mod simulator;
 pub mod snapshot;
 pub mod telemetry;
 #[cfg(test)]

@@ -37,7 +37,7 @@ run_cargo_tests() {
     local log status=0 result good bad
     log="$(mktemp)"
     say "tests"
-    cargo test --locked --no-fail-fast 2>&1 | tee "$log" || status=$?
+    cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" || status=$?
     bad=0
     while read -r result; do
         good="${result#*. }"
@@ -54,7 +54,7 @@ run_cargo_tests() {
 }
 
 documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --quiet
 }
 
 for program in cargo cc git curl; do
@@ -73,8 +73,8 @@ say "programs to test against"
 need promtool prometheus alertmanager amtool
 command -v promtool prometheus alertmanager amtool
 
-check "format" cargo fmt --check
-check "lints" cargo clippy --locked --all-targets --quiet -- -D warnings
+check "format" cargo fmt --all --check
+check "lints" cargo clippy --workspace --locked --all-targets --quiet -- -D warnings
 check "documentation" documentation
 run_cargo_tests
 

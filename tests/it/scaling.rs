@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{Job, Rows, Table, Tenant, World};
+use amperity_simulator::{Job, Rows, Table, Tenant, World};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use amperity_exporter::simulator::{Tenant, World};
+use amperity_simulator::{Tenant, World};
 use tokio::process::Command;
 use tokio::time::Instant;
 

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use amperity_exporter::clock::Clock;
 use amperity_exporter::config::Mode;
-use amperity_exporter::simulator::{Job, Simulator, Table, Tenant, World};
 use amperity_exporter::web::{self, Gate, Limits, Routes};
+use amperity_simulator::{Job, Simulator, Table, Tenant, World};
 use jiff::SignedDuration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -134,10 +134,10 @@ async fn reloads_under_load_fail_no_scrape_and_mix_no_configurations() {
 /// A server whose page is another one every few milliseconds.
 async fn restless() -> String {
     let clock = Clock::starting_at(start());
-    let simulator = Simulator::new(
-        World::empty().tenant(Tenant::new("socktown")),
-        clock.clone(),
-    );
+    let shown = clock.clone();
+    let simulator = Simulator::new(World::empty().tenant(Tenant::new("socktown")), move || {
+        shown.now()
+    });
     // Else the limits of both sides would make it five pages a second.
     simulator.set(|options| options.requests_per_second = usize::MAX);
     let mut tenant = tenant("socktown");

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::config::Source;
-use crate::simulator::{Job, Simulator, Table, Tenant as SimulatedTenant, World, serve};
 use crate::telemetry::Reason;
+use amperity_simulator::{Job, Simulator, Table, Tenant as SimulatedTenant, World, serve};
 
 async fn report(text: &str) -> String {
     checked(text, false).await.0
@@ -125,7 +125,7 @@ async fn live_asks_each_tenant_one_real_question() {
         .tenant(SimulatedTenant::new("discovered").job(job.clone()))
         .tenant(SimulatedTenant::new("listed").job(job))
         .tenant(SimulatedTenant::new("revoked"));
-    let simulator = Simulator::new(world, Clock::system());
+    let simulator = Simulator::new(world, || Clock::system().now());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(serve(listener, simulator, std::future::pending()));

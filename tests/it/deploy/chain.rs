@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{self, Simulator, World};
+use amperity_simulator::{Simulator, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -173,8 +173,8 @@ impl Chain {
             .await
             .unwrap();
         let api = listener.local_addr().unwrap();
-        let simulator = Simulator::new(world, Clock::system());
-        tokio::spawn(simulator::serve(
+        let simulator = Simulator::new(world, || Clock::system().now());
+        tokio::spawn(amperity_simulator::serve(
             listener,
             simulator.clone(),
             std::future::pending(),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{Incident, Outcome, Parametric, World};
+use amperity_simulator::{Incident, Outcome, Parametric, World};
 
 use super::chain::Chain;
 use super::demo::ask;

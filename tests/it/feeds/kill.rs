@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{Tenant, World};
+use amperity_simulator::{Tenant, World};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use tempfile::TempDir;

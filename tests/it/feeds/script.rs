@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use amperity_exporter::simulator::{Endpoint, Job, Outcome, Rows, Simulator, Table, Tally};
+use amperity_simulator::{Endpoint, Job, Outcome, Rows, Simulator, Table, Tally};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{Job, Rows, Simulator, Table, Tenant, World};
+use amperity_simulator::{Job, Rows, Simulator, Table, Tenant, World};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;

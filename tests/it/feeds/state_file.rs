@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{Job, Rows, Table, Tenant, World};
+use amperity_simulator::{Job, Rows, Table, Tenant, World};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 

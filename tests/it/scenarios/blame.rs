@@ -1,6 +1,6 @@
 //! Whose failure it is: a job's, a list's, or the tenant's.
 
-use amperity_exporter::simulator::{Fault, Simulator, Trouble};
+use amperity_simulator::{Fault, Simulator, Trouble};
 use hyper::StatusCode;
 use jiff::SignedDuration;
 

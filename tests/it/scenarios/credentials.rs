@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use amperity_exporter::config::{Credentials, Secret, Settings};
-use amperity_exporter::simulator::{Endpoint, Fault, Simulator, World};
+use amperity_simulator::{Endpoint, Fault, Simulator, World};
 use hyper::StatusCode;
 use jiff::SignedDuration;
 
@@ -20,14 +20,13 @@ fn a_world() -> World {
 
 /// Settings with the OAuth2 client of the simulated tenant.
 fn with_oauth2() -> Settings {
-    let clock = amperity_exporter::clock::Clock::starting_at(start());
-    let simulated = Simulator::new(a_world(), clock).credentials();
+    let simulated = Simulator::new(a_world(), start).credentials();
     let mut tenant = tenant("socktown");
     tenant.credentials = oauth2(&simulated[0]);
     settings([tenant])
 }
 
-fn is_token(entry: &amperity_exporter::simulator::Entry) -> bool {
+fn is_token(entry: &amperity_simulator::Entry) -> bool {
     entry.endpoint == Some(Endpoint::Token)
 }
 
@@ -149,8 +148,7 @@ async fn a_revoked_key_shows_within_one_refresh_and_the_log_says_what_to_do() {
 
 #[tokio::test(start_paused = true)]
 async fn no_secret_is_in_any_log_page_or_debug_text_of_an_outage_of_everything() {
-    let clock = amperity_exporter::clock::Clock::starting_at(start());
-    let simulated = Simulator::new(a_world(), clock).credentials().remove(0);
+    let simulated = Simulator::new(a_world(), start).credentials().remove(0);
     for settings in [with_oauth2(), settings([tenant("socktown")])] {
         let mut shown = format!("{settings:?}");
         let stage = Stage::open(a_world(), settings).await;

@@ -1,7 +1,7 @@
 //! Jobs that nobody configured.
 
 use amperity_exporter::config::Mode;
-use amperity_exporter::simulator::{Endpoint, Entry, Options, Outcome, Simulator};
+use amperity_simulator::{Endpoint, Entry, Options, Outcome, Simulator};
 use jiff::SignedDuration;
 
 use super::{job, job_of, world};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use amperity_exporter::config::Mode;
-use amperity_exporter::simulator::{Endpoint, Entry, World};
+use amperity_simulator::{Endpoint, Entry, World};
 
 use super::{job, world};
 use crate::support::{Stage, hours, minutes, seconds, settings, start, tenant};
@@ -95,11 +95,7 @@ async fn an_hour_of_the_demo_world_costs_a_fraction_of_fetching_every_job_by_id(
         },
     ] {
         let world = World::demo(7, start());
-        let credentials = amperity_exporter::simulator::Simulator::new(
-            world.clone(),
-            amperity_exporter::clock::Clock::starting_at(start()),
-        )
-        .credentials();
+        let credentials = amperity_simulator::Simulator::new(world.clone(), start).credentials();
         let mut tenant = tenant("socktown");
         tenant.discovery = Some(hours(1));
         tenant.credentials = crate::support::oauth2(&credentials[0]);

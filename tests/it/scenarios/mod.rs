@@ -12,7 +12,7 @@ mod tenants;
 
 use std::time::Duration;
 
-use amperity_exporter::simulator::{Job, Outcome, Rows, Table, Tenant, World};
+use amperity_simulator::{Job, Outcome, Rows, Table, Tenant, World};
 
 use crate::support::start;
 

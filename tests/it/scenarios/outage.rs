@@ -1,6 +1,6 @@
 //! What an outage of the API does to the page, to the log and to the API.
 
-use amperity_exporter::simulator::{Fault, RetryAfter, Simulator, Trouble};
+use amperity_simulator::{Fault, RetryAfter, Simulator, Trouble};
 use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 

@@ -7,8 +7,8 @@ use amperity_exporter::amperity::{self, ApiError};
 use amperity_exporter::clock::Clock;
 use amperity_exporter::config::Mode;
 use amperity_exporter::refresh::{Environment, Exporter};
-use amperity_exporter::simulator::{Entry, Fault, Tenant, Trouble, World};
 use amperity_exporter::telemetry::{Reason, Telemetry};
+use amperity_simulator::{Entry, Fault, Tenant, Trouble, World};
 
 use super::{job, world};
 use crate::support::{Stage, hours, minutes, seconds, settings, start, tenant};

@@ -1,7 +1,7 @@
 //! An API that takes its time.
 
 use amperity_exporter::config::Mode;
-use amperity_exporter::simulator::{Endpoint, Entry, Fault, Simulator, Trouble};
+use amperity_simulator::{Endpoint, Entry, Fault, Simulator, Trouble};
 
 use super::{job, world};
 use crate::support::{Stage, hours, minutes, seconds, settings, tenant};

@@ -1,6 +1,6 @@
 //! The end.
 
-use amperity_exporter::simulator::{Fault, Trouble};
+use amperity_simulator::{Fault, Trouble};
 use tokio::time::Instant;
 
 use super::{job, world};

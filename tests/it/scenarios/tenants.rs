@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use amperity_exporter::config::Mode;
-use amperity_exporter::simulator::{Fault, Simulator, Tenant, Trouble, World};
+use amperity_simulator::{Fault, Simulator, Tenant, Trouble, World};
 use tokio::time::Instant;
 
 use super::{job, world};

@@ -20,8 +20,8 @@ use amperity_exporter::config::{
 use amperity_exporter::exposition::{self, Encoding, Format};
 use amperity_exporter::feeds::store::Store;
 use amperity_exporter::refresh::{Environment, Exporter};
-use amperity_exporter::simulator::{Act, Simulator, World};
 use amperity_exporter::telemetry::{Reason, Telemetry};
+use amperity_simulator::{Act, Simulator, World};
 use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -74,7 +74,10 @@ impl Stage {
         prepare: impl FnOnce(&Simulator),
     ) -> Self {
         let clock = Clock::starting_at(start());
-        let simulator = Simulator::new(world, clock.clone());
+        let simulator = {
+            let clock = clock.clone();
+            Simulator::new(world, move || clock.now())
+        };
         prepare(&simulator);
         let log = LogBuffer::default();
         let writer = log.clone();
@@ -243,7 +246,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
 }
 
 /// The simulator's OAuth2 client of a tenant.
-pub(crate) fn oauth2(simulated: &amperity_exporter::simulator::Credentials) -> Credentials {
+pub(crate) fn oauth2(simulated: &amperity_simulator::Credentials) -> Credentials {
     Credentials::OAuth2 {
         client_id: simulated.client_id.clone(),
         client_secret: secret(&simulated.client_secret),

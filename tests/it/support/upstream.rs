@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use amperity_exporter::clock::Clock;
-use amperity_exporter::simulator::{self, Simulator, World};
+use amperity_simulator::{Simulator, World};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -18,10 +18,11 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Serves this world, at the time of the system's clock.
     pub(crate) async fn serve(world: World) -> Self {
-        let simulator = Simulator::new(world, Clock::system());
+        let simulator = Simulator::new(world, || Clock::system().now());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = simulator::serve(listener, simulator.clone(), std::future::pending());
+        let serving =
+            amperity_simulator::serve(listener, simulator.clone(), std::future::pending());
         Self {
             serving: tokio::spawn(serving),
             simulator,

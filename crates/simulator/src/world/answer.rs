@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::job::{Job, Outcome, Progress, Table, milliseconds};
-use crate::simulator::chance::{dice, digits, mixed, number_of};
+use crate::chance::{dice, digits, mixed, number_of};
 
 /// `GET /ingest/jobs/{id}`, and one element of `GET /ingest/jobs`.
 #[derive(Debug, Serialize)]

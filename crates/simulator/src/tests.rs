@@ -9,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Job, Outcome, Rows, Simulator, Table, Tenant, World};
-use crate::clock::Clock;
 
 mod faults;
 mod rules;
@@ -24,8 +23,14 @@ fn seconds_after_start(seconds: i64) -> Timestamp {
     start() + SignedDuration::from_secs(seconds)
 }
 
+/// A clock that shows `start` now and advances with tokio's clock.
+fn clock() -> impl Fn() -> Timestamp + Send + Sync + 'static {
+    let origin = tokio::time::Instant::now();
+    move || start() + origin.elapsed()
+}
+
 fn simulator(world: World) -> Simulator {
-    Simulator::new(world, Clock::starting_at(start()))
+    Simulator::new(world, clock())
 }
 
 /// One tenant with one job that started a minute ago and takes two.

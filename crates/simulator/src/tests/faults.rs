@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use super::*;
-use crate::simulator::{Act, Endpoint, Fault, Reply, RetryAfter, Trouble};
+use crate::{Act, Endpoint, Fault, Reply, RetryAfter, Trouble};
 
 fn struck(trouble: Trouble) -> Reply {
     let simulator = simulator(small_world());

@@ -1,20 +1,19 @@
-//! A simulated Amperity API, as strict as the real one, for `demo`,
-//! `simulator` and the tests. It shares no type with the client, so that the
-//! two cannot be wrong together.
+//! A simulated Amperity API, as strict as the real one, for the exporter's
+//! `demo`, `simulator` and tests. It shares no type with the exporter, so
+//! that the two cannot be wrong together.
 //!
 //! [`World`] is what there is to tell, [`Simulator::respond`] tells it over
 //! HTTP by the vendor's rules, [`Fault`]s spoil the answers on demand, and
 //! [`serve`] puts all of it on a socket under the base path `/api`.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Request;
 use jiff::{SignedDuration, Timestamp};
-
-use crate::clock::Clock;
 
 mod chance;
 mod control;
@@ -39,10 +38,10 @@ pub use world::{
 };
 
 /// The simulated API. Cloning gives another handle to the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Simulator {
     inner: Arc<Mutex<Inner>>,
-    clock: Clock,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 /// What can be set while the simulator runs.
@@ -79,6 +78,12 @@ struct Inner {
     serial: u64,
 }
 
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").finish_non_exhaustive()
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -94,9 +99,9 @@ impl Default for Options {
 }
 
 impl Simulator {
-    /// A simulator of this world, at the clock's time.
+    /// A simulator of this world; `clock` returns the present time.
     #[must_use]
-    pub fn new(world: World, clock: Clock) -> Self {
+    pub fn new(world: World, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let mut tokens = token::Tokens::default();
         for tenant in world.tenants() {
             for (token, expiry) in &tenant.tokens {
@@ -115,7 +120,7 @@ impl Simulator {
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
-            clock,
+            clock: Arc::new(clock),
         }
     }
 
@@ -181,7 +186,7 @@ impl Simulator {
     /// What is inside, and the time there.
     fn lock(&self) -> (MutexGuard<'_, Inner>, Timestamp) {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now().saturating_add(inner.options.clock_skew);
+        let now = (self.clock)().saturating_add(inner.options.clock_skew);
         (inner, now.unwrap_or(Timestamp::MAX))
     }
 }

@@ -1,7 +1,7 @@
 //! One test per rule of the vendor.
 
 use super::*;
-use crate::simulator::Parametric;
+use crate::Parametric;
 
 #[tokio::test(start_paused = true)]
 async fn a_request_as_documented_is_answered() {
@@ -203,7 +203,7 @@ async fn a_window_includes_its_start_and_excludes_its_end() {
 
 #[test]
 fn a_timestamp_may_be_cut_off_after_any_part() {
-    let read = |text| crate::simulator::query::timestamp(text).map(|time| time.to_string());
+    let read = |text| crate::query::timestamp(text).map(|time| time.to_string());
     for (text, time) in [
         ("2024", "2024-01-01T00:00:00Z"),
         ("2024-06", "2024-06-01T00:00:00Z"),
@@ -405,8 +405,8 @@ proptest::proptest! {
         accept in "[a-z;,=. 0-9]{0,20}",
     ) {
         let simulator = simulator(small_world());
-        let _ = crate::simulator::query::question(&query);
-        let _ = crate::simulator::query::timestamp(&query);
+        let _ = crate::query::question(&query);
+        let _ = crate::query::timestamp(&query);
         for target in [format!("/api/ingest/jobs/{target}"), format!("/api/ingest/jobs?{target}"), format!("/{target}")] {
             let Ok(request) = Request::get(target).body(Bytes::from(body.clone())) else { continue };
             let request = with(request, "authorization", &value);

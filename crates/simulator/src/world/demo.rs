@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::generated::{Incident, Pipeline, Recurring};
 use super::job::{Outcome, milliseconds};
 use super::{Tenant, World};
-use crate::simulator::chance::{dice, mixed, number_of};
-use crate::simulator::token;
+use crate::chance::{dice, mixed, number_of};
+use crate::token;
 
 /// How long before `start` the demo world's history begins.
 const HISTORY: Duration = Duration::from_hours(3);

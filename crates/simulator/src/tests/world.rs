@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::simulator::{Incident, State, Tally};
+use crate::{Incident, State, Tally};
 
 const ORDER: [&str; 7] = [
     "scheduled",

@@ -8,10 +8,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::simulator::{Fault, Trouble, serve};
+use crate::{Fault, Trouble, serve};
 
 async fn served(trouble: Option<Trouble>) -> (TcpStream, oneshot::Sender<()>, JoinHandle<()>) {
-    let simulator = Simulator::new(small_world(), Clock::starting_at(start()));
+    let simulator = Simulator::new(small_world(), clock());
     if let Some(trouble) = trouble {
         simulator.inject(Fault::new(trouble));
     }

@@ -122,7 +122,7 @@ impl Tenant {
         now: Timestamp,
     ) -> BTreeMap<(String, String), Tally> {
         let mut tallies: BTreeMap<(String, String), Tally> = BTreeMap::new();
-        let end = started.end.min(crate::simulator::a_millisecond_after(now));
+        let end = started.end.min(crate::a_millisecond_after(now));
         for job in self.jobs(started.start..end) {
             let elapsed = now.as_millisecond() - job.started.as_millisecond();
             let Ok(elapsed) = u64::try_from(elapsed) else {

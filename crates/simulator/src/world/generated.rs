@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::at;
 use super::job::{Job, Outcome, Rows, Table};
-use crate::simulator::chance::{around, dice, digits, lower, mixed};
+use crate::chance::{around, dice, digits, lower, mixed};
 
 /// What can happen to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
