@@ -11,13 +11,10 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::config;
+use crate::{config, logging};
 
-pub mod check;
 mod environment;
 mod flags;
-pub mod healthcheck;
-pub mod log;
 
 use flags::{Cli, Subcommand};
 
@@ -42,60 +39,60 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub struct Serve {
     /// Where the settings come from, now and at each reload.
-    pub settings: config::Source,
+    pub(crate) settings: config::Source,
     /// The HTTP side.
-    pub web: Web,
+    pub(crate) web: Web,
     /// What is logged.
-    pub log: log::Options,
+    pub(crate) log: logging::Options,
 }
 
 /// The HTTP side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
     /// Such as `:10109` or `127.0.0.1:10109`; at least one.
-    pub listen_addresses: Vec<String>,
+    pub(crate) listen_addresses: Vec<String>,
     /// Take the listeners systemd hands over instead.
-    pub systemd_socket: bool,
+    pub(crate) systemd_socket: bool,
     /// The path of the metrics page; begins with a slash.
-    pub telemetry_path: String,
+    pub(crate) telemetry_path: String,
     /// TLS and authentication.
-    pub config_file: Option<PathBuf>,
+    pub(crate) config_file: Option<PathBuf>,
     /// Whether `POST /-/reload` is answered.
-    pub enable_lifecycle: bool,
+    pub(crate) enable_lifecycle: bool,
 }
 
 /// `amperity_exporter demo`
 #[derive(Clone, Debug)]
 pub struct Demo {
     /// Where the exporter listens; at least one.
-    pub listen_addresses: Vec<String>,
+    pub(crate) listen_addresses: Vec<String>,
     /// What is logged.
-    pub log: log::Options,
+    pub(crate) log: logging::Options,
 }
 
 /// `amperity_exporter simulator`
 #[derive(Clone, Debug)]
 pub struct Simulator {
     /// Where the API listens; at least one.
-    pub listen_addresses: Vec<String>,
+    pub(crate) listen_addresses: Vec<String>,
     /// What is logged.
-    pub log: log::Options,
+    pub(crate) log: logging::Options,
 }
 
 /// `amperity_exporter check`
 #[derive(Clone, Debug)]
 pub struct Check {
     /// The settings to check.
-    pub settings: config::Source,
+    pub(crate) settings: config::Source,
     /// Whether each tenant's API is asked, too.
-    pub live: bool,
+    pub(crate) live: bool,
 }
 
 /// `amperity_exporter healthcheck`
 #[derive(Clone, Debug)]
 pub struct Healthcheck {
     /// Where the exporter listens.
-    pub listen_address: String,
+    pub(crate) listen_address: String,
 }
 
 /// Reads the command line. `arguments` begin with the program's name;

@@ -1,14 +1,12 @@
-//! The house as a whole, and what joins its ends.
+//! The order of the modules.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::*;
-
-/// Each uses only those before it.
-const ROOMS: [&str; 12] = [
+/// A module may use those before it only.
+const MODULES: [&str; 15] = [
     "clock",
+    "logging",
     "telemetry",
     "config",
     "wire",
@@ -19,10 +17,12 @@ const ROOMS: [&str; 12] = [
     "exposition",
     "refresh",
     "web",
+    "exporter",
     "cli",
+    "commands",
 ];
 
-/// The Rust files below a folder that are not tests.
+/// The Rust files below a folder except tests.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -36,60 +36,39 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The rooms that a text names as `crate::ROOM`, comments and tests aside.
+/// The modules that a file names as `crate::MODULE` or
+/// `use crate::{MODULE, …}`, except in comments and tests.
 fn used(text: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = code.lines().filter(|line| !line.trim().starts_with("//"));
     let paths = lines.flat_map(|line| line.split("crate::").skip(1));
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let names = paths.map(|path| path.split(|letter| !is_name(letter)).next().unwrap());
+    let names = paths.flat_map(|path| match path.strip_prefix('{') {
+        Some(list) => list.trim_end_matches("};").split(", ").collect(),
+        None => vec![path],
+    });
+    let names = names.map(|path| path.split(|letter| !is_name(letter)).next().unwrap());
     names.map(str::to_owned).collect()
 }
 
 #[test]
-fn data_flows_one_way_through_the_rooms() {
-    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = sources(&house);
-    assert!(files.len() > 80, "{files:?}");
+fn a_module_uses_only_those_before_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = sources(&root);
+    assert!(files.len() > 60, "{files:?}");
     for file in files {
-        let place = file.strip_prefix(&house).unwrap();
-        let room = place.components().next().unwrap().as_os_str();
-        let room = room.to_str().unwrap().trim_end_matches(".rs");
-        let Some(position) = ROOMS.iter().position(|name| *name == room) else {
-            // What joins the ends.
-            assert!(
-                ["main", "lib", "demo"].contains(&room),
-                "a room without a place: {room}"
-            );
+        let path = file.strip_prefix(&root).unwrap();
+        let module = path.components().next().unwrap().as_os_str();
+        let module = module.to_str().unwrap().trim_end_matches(".rs");
+        if ["main", "lib"].contains(&module) {
             continue;
-        };
-        let allowed = &ROOMS[..=position];
-        let used = used(&std::fs::read_to_string(&file).unwrap());
-        let other = used.iter().find(|name| !allowed.contains(&name.as_str()));
-        assert_eq!(other, None, "in {}", place.display());
-    }
-}
-
-#[tokio::test]
-async fn a_reload_goes_on_when_nobody_waits_for_it_any_more() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("amperity_exporter.yml");
-    let written = "api: {base_url: 'http://127.0.0.1:1/api'}\n\
-                   tenants:\n  - {tenant: socktown, authorization: {credentials: t}, jobs: [a]}\n";
-    std::fs::write(&file, written).unwrap();
-    let exporter = Exporter::new(Environment {
-        clock: Clock::system(),
-        telemetry: Telemetry::new().unwrap(),
-        store: None,
-        connect: Arc::new(amperity::network),
-    });
-    let reload = reloading(exporter.clone(), config::Source::file(&file));
-    drop(reload());
-    let taken = async {
-        while exporter.tenants().is_empty() {
-            tokio::task::yield_now().await;
         }
-    };
-    let patience = Duration::from_secs(30);
-    tokio::time::timeout(patience, taken).await.unwrap();
+        let position = MODULES.iter().position(|name| *name == module);
+        let position = position.unwrap_or_else(|| panic!("add `{module}` to the list above"));
+        let used = used(&std::fs::read_to_string(&file).unwrap());
+        let later = used
+            .iter()
+            .find(|name| !MODULES[..=position].contains(&name.as_str()));
+        assert_eq!(later, None, "in {}", path.display());
+    }
 }

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, ValueHint};
 
-use super::{Web, log};
+use super::Web;
+use crate::logging;
 
 const SETTINGS: &str = "Settings";
 const TENANT: &str = "One tenant without a file";
@@ -174,12 +175,12 @@ pub(super) struct SimulatorListen {
 #[derive(Debug, Args)]
 pub(super) struct LogFlags {
     /// The least severe messages to log, to standard error
-    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = log::Level::Info, help_heading = LOG)]
-    level: log::Level,
+    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = logging::Level::Info, help_heading = LOG)]
+    level: logging::Level,
 
     /// How a message is written
-    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = log::Format::Logfmt, help_heading = LOG)]
-    format: log::Format,
+    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = logging::Format::Logfmt, help_heading = LOG)]
+    format: logging::Format,
 }
 
 impl From<WebFlags> for Web {
@@ -194,7 +195,7 @@ impl From<WebFlags> for Web {
     }
 }
 
-impl From<LogFlags> for log::Options {
+impl From<LogFlags> for logging::Options {
     fn from(flags: LogFlags) -> Self {
         Self {
             level: flags.level,

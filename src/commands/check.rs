@@ -2,47 +2,33 @@
 //! whether the state file can be used, and
 //! with `--live` what each tenant's API answers to one real question.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Check;
 use crate::amperity::{ApiError, Client};
+use crate::cli::Check;
 use crate::clock::{Clock, before};
-use crate::config::{ConfigError, Credentials, Mode, Secret, Settings, Tenant, length};
+use crate::config::{Credentials, Mode, Secret, Settings, Tenant, length};
 use crate::feeds::store::Store;
 use crate::telemetry::{Telemetry, TenantTelemetry};
 
 /// How far back the one question looks where jobs are discovered.
 const WINDOW: Duration = Duration::from_hours(1);
 
-/// Why nothing can be said about the tenants.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckError {
-    /// The configuration is bad.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The exporter's own metrics could not be set up.
-    #[error("the exporter's own metrics: {0}")]
-    Telemetry(#[from] prometheus::Error),
-    /// The report could not be written.
-    #[error("cannot write the report: {0}")]
-    Output(#[from] io::Error),
-}
-
 /// Reads the configuration, asks if that is wanted, and writes the report.
 /// Returns whether all is well.
 ///
 /// # Errors
 /// If the configuration is bad, or if the report cannot be written.
-pub async fn run(
+pub(super) async fn run(
     options: &Check,
     clock: &Clock,
     mut report: impl Write,
-) -> Result<bool, CheckError> {
+) -> anyhow::Result<bool> {
     let settings = options.settings.load()?;
     report.write_all(described(&settings).as_bytes())?;
     let state = settings.state_file.as_deref().map(Store::check);
@@ -60,7 +46,7 @@ pub async fn run(
     Ok(all_well)
 }
 
-async fn ask_all(settings: &Settings, clock: &Clock) -> Result<Vec<Answer>, CheckError> {
+async fn ask_all(settings: &Settings, clock: &Clock) -> anyhow::Result<Vec<Answer>> {
     let telemetry = Telemetry::new()?;
     let questions = settings.tenants.iter().map(|tenant| {
         let telemetry = telemetry.tenant(&tenant.tenant);
@@ -70,7 +56,7 @@ async fn ask_all(settings: &Settings, clock: &Clock) -> Result<Vec<Answer>, Chec
     let questions: Vec<_> = questions.collect();
     let mut answers = Vec::with_capacity(questions.len());
     for question in questions {
-        answers.push(question.await.map_err(io::Error::other)?);
+        answers.push(question.await?);
     }
     Ok(answers)
 }

@@ -17,16 +17,16 @@ use crate::clock::Clock;
 
 /// What is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// The least severe events.
-    pub level: Level,
+    pub(crate) level: Level,
     /// How an event is written.
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// How severe an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Level {
+pub(crate) enum Level {
     /// For finding out what the exporter does.
     Debug,
     /// For seeing that it does something.
@@ -39,7 +39,7 @@ pub enum Level {
 
 /// How an event is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// `time=… level=info msg="…" key=value`
     Logfmt,
     /// One JSON object per line.
@@ -58,7 +58,7 @@ impl From<Level> for LevelFilter {
 }
 
 /// Logs to standard error from now on. Has no effect the second time.
-pub fn install(options: Options, clock: Clock) {
+pub(crate) fn install(options: Options, clock: Clock) {
     let subscriber = subscriber(options, clock, std::io::stderr);
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         tracing::debug!("the log is installed already");

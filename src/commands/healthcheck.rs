@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::Healthcheck;
+use crate::cli::Healthcheck;
 
 /// More than a healthy exporter ever needs.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// If there is no exporter, or if it is not healthy.
-pub fn run(options: &Healthcheck) -> io::Result<()> {
+pub(super) fn run(options: &Healthcheck) -> io::Result<()> {
     let (address, mut stream) = connect(&options.listen_address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

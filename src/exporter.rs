@@ -1,0 +1,185 @@
+//! Runs an exporter: opens the state, starts the refreshes, serves HTTP and
+//! reloads the configuration.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{self, ConfigError, Settings};
+use crate::feeds::store::{Store, StoreError};
+use crate::refresh::{Environment, Exporter};
+use crate::telemetry::Telemetry;
+use crate::{amperity, web};
+
+/// What an exporter is run with.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The settings to start with.
+    pub(crate) settings: Settings,
+    /// How the settings are reloaded; `None`: they are not.
+    pub(crate) reloading: Option<Reloading>,
+    /// The path of the metrics page.
+    pub(crate) telemetry_path: String,
+    /// Whether `POST /-/reload` is answered.
+    pub(crate) enable_lifecycle: bool,
+    /// The rules of the web configuration file.
+    pub(crate) gate: Arc<web::Gate>,
+    /// The wall clock.
+    pub(crate) clock: Clock,
+}
+
+/// Where settings are reloaded from, and on which signal.
+#[derive(Debug)]
+pub(crate) struct Reloading {
+    /// The files, flags and variables.
+    pub(crate) source: config::Source,
+    /// SIGHUP, registered by the caller before anything else: an earlier one
+    /// would end the process.
+    pub(crate) hangup: Signal,
+}
+
+/// Why an exporter could not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StoreError),
+    /// No client can be built from a tenant's settings.
+    #[error("{0}")]
+    Tenant(#[from] amperity::ApiError),
+    /// Two of the exporter's own metrics have the same name.
+    #[error("the exporter's own metrics cannot be registered: {0}")]
+    Telemetry(#[from] prometheus::Error),
+}
+
+/// Runs until `shutdown` resolves, then completes the requests in progress.
+///
+/// # Errors
+/// If it cannot start; once it serves, only `shutdown` ends it.
+pub(crate) async fn run(
+    options: Options,
+    listeners: Vec<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let telemetry = Telemetry::new()?;
+    let store = match &options.settings.state_file {
+        Some(path) => Some(Store::open(path, options.clock.now())?),
+        None => None,
+    };
+    let exporter = Exporter::new(Environment {
+        clock: options.clock.clone(),
+        telemetry: telemetry.clone(),
+        store,
+        connect: Arc::new(amperity::network),
+    });
+    apply(&exporter, options.settings).await?;
+    telemetry.config_reload(true, options.clock.now());
+
+    let (reload, on_hangup) = options
+        .reloading
+        .map(|Reloading { source, hangup }| {
+            let reload = reloader(exporter.clone(), source);
+            (Arc::clone(&reload), reload_on_hangup(hangup, reload))
+        })
+        .unzip();
+    let reload = reload.filter(|_| options.enable_lifecycle);
+    let routes = web::Routes::new(exporter.clone(), &options.telemetry_path, reload);
+    let limits = web::Limits::default();
+    web::serve(listeners, routes, options.gate, limits, shutdown).await;
+    if let Some(on_hangup) = on_hangup {
+        on_hangup.abort();
+    }
+    // Otherwise the refreshes would log errors while the runtime shuts down.
+    exporter.stop().await;
+    Ok(())
+}
+
+/// Applies a configuration and logs its warnings.
+async fn apply(exporter: &Exporter, settings: Settings) -> Result<(), amperity::ApiError> {
+    let warnings = settings.warnings();
+    exporter.apply(settings).await?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
+}
+
+/// Reloads on each SIGHUP.
+fn reload_on_hangup(mut hangup: Signal, reload: web::Reload) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // `reload` logs its outcome.
+            let _ = reload().await;
+        }
+    })
+}
+
+/// A function that reloads. Reloads run one after the other, so that the last
+/// one asked for wins, and continue when the client that asked disconnects,
+/// so that no configuration is applied in part.
+fn reloader(exporter: Exporter, source: config::Source) -> web::Reload {
+    let running = Arc::new(tokio::sync::Mutex::new(()));
+    Arc::new(move || {
+        let (exporter, source) = (exporter.clone(), source.clone());
+        let running = Arc::clone(&running);
+        let task = tokio::spawn(async move {
+            let _running = running.lock().await;
+            reload(exporter, source).await
+        });
+        Box::pin(async move { task.await.unwrap_or_else(|error| Err(error.to_string())) })
+    })
+}
+
+/// Loads the configuration and applies all of it or nothing.
+async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String> {
+    let loaded = tokio::task::spawn_blocking(move || source.load()).await;
+    let outcome = match loaded {
+        Ok(Ok(settings)) => apply(&exporter, settings).await.map_err(|e| e.to_string()),
+        Ok(Err(error)) => Err(ConfigError::to_string(&error)),
+        Err(error) => Err(error.to_string()),
+    };
+    let now = exporter.clock().now();
+    exporter.telemetry().config_reload(outcome.is_ok(), now);
+    match &outcome {
+        Ok(()) => tracing::info!("configuration reloaded"),
+        Err(error) => tracing::error!(
+            error,
+            "configuration reload failed, keeping the current configuration"
+        ),
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reload_continues_when_its_client_disconnects() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("amperity_exporter.yml");
+        let text = "api: {base_url: 'http://127.0.0.1:1/api'}\n\
+                    tenants:\n  - {tenant: socktown, authorization: {credentials: t}, jobs: [a]}\n";
+        std::fs::write(&file, text).unwrap();
+        let exporter = Exporter::new(Environment {
+            clock: Clock::system(),
+            telemetry: Telemetry::new().unwrap(),
+            store: None,
+            connect: Arc::new(amperity::network),
+        });
+        let reload = reloader(exporter.clone(), config::Source::file(&file));
+        drop(reload());
+        let applied = async {
+            while exporter.tenants().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let timeout = Duration::from_secs(30);
+        tokio::time::timeout(timeout, applied).await.unwrap();
+    }
+}
