@@ -255,7 +255,7 @@ fn main() -> Result<()> {
     for endpoint in Endpoint::ALL {
         tenant.request(endpoint, Some(200), Duration::from_millis(300));
     }
-    let own = telemetry.gather();
+    let own = telemetry.gather(|_| true);
 
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("page of 100,000 series");
@@ -275,7 +275,7 @@ fn main() -> Result<()> {
     });
     group.finish();
     let mut group = criterion.benchmark_group("scrape");
-    group.bench_function("gather", |bencher| bencher.iter(|| telemetry.gather()));
+    group.bench_function("gather", |bencher| bencher.iter(|| telemetry.gather(|_| true)));
     for encoding in [Encoding::Identity, Encoding::Gzip] {
         group.bench_function(format!("body {encoding:?}"), |bencher| {
             bencher.iter(|| page.body(Format::OpenMetrics, encoding, &own));

@@ -1,152 +1,104 @@
-//! The exporter's own counters and histograms, in a private registry of the
-//! `prometheus` crate, and the closed sets of values their labels may have.
+//! The exporter's own counters and histograms, held by the `prometheus` crate,
+//! and the label values they use.
 //!
-//! A leaf: it knows nothing of the modules that report to it. What it gathers
-//! is written by [`crate::exposition`] like every other family.
+//! Depends on no other module; the others report to it. What it gathers is
+//! written by [`crate::exposition`] like every other family. A new metric is
+//! one declaration in `metrics.rs` and the line that counts.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::btree_map::Entry;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
-use prometheus::proto::{LabelPair, MetricFamily};
-use prometheus::{
-    Counter, CounterVec, Gauge, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
-};
+use prometheus::Registry;
+use prometheus::core::Collector;
+use prometheus::proto::{LabelPair, Metric, MetricFamily};
 
-pub mod families;
-mod labels;
+mod declare;
+mod endpoint;
+pub mod family;
+mod metrics;
 #[cfg(target_os = "linux")]
 mod process;
-mod register;
+mod reason;
 #[cfg(test)]
 mod tests;
 
-pub use labels::{Endpoint, Reason};
-use register::Register;
+pub use endpoint::Endpoint;
+pub use metrics::{ExporterMetrics, PROCESS_FAMILIES, TenantMetrics, families};
+pub use reason::{Reason, Target};
 
-/// The code label of a request that got no answer.
-const NO_ANSWER: &str = "error";
+/// The code label of a request that got no response.
+const NO_RESPONSE: &str = "error";
 
 /// All of the exporter's own metrics. Cloning gives the same ones.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     registry: Registry,
-    vectors: Arc<Vectors>,
-    scrapes: IntCounterVec,
-    config_successful: IntGauge,
-    config_success_timestamp: Gauge,
-    state_write_failures: IntCounter,
+    metrics: Arc<ExporterMetrics>,
     tenants: Arc<Mutex<BTreeMap<String, TenantTelemetry>>>,
 }
 
-/// The metrics that have series per tenant.
-#[derive(Debug)]
-struct Vectors {
-    refreshes: IntCounterVec,
-    refresh_failures: IntCounterVec,
-    requests: IntCounterVec,
-    request_duration: HistogramVec,
-    retries: IntCounterVec,
-    rate_limit_wait: CounterVec,
-    merged_tables: IntCounterVec,
-    malformed_jobs: IntCounterVec,
-}
-
-/// The own metrics of one tenant. Cloning gives the same ones.
+/// The metrics of one tenant. Cloning gives the same ones.
 #[derive(Clone, Debug)]
-pub struct TenantTelemetry(Arc<Tenant>);
-
-#[derive(Debug)]
-struct Tenant {
-    name: String,
-    vectors: Arc<Vectors>,
-    refreshes: IntCounter,
-    retries: IntCounter,
-    rate_limit_wait: Counter,
-    merged_tables: IntCounter,
-    malformed_jobs: IntCounter,
-    requests: AtomicU64,
-    /// Series that come to be later are made only while this is true, so that
-    /// an answer which arrives after the tenant was removed brings none back.
-    present: Mutex<bool>,
+pub struct TenantTelemetry {
+    registry: Registry,
+    metrics: Arc<TenantMetrics>,
 }
 
 impl Telemetry {
-    /// Makes and registers every metric.
+    /// Creates and registers every metric.
     ///
     /// # Errors
-    /// If two metrics have one name: a mistake in this file, found by its tests.
+    /// If a declaration is invalid or two metrics have the same name.
     pub fn new() -> Result<Self, prometheus::Error> {
+        // So that creating the metrics of a tenant cannot fail later.
+        TenantTelemetry::new("")?;
         let registry = Registry::new();
-        let vectors = Vectors {
-            refreshes: registry.counters(&families::REFRESHES)?,
-            refresh_failures: registry.counters(&families::REFRESH_FAILURES)?,
-            requests: registry.counters(&families::API_REQUESTS)?,
-            request_duration: registry.histograms(&families::API_REQUEST_DURATION)?,
-            retries: registry.counters(&families::API_RETRIES)?,
-            rate_limit_wait: registry.float_counters(&families::RATE_LIMIT_WAIT)?,
-            merged_tables: registry.counters(&families::MERGED_TABLES)?,
-            malformed_jobs: registry.counters(&families::MALFORMED_JOBS)?,
-        };
-        let scrapes = registry.counters(&families::SCRAPES)?;
-        scrapes.with_label_values(&["200"]);
-        registry.build_info(&families::BUILD_INFO)?;
-        registry.process()?;
+        let metrics = ExporterMetrics::register(&registry, None)?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(process::ProcessMetrics::new()))?;
+        metrics.scrapes.with_label_values(&["200"]);
+        let version = env!("CARGO_PKG_VERSION");
+        let revision = env!("AMPERITY_EXPORTER_REVISION");
+        let compiler = env!("AMPERITY_EXPORTER_RUSTVERSION");
+        let build_info = &metrics.build_info;
+        build_info
+            .with_label_values(&[version, revision, compiler])
+            .set(1);
         Ok(Self {
-            scrapes,
-            config_successful: registry.gauge(&families::CONFIG_SUCCESSFUL)?,
-            config_success_timestamp: registry.float_gauge(&families::CONFIG_SUCCESS_TIMESTAMP)?,
-            state_write_failures: registry.counter(&families::STATE_WRITE_FAILURES)?,
-            vectors: Arc::new(vectors),
-            tenants: Arc::default(),
             registry,
+            metrics: Arc::new(metrics),
+            tenants: Arc::default(),
         })
     }
 
     /// The metrics of a tenant, all counters present at 0 from now on.
     #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "the same declarations were registered by new(); only the tenant's name differs"
+    )]
     pub fn tenant(&self, tenant: &str) -> TenantTelemetry {
         lock(&self.tenants)
             .entry(tenant.to_owned())
-            .or_insert_with(|| TenantTelemetry::new(tenant, &self.vectors))
+            .or_insert_with(|| TenantTelemetry::new(tenant).expect("valid declarations"))
             .clone()
     }
 
-    /// Takes every series of a tenant off the page.
+    /// Removes every series of a tenant.
     pub fn remove_tenant(&self, tenant: &str) {
-        let Some(TenantTelemetry(removed)) = lock(&self.tenants).remove(tenant) else {
-            return;
-        };
-        let mut present = lock(&removed.present);
-        *present = false;
-        let vectors = &self.vectors;
-        remove(&vectors.refreshes, &families::REFRESHES, tenant);
-        remove(
-            &vectors.refresh_failures,
-            &families::REFRESH_FAILURES,
-            tenant,
-        );
-        remove(&vectors.requests, &families::API_REQUESTS, tenant);
-        remove(
-            &vectors.request_duration,
-            &families::API_REQUEST_DURATION,
-            tenant,
-        );
-        remove(&vectors.retries, &families::API_RETRIES, tenant);
-        remove(&vectors.rate_limit_wait, &families::RATE_LIMIT_WAIT, tenant);
-        remove(&vectors.merged_tables, &families::MERGED_TABLES, tenant);
-        remove(&vectors.malformed_jobs, &families::MALFORMED_JOBS, tenant);
+        lock(&self.tenants).remove(tenant);
     }
 
-    /// Counts an answered request for the metrics page by its status code.
+    /// Counts a response to a request for the metrics page by its status code.
     pub fn scrape(&self, code: u16) {
         let mut digits = itoa::Buffer::new();
         self.scrapes.with_label_values(&[digits.format(code)]).inc();
     }
 
-    /// Notes how the last reading of the configuration went.
+    /// Records whether the configuration could be loaded.
     pub fn config_reload(&self, successful: bool, now: jiff::Timestamp) {
         self.config_successful.set(successful.into());
         if successful {
@@ -155,140 +107,123 @@ impl Telemetry {
         }
     }
 
-    /// Counts a state file that could not be written.
-    pub fn state_write_failure(&self) {
-        self.state_write_failures.inc();
-    }
-
-    /// The present values of everything, process metrics included.
+    /// The current values of everything, with those of the tenants for which
+    /// `include` is true, ordered by name and then by label values.
     #[must_use]
-    pub fn gather(&self) -> Vec<MetricFamily> {
-        let mut gathered = self.registry.gather();
-        for family in &mut gathered {
-            // The crate sorts labels by name; the page keeps the declared order.
-            let mut declared = families::API_FAMILIES
-                .iter()
-                .chain(&families::EXPORTER_FAMILIES);
-            let Some(labels) = declared.find(|declared| declared.name == family.name()) else {
-                continue;
-            };
-            let place =
-                |label: &LabelPair| labels.labels.iter().position(|name| *name == label.name());
-            for metric in family.mut_metric() {
-                metric.mut_label().sort_by_key(place);
+    pub fn gather(&self, include: impl Fn(&str) -> bool) -> Vec<MetricFamily> {
+        let mut families = BTreeMap::new();
+        merge(&mut families, self.registry.gather());
+        let tenants: Vec<Registry> = lock(&self.tenants)
+            .iter()
+            .filter(|(name, _)| include(name))
+            .map(|(_, tenant)| tenant.registry.clone())
+            .collect();
+        for registry in &tenants {
+            merge(&mut families, registry.gather());
+        }
+        for declared in metrics::families() {
+            if let Some(family) = families.get_mut(declared.name) {
+                arrange(family.mut_metric(), declared.labels);
             }
         }
-        gathered
+        families.into_values().collect()
+    }
+}
+
+impl Deref for Telemetry {
+    type Target = ExporterMetrics;
+
+    fn deref(&self) -> &ExporterMetrics {
+        &self.metrics
     }
 }
 
 impl TenantTelemetry {
-    fn new(tenant: &str, vectors: &Arc<Vectors>) -> Self {
+    fn new(tenant: &str) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let metrics = TenantMetrics::register(&registry, Some(tenant))?;
         for reason in Reason::ALL {
-            vectors
+            metrics
                 .refresh_failures
-                .with_label_values(&[tenant, reason.as_str()]);
+                .with_label_values(&[reason.as_str()]);
         }
         for endpoint in Endpoint::ALL {
-            for code in ["200", NO_ANSWER] {
-                vectors
-                    .requests
-                    .with_label_values(&[tenant, endpoint.as_str(), code]);
+            for code in ["200", NO_RESPONSE] {
+                metrics
+                    .api_requests
+                    .with_label_values(&[endpoint.as_str(), code]);
             }
         }
-        Self(Arc::new(Tenant {
-            name: tenant.to_owned(),
-            refreshes: vectors.refreshes.with_label_values(&[tenant]),
-            retries: vectors.retries.with_label_values(&[tenant]),
-            rate_limit_wait: vectors.rate_limit_wait.with_label_values(&[tenant]),
-            merged_tables: vectors.merged_tables.with_label_values(&[tenant]),
-            malformed_jobs: vectors.malformed_jobs.with_label_values(&[tenant]),
-            vectors: Arc::clone(vectors),
-            requests: AtomicU64::new(0),
-            present: Mutex::new(true),
-        }))
+        Ok(Self {
+            registry,
+            metrics: Arc::new(metrics),
+        })
     }
 
-    /// Counts a request: `code` is the HTTP status, `None` if there was none.
+    /// Counts a request: `code` is the HTTP status, `None` without a response.
     pub fn request(&self, endpoint: Endpoint, code: Option<u16>, elapsed: Duration) {
-        let Tenant { name, vectors, .. } = &*self.0;
-        self.0.requests.fetch_add(1, Ordering::Relaxed);
-        let present = lock(&self.0.present);
-        if !*present {
-            return;
-        }
         let mut digits = itoa::Buffer::new();
-        let code = code.map_or(NO_ANSWER, |code| digits.format(code));
+        let code = code.map_or(NO_RESPONSE, |code| digits.format(code));
         let endpoint = endpoint.as_str();
-        vectors
-            .requests
-            .with_label_values(&[name.as_str(), endpoint, code])
-            .inc();
-        vectors
-            .request_duration
-            .with_label_values(&[name.as_str(), endpoint])
+        self.api_requests.with_label_values(&[endpoint, code]).inc();
+        self.api_request_duration
+            .with_label_values(&[endpoint])
             .observe(elapsed.as_secs_f64());
     }
 
-    /// Counts a request that is made once more.
-    pub fn retry(&self) {
-        self.0.retries.inc();
-    }
-
-    /// Adds time spent waiting for the rate limit.
-    pub fn rate_limit_wait(&self, waited: Duration) {
-        self.0.rate_limit_wait.inc_by(waited.as_secs_f64());
+    /// The number of requests sent so far, to all endpoints.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        let families = self.api_requests.collect();
+        let metrics = families.iter().flat_map(MetricFamily::get_metric);
+        let counts = metrics.map(|metric| metric.get_counter().get_value());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let sum = counts.sum::<f64>() as u64;
+        sum
     }
 
     /// Counts a refresh, and why it failed if it did.
     pub fn refresh(&self, failure: Option<Reason>) {
-        let Tenant { name, vectors, .. } = &*self.0;
-        self.0.refreshes.inc();
-        let present = lock(&self.0.present);
-        if let (true, Some(reason)) = (*present, failure) {
-            vectors
-                .refresh_failures
-                .with_label_values(&[name.as_str(), reason.as_str()])
+        self.refreshes.inc();
+        if let Some(reason) = failure {
+            self.refresh_failures
+                .with_label_values(&[reason.as_str()])
                 .inc();
         }
     }
+}
 
-    /// Counts table entries that were merged into another of their job.
-    pub fn merged_tables(&self, entries: u64) {
-        self.0.merged_tables.inc_by(entries);
-    }
+impl Deref for TenantTelemetry {
+    type Target = TenantMetrics;
 
-    /// Counts entries of a list that could not be read as jobs.
-    pub fn malformed_jobs(&self, entries: u64) {
-        self.0.malformed_jobs.inc_by(entries);
-    }
-
-    /// The number of requests made so far, of all endpoints.
-    #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.0.requests.load(Ordering::Relaxed)
+    fn deref(&self) -> &TenantMetrics {
+        &self.metrics
     }
 }
 
-/// Removes the series of a tenant, whatever their other labels are.
-fn remove<Builder: MetricVecBuilder>(
-    vector: &MetricVec<Builder>,
-    family: &families::Family,
-    tenant: &str,
-) {
-    for metric in Collector::collect(vector)
-        .iter()
-        .flat_map(MetricFamily::get_metric)
-    {
-        let value = |name: &str| {
-            let label = metric.get_label().iter().find(|label| label.name() == name);
-            label.map_or("", |label| label.value())
-        };
-        if value("tenant") == tenant {
-            let values: Vec<&str> = family.labels.iter().map(|name| value(name)).collect();
-            // It may be gone already; then there is nothing left to do.
-            let _gone = vector.remove_label_values(&values);
+/// Adds gathered families to others, which may have metrics of the same name.
+fn merge(families: &mut BTreeMap<String, MetricFamily>, gathered: Vec<MetricFamily>) {
+    for mut family in gathered {
+        match families.entry(family.name().to_owned()) {
+            Entry::Vacant(vacant) => drop(vacant.insert(family)),
+            Entry::Occupied(mut present) => {
+                present.get_mut().mut_metric().extend(family.take_metric());
+            }
         }
+    }
+}
+
+/// Orders metrics by their label values, and then the labels of each, which
+/// the crate orders by name, as declared.
+fn arrange(metrics: &mut [Metric], declared: &[&str]) {
+    let values = |metric: &Metric| {
+        let labels = metric.get_label().iter();
+        labels.map(|label| label.value().to_owned()).collect()
+    };
+    metrics.sort_by_cached_key(|metric| -> Vec<String> { values(metric) });
+    let position = |label: &LabelPair| declared.iter().position(|name| *name == label.name());
+    for metric in metrics {
+        metric.mut_label().sort_by_key(position);
     }
 }
 

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::failure::{Failure, form_encoded};
 use super::line::{Line, Question};
 use super::token::Token;
-use super::{ApiError, advice};
+use super::ApiError;
 use crate::config::SecretReader;
-use crate::telemetry::{Endpoint, Reason};
+use crate::telemetry::{Endpoint, Reason, Target};
 use crate::wire::{Count, Text};
 
 /// The answer of the token endpoint.
@@ -36,8 +36,13 @@ pub(super) async fn fetch(
         ApiError::new(Reason::Unauthorized, message)
     })?;
     let explained = |failure: Failure| {
-        let advice = advice::for_token_endpoint(failure.reason, token_url);
-        let message = format!("POST {}: {}{advice}", token_url.path(), failure.text);
+        let advice = failure.reason.advice(&Target {
+            endpoint: Endpoint::Token,
+            host: token_url.host_str().unwrap_or_default(),
+            tenant,
+            version: "",
+        });
+        let message = format!("POST {}: {}. {advice}", token_url.path(), failure.text);
         ApiError {
             cut_short: failure.cut_short,
             ..ApiError::new(failure.reason, message)

@@ -85,7 +85,7 @@ impl Line {
                 return Err(last.unwrap_or_else(|| out_of_time(no_turn)));
             }
             if attempt > 0 {
-                self.telemetry.retry();
+                self.telemetry.api_retries.inc();
             }
             match self.attempt(question, deadline).await {
                 Ok(body) => return Ok(body),
@@ -104,7 +104,7 @@ impl Line {
         let waited = asked.elapsed();
         // A free turn takes some microseconds, too, but nobody waits for it.
         if waited >= Duration::from_millis(1) {
-            self.telemetry.rate_limit_wait(waited);
+            self.telemetry.rate_limit_wait.inc_by(waited.as_secs_f64());
         }
         // A timer may be late: what is begun now would be past the deadline.
         if turn.is_ok() && Instant::now() >= deadline {

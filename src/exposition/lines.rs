@@ -10,11 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Format;
-use super::catalogue::{
-    FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE, FILE_ERROR_ROWS,
-    FILE_READ_ROWS, Family, Gauge, JOB_INFO, JOB_UP, PROBE_DURATION, PROBE_SUCCESS, TABLE_GAUGES,
-    TABLE_STATE, TENANT_GAUGES,
+use super::catalogue::feeds::{FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE};
+use super::catalogue::jobs::{
+    FILE_ERROR_ROWS, FILE_READ_ROWS, JOB_INFO, JOB_UP, PROBE_DURATION, PROBE_SUCCESS, TABLE_GAUGES,
+    TABLE_STATE,
 };
+use super::catalogue::tenants::TENANT_GAUGES;
+use super::catalogue::{Family, Gauge};
 use super::pieces::{Families, Spans};
 use super::writer::{Value, write_label, write_sample};
 use crate::feeds::Feed;

@@ -5,7 +5,7 @@ use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
 use super::Format;
 use super::writer::{Value, write_bound, write_header, write_label, write_sample};
-use crate::telemetry::families::Kind;
+use crate::telemetry::family::Kind;
 
 /// Writes families in the order given; one without a sample is left out.
 pub(super) fn write(format: Format, families: &[MetricFamily]) -> Vec<u8> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Format;
-use crate::telemetry::families::{self, Kind};
+use crate::telemetry::family::{self, Kind};
 
 /// The value of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,11 +133,11 @@ pub(super) fn write_header(out: &mut Vec<u8>, format: Format, name: &str, kind: 
             out.push(b'\n');
         }
         Format::OpenMetrics => {
-            let name = families::base_name(name, kind);
+            let name = family::base_name(name, kind);
             comment(out, "TYPE", name);
             out.extend_from_slice(kind.as_str().as_bytes());
             out.push(b'\n');
-            if let Some(unit) = families::unit(name) {
+            if let Some(unit) = family::unit(name) {
                 comment(out, "UNIT", name);
                 out.extend_from_slice(unit.as_bytes());
                 out.push(b'\n');

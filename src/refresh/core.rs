@@ -118,7 +118,7 @@ impl Core {
         };
         let saved = store.save(&self.settings.tenant, &self.ledger).await;
         if saved.is_err() {
-            environment.telemetry.state_write_failure();
+            environment.telemetry.state_write_failures.inc();
         }
     }
 

@@ -36,9 +36,9 @@ impl Core {
         self.known.expire(&self.settings, harvest.now);
         let began = before(self.api_time(environment.clock.now()), started.elapsed());
         self.account(environment, terms, &harvest, began).await;
-        self.telemetry.merged_tables(harvest.merged);
+        self.telemetry.merged_tables.inc_by(harvest.merged);
         let unreadable = harvest.unreadable.unwrap_or_default();
-        self.telemetry.malformed_jobs(unreadable as u64);
+        self.telemetry.malformed_jobs.inc_by(unreadable as u64);
         harvest.judge(&self.known);
         self.log_unreadable(&harvest);
         self.log_unreachable(&harvest);

@@ -9,16 +9,16 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use tokio::time::Instant;
 
-use super::families::PROCESS_FAMILIES;
+use super::PROCESS_FAMILIES;
 use super::lock;
 
-/// Counting open files costs more than the rest of a scrape, so it is not
-/// done more often than this.
+/// Counting open files costs more than the rest of a scrape, so a reading is
+/// reused for this long.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The crate's collector with this project's HELP texts.
 #[derive(Clone, Debug)]
-pub(super) struct Process {
+pub(super) struct ProcessMetrics {
     collector: Arc<ProcessCollector>,
     last: Arc<Mutex<Option<Reading>>>,
 }
@@ -29,7 +29,7 @@ struct Reading {
     families: Vec<MetricFamily>,
 }
 
-impl Process {
+impl ProcessMetrics {
     pub(super) fn new() -> Self {
         Self {
             collector: Arc::new(ProcessCollector::for_self()),
@@ -38,7 +38,7 @@ impl Process {
     }
 }
 
-impl Collector for Process {
+impl Collector for ProcessMetrics {
     fn desc(&self) -> Vec<&Desc> {
         self.collector.desc()
     }

@@ -1,24 +1,17 @@
-//! What is counted, and that it is what the descriptions say.
+//! What is counted, and that it matches the declarations.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use insta::assert_snapshot;
 
-use super::families::{API_FAMILIES, EXPORTER_FAMILIES, Family, Kind, PROCESS_FAMILIES};
+use super::family::Kind;
 use super::*;
-
-fn described() -> impl Iterator<Item = &'static Family> {
-    API_FAMILIES
-        .iter()
-        .chain(&EXPORTER_FAMILIES)
-        .chain(&PROCESS_FAMILIES)
-}
 
 /// Series and values of the families whose names begin so.
 fn values(telemetry: &Telemetry, prefix: &str) -> String {
     let mut lines = Vec::new();
-    for family in telemetry.gather() {
+    for family in telemetry.gather(|_| true) {
         for metric in family.get_metric() {
             let labels = metric.get_label().iter();
             let labels: Vec<_> = labels.map(prometheus::proto::LabelPair::value).collect();
@@ -36,13 +29,13 @@ fn values(telemetry: &Telemetry, prefix: &str) -> String {
 }
 
 #[test]
-fn everything_gathered_is_described_and_the_other_way_round() {
+fn gathered_families_match_their_declarations() {
     let telemetry = Telemetry::new().unwrap();
     let tenant = telemetry.tenant("socktown");
     tenant.request(Endpoint::Token, Some(200), Duration::from_secs(1));
-    let gathered = telemetry.gather();
+    let gathered = telemetry.gather(|_| true);
     for family in &gathered {
-        let described = described().find(|described| described.name == family.name());
+        let described = families().find(|described| described.name == family.name());
         let described = described.unwrap_or_else(|| panic!("{} is not described", family.name()));
         assert_eq!(family.help(), described.help);
         let kind = format!("{:?}", family.get_field_type()).to_lowercase();
@@ -52,7 +45,7 @@ fn everything_gathered_is_described_and_the_other_way_round() {
         assert_eq!(labels, described.labels.iter().copied().collect());
     }
     let names: BTreeSet<_> = gathered.iter().map(MetricFamily::name).collect();
-    for family in described() {
+    for family in families() {
         let here = cfg!(target_os = "linux") || !family.name.starts_with("process_");
         assert_eq!(names.contains(family.name), here, "{}", family.name);
         assert_ne!(family.kind, Kind::Summary);
@@ -60,7 +53,7 @@ fn everything_gathered_is_described_and_the_other_way_round() {
 }
 
 #[test]
-fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
+fn counters_of_a_tenant_start_at_zero() {
     let telemetry = Telemetry::new().unwrap();
     let _tenant = telemetry.tenant("socktown");
     let values = [
@@ -95,19 +88,19 @@ fn a_tenants_counters_and_reasons_exist_at_zero_from_the_start() {
 }
 
 #[test]
-fn what_happens_is_counted() {
+fn events_are_counted() {
     let telemetry = Telemetry::new().unwrap();
     let tenant = telemetry.tenant("socktown");
     tenant.request(Endpoint::IngestJob, Some(404), Duration::from_millis(250));
     tenant.request(Endpoint::IngestJob, None, Duration::from_millis(250));
-    tenant.retry();
-    tenant.rate_limit_wait(Duration::from_millis(1500));
-    tenant.merged_tables(3);
-    tenant.malformed_jobs(2);
+    tenant.api_retries.inc();
+    tenant.rate_limit_wait.inc_by(1.5);
+    tenant.merged_tables.inc_by(3);
+    tenant.malformed_jobs.inc_by(2);
     tenant.refresh(None);
     tenant.refresh(Some(Reason::NotFound));
     telemetry.scrape(503);
-    telemetry.state_write_failure();
+    telemetry.state_write_failures.inc();
     telemetry.config_reload(true, jiff::Timestamp::from_millisecond(1_500).unwrap());
     telemetry.config_reload(false, jiff::Timestamp::from_millisecond(9_000).unwrap());
     assert_eq!(tenant.requests(), 2);
@@ -132,9 +125,9 @@ fn what_happens_is_counted() {
 }
 
 #[test]
-fn a_tenant_asked_for_twice_is_the_same_one() {
+fn a_tenant_has_one_set_of_metrics() {
     let telemetry = Telemetry::new().unwrap();
-    telemetry.tenant("socktown").retry();
+    telemetry.tenant("socktown").api_retries.inc();
     telemetry
         .tenant("socktown")
         .request(Endpoint::Token, Some(200), Duration::ZERO);
@@ -146,7 +139,7 @@ fn a_tenant_asked_for_twice_is_the_same_one() {
 }
 
 #[test]
-fn a_removed_tenant_leaves_no_series_and_a_late_answer_brings_none_back() {
+fn a_removed_tenant_leaves_no_series_even_if_a_response_arrives_late() {
     let telemetry = Telemetry::new().unwrap();
     let before = values(&telemetry, "amperity_");
     let tenant = telemetry.tenant("socktown");
@@ -167,4 +160,14 @@ fn a_removed_tenant_leaves_no_series_and_a_late_answer_brings_none_back() {
     );
     telemetry.remove_tenant("other");
     assert_eq!(values(&telemetry, "amperity_"), before);
+}
+
+#[test]
+fn gathering_some_tenants_leaves_the_others_out() {
+    let telemetry = Telemetry::new().unwrap();
+    let _tenants = ["acme", "socktown"].map(|name| telemetry.tenant(name));
+    let gathered = telemetry.gather(|tenant| tenant == "socktown");
+    let text = format!("{gathered:?}");
+    assert!(text.contains("socktown") && !text.contains("acme"), "{text}");
+    assert!(text.contains("amperity_exporter_build_info"), "{text}");
 }

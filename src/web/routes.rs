@@ -140,8 +140,7 @@ impl Inner {
             Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
         };
         let make = |page: &Page| {
-            let mut own = telemetry.gather();
-            scrape::restrict(&mut own, |tenant| roster.contains(tenant));
+            let own = telemetry.gather(|tenant| roster.contains(tenant));
             page.body(format, encoding, &own)
         };
         let body = match some {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
-use prometheus::proto::MetricFamily;
 
 use crate::exposition::{self, Encoding, Format};
 
@@ -43,18 +42,6 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// Leaves the own series of some tenants, and those that are of no tenant.
-pub(super) fn restrict(families: &mut Vec<MetricFamily>, some: impl Fn(&str) -> bool) {
-    for family in families.iter_mut() {
-        family.mut_metric().retain(|metric| {
-            let labels = metric.get_label();
-            let tenant = labels.iter().find(|label| label.name() == "tenant");
-            tenant.is_none_or(|label| some(label.value()))
-        });
-    }
-    families.retain(|family| !family.get_metric().is_empty());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,32 +73,5 @@ mod tests {
             );
         }
         assert_eq!(budget(&HeaderMap::new()), None);
-    }
-
-    #[test]
-    fn a_restricted_page_has_no_series_of_other_tenants() {
-        let registry = prometheus::Registry::new();
-        let of_tenants = prometheus::IntCounterVec::new(
-            prometheus::Opts::new("refreshes_total", "h"),
-            &["tenant"],
-        )
-        .unwrap();
-        let other = prometheus::IntCounterVec::new(
-            prometheus::Opts::new("retries_total", "h"),
-            &["tenant"],
-        )
-        .unwrap();
-        let of_none = prometheus::IntCounter::new("scrapes_total", "h").unwrap();
-        registry.register(Box::new(of_tenants.clone())).unwrap();
-        registry.register(Box::new(other.clone())).unwrap();
-        registry.register(Box::new(of_none)).unwrap();
-        of_tenants.with_label_values(&["acme"]).inc();
-        of_tenants.with_label_values(&["socktown"]).inc();
-        other.with_label_values(&["acme"]).inc();
-        let mut families = registry.gather();
-        restrict(&mut families, |tenant| tenant == "socktown");
-        let names: Vec<&str> = families.iter().map(MetricFamily::name).collect();
-        assert_eq!(names, ["refreshes_total", "scrapes_total"]);
-        assert_eq!(families[0].get_metric().len(), 1);
     }
 }

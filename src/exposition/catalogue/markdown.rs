@@ -3,10 +3,9 @@
 
 use std::fmt::Write;
 
-use super::{Family, feed_families, job_families, tenant_families};
+use super::{Family, feeds, jobs, tenants};
 use crate::jobs::State;
-use crate::telemetry::Reason;
-use crate::telemetry::families::{API_FAMILIES, EXPORTER_FAMILIES, PROCESS_FAMILIES};
+use crate::telemetry::{self, Reason};
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -78,19 +77,25 @@ const TABLE_HEAD: &str = "| family | type | labels | meaning |\n|---|---|---|---
 #[must_use]
 pub fn markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
-    section(&mut page, "Ingest jobs", JOBS, job_families());
-    section(&mut page, "Feeds", FEEDS, feed_families());
+    let about_exporter = |family: &&Family| {
+        ["amperity_exporter_", "process_"]
+            .iter()
+            .any(|prefix| family.name.starts_with(prefix))
+    };
+    let others = || tenants::families().chain(telemetry::families());
+    section(&mut page, "Ingest jobs", JOBS, jobs::families());
+    section(&mut page, "Feeds", FEEDS, feeds::families());
     section(
         &mut page,
         "The Amperity API as the exporter sees it",
         "One set of series per configured tenant.\n",
-        tenant_families().chain(&API_FAMILIES),
+        others().filter(|family| !about_exporter(family)),
     );
     section(
         &mut page,
         "The exporter itself",
-        "The `process_` families are there on Linux only.\n",
-        EXPORTER_FAMILIES.iter().chain(&PROCESS_FAMILIES),
+        "The `process_` families exist on Linux only.\n",
+        others().filter(about_exporter),
     );
     page.push_str(LABELS);
     values(&mut page);
@@ -117,25 +122,7 @@ fn values(page: &mut String) {
          | `reason` | what happened |\n|---|---|\n"
     );
     for reason in Reason::ALL {
-        let _ = writeln!(page, "| `{reason}` | {} |", meaning(reason));
-    }
-}
-
-fn meaning(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Unreachable => "no connection to the API, or it broke",
-        Reason::Tls => "the API's host could not prove who it is, or does not speak TLS",
-        Reason::Timeout => "no answer within `api.timeout`",
-        Reason::Unauthorized => "401: the token or the client secret is wrong, ended or revoked",
-        Reason::Forbidden => "403: the key lacks the policy, or is another tenant's",
-        Reason::NotFound => {
-            "404: `base_url` or `token_url` is wrong; an unknown job id fails no refresh"
-        }
-        Reason::RateLimited => "429: all clients of the tenant together ask too often",
-        Reason::BadRequest => "any other 4xx or a redirect: `base_url`, the tenant or `version`",
-        Reason::ServerError => "5xx: the API has a problem",
-        Reason::Malformed => "an answer that is not the API's, such as a proxy's page",
-        Reason::TooLarge => "an answer larger than `limits.response_bytes`",
+        let _ = writeln!(page, "| `{reason}` | {} |", reason.meaning());
     }
 }
 

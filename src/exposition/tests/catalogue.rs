@@ -2,16 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::catalogue::{Family, Kind, markdown, snapshot_families};
+use super::super::catalogue::{Family, Kind, families, markdown, snapshot_families};
 use super::*;
-use crate::telemetry::families::{API_FAMILIES, EXPORTER_FAMILIES, PROCESS_FAMILIES};
-
-fn families() -> impl Iterator<Item = &'static Family> {
-    snapshot_families()
-        .chain(&API_FAMILIES)
-        .chain(&EXPORTER_FAMILIES)
-        .chain(&PROCESS_FAMILIES)
-}
 
 #[test]
 fn the_committed_catalogue_is_what_the_program_prints() {

@@ -9,31 +9,31 @@ fn the_documented_job_gives_the_documented_series_in_text() {
     # HELP amperity_ingest_read_rows Rows the ingest job has read from the feed for this table so far: read in the Amperity API.
     # TYPE amperity_ingest_read_rows gauge
     amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
-    # HELP amperity_ingest_inserted_rows Rows the ingest job has added to the table so far: inserted in the Amperity API.
+    # HELP amperity_ingest_inserted_rows Rows the ingest job has inserted into the table so far: inserted in the Amperity API.
     # TYPE amperity_ingest_inserted_rows gauge
     amperity_ingest_inserted_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 400
-    # HELP amperity_ingest_updated_rows Rows of the table the ingest job has changed so far: updated in the Amperity API.
+    # HELP amperity_ingest_updated_rows Rows of the table that the ingest job has updated so far: updated in the Amperity API.
     # TYPE amperity_ingest_updated_rows gauge
     amperity_ingest_updated_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
-    # HELP amperity_ingest_rejected_rows Duplicate rows the ingest job has left out so far: rejected in the Amperity API.
+    # HELP amperity_ingest_rejected_rows Duplicate rows that the ingest job has rejected so far: rejected in the Amperity API.
     # TYPE amperity_ingest_rejected_rows gauge
     amperity_ingest_rejected_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
-    # HELP amperity_ingest_error_rows Rows the ingest job could not load so far, such as a value that does not fit its type: errors in the Amperity API.
+    # HELP amperity_ingest_error_rows Rows that the ingest job has failed to load so far, for example because a value does not match its column's type: errors in the Amperity API.
     # TYPE amperity_ingest_error_rows gauge
     amperity_ingest_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
-    # HELP amperity_ingest_files Files the ingest job lists for this table.
+    # HELP amperity_ingest_files Number of files that the ingest job lists for this table.
     # TYPE amperity_ingest_files gauge
     amperity_ingest_files{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1
-    # HELP amperity_ingest_duration_seconds How long loading the table took, from start to end. No series until it ended.
+    # HELP amperity_ingest_duration_seconds Time from start to end of loading the table. No series until loading has ended.
     # TYPE amperity_ingest_duration_seconds gauge
     amperity_ingest_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 3
-    # HELP amperity_ingest_started_timestamp_seconds When loading the table started, in seconds since 1970. No series before.
+    # HELP amperity_ingest_started_timestamp_seconds Unix time at which loading the table started. No series before.
     # TYPE amperity_ingest_started_timestamp_seconds gauge
     amperity_ingest_started_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214574.433
-    # HELP amperity_ingest_ended_timestamp_seconds When loading the table ended, in seconds since 1970. No series until it ended.
+    # HELP amperity_ingest_ended_timestamp_seconds Unix time at which loading the table ended. No series before.
     # TYPE amperity_ingest_ended_timestamp_seconds gauge
     amperity_ingest_ended_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214577.433
-    # HELP amperity_ingest_state 1 for the state the table of the ingest job is in, 0 for the others. A state the Amperity API does not document has a series of its own while a table is in it.
+    # HELP amperity_ingest_state 1 for the current state of this table of the ingest job, 0 for the others. A state that the Amperity API does not document has a series of its own while a table is in it.
     # TYPE amperity_ingest_state gauge
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="started"} 0
@@ -49,31 +49,31 @@ fn the_documented_job_gives_the_documented_series_in_text() {
     # HELP amperity_ingest_file_read_rows Rows the ingest job has read from this file so far. Only with collect.files.
     # TYPE amperity_ingest_file_read_rows gauge
     amperity_ingest_file_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 1000
-    # HELP amperity_ingest_file_error_rows Rows of this file the ingest job could not load so far. Only with collect.files.
+    # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
     # TYPE amperity_ingest_file_error_rows gauge
     amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
-    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, to look it up in Amperity; empty if the API names none.
+    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, for looking it up in Amperity; empty if the API does not name one.
     # TYPE amperity_ingest_job_info gauge
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     # TYPE amperity_up gauge
     amperity_up{tenant="socktown"} 1
-    # HELP amperity_last_success_timestamp_seconds When the tenant's data on this page was fetched, in seconds since 1970. No series before the first success.
+    # HELP amperity_last_success_timestamp_seconds Unix time at which the tenant's data on this page was fetched. No series before the first successful refresh.
     # TYPE amperity_last_success_timestamp_seconds gauge
     amperity_last_success_timestamp_seconds{tenant="socktown"} 1717214600
-    # HELP amperity_refresh_duration_seconds How long the last refresh of the tenant took, waiting and retries included.
+    # HELP amperity_refresh_duration_seconds Duration of the tenant's last refresh, including waits and retries.
     # TYPE amperity_refresh_duration_seconds gauge
     amperity_refresh_duration_seconds{tenant="socktown"} 0.234
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="socktown"} 1
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
-    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
     # TYPE amperity_exporter_feeds_dropped gauge
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     "#);
@@ -89,38 +89,38 @@ fn the_documented_job_gives_the_same_series_in_openmetrics() {
     amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
     # TYPE amperity_ingest_inserted_rows gauge
     # UNIT amperity_ingest_inserted_rows rows
-    # HELP amperity_ingest_inserted_rows Rows the ingest job has added to the table so far: inserted in the Amperity API.
+    # HELP amperity_ingest_inserted_rows Rows the ingest job has inserted into the table so far: inserted in the Amperity API.
     amperity_ingest_inserted_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 400
     # TYPE amperity_ingest_updated_rows gauge
     # UNIT amperity_ingest_updated_rows rows
-    # HELP amperity_ingest_updated_rows Rows of the table the ingest job has changed so far: updated in the Amperity API.
+    # HELP amperity_ingest_updated_rows Rows of the table that the ingest job has updated so far: updated in the Amperity API.
     amperity_ingest_updated_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
     # TYPE amperity_ingest_rejected_rows gauge
     # UNIT amperity_ingest_rejected_rows rows
-    # HELP amperity_ingest_rejected_rows Duplicate rows the ingest job has left out so far: rejected in the Amperity API.
+    # HELP amperity_ingest_rejected_rows Duplicate rows that the ingest job has rejected so far: rejected in the Amperity API.
     amperity_ingest_rejected_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
     # TYPE amperity_ingest_error_rows gauge
     # UNIT amperity_ingest_error_rows rows
-    # HELP amperity_ingest_error_rows Rows the ingest job could not load so far, such as a value that does not fit its type: errors in the Amperity API.
+    # HELP amperity_ingest_error_rows Rows that the ingest job has failed to load so far, for example because a value does not match its column's type: errors in the Amperity API.
     amperity_ingest_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
     # TYPE amperity_ingest_files gauge
     # UNIT amperity_ingest_files files
-    # HELP amperity_ingest_files Files the ingest job lists for this table.
+    # HELP amperity_ingest_files Number of files that the ingest job lists for this table.
     amperity_ingest_files{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1
     # TYPE amperity_ingest_duration_seconds gauge
     # UNIT amperity_ingest_duration_seconds seconds
-    # HELP amperity_ingest_duration_seconds How long loading the table took, from start to end. No series until it ended.
+    # HELP amperity_ingest_duration_seconds Time from start to end of loading the table. No series until loading has ended.
     amperity_ingest_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 3
     # TYPE amperity_ingest_started_timestamp_seconds gauge
     # UNIT amperity_ingest_started_timestamp_seconds seconds
-    # HELP amperity_ingest_started_timestamp_seconds When loading the table started, in seconds since 1970. No series before.
+    # HELP amperity_ingest_started_timestamp_seconds Unix time at which loading the table started. No series before.
     amperity_ingest_started_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214574.433
     # TYPE amperity_ingest_ended_timestamp_seconds gauge
     # UNIT amperity_ingest_ended_timestamp_seconds seconds
-    # HELP amperity_ingest_ended_timestamp_seconds When loading the table ended, in seconds since 1970. No series until it ended.
+    # HELP amperity_ingest_ended_timestamp_seconds Unix time at which loading the table ended. No series before.
     amperity_ingest_ended_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214577.433
     # TYPE amperity_ingest_state gauge
-    # HELP amperity_ingest_state 1 for the state the table of the ingest job is in, 0 for the others. A state the Amperity API does not document has a series of its own while a table is in it.
+    # HELP amperity_ingest_state 1 for the current state of this table of the ingest job, 0 for the others. A state that the Amperity API does not document has a series of its own while a table is in it.
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="started"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="in_progress"} 0
@@ -138,34 +138,34 @@ fn the_documented_job_gives_the_same_series_in_openmetrics() {
     amperity_ingest_file_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 1000
     # TYPE amperity_ingest_file_error_rows gauge
     # UNIT amperity_ingest_file_error_rows rows
-    # HELP amperity_ingest_file_error_rows Rows of this file the ingest job could not load so far. Only with collect.files.
+    # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
     amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
     # TYPE amperity_ingest_job_info gauge
-    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, to look it up in Amperity; empty if the API names none.
+    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, for looking it up in Amperity; empty if the API does not name one.
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
     # TYPE amperity_up gauge
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     amperity_up{tenant="socktown"} 1
     # TYPE amperity_last_success_timestamp_seconds gauge
     # UNIT amperity_last_success_timestamp_seconds seconds
-    # HELP amperity_last_success_timestamp_seconds When the tenant's data on this page was fetched, in seconds since 1970. No series before the first success.
+    # HELP amperity_last_success_timestamp_seconds Unix time at which the tenant's data on this page was fetched. No series before the first successful refresh.
     amperity_last_success_timestamp_seconds{tenant="socktown"} 1717214600
     # TYPE amperity_refresh_duration_seconds gauge
     # UNIT amperity_refresh_duration_seconds seconds
-    # HELP amperity_refresh_duration_seconds How long the last refresh of the tenant took, waiting and retries included.
+    # HELP amperity_refresh_duration_seconds Duration of the tenant's last refresh, including waits and retries.
     amperity_refresh_duration_seconds{tenant="socktown"} 0.234
     # TYPE amperity_exporter_jobs gauge
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 1
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
-    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     # EOF
     "#);
@@ -177,7 +177,7 @@ fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
     let page = page(&[snapshot("socktown", vec![], vec![documented_feed()])]);
     assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
     # TYPE amperity_feed_state gauge
-    # HELP amperity_feed_state 1 for the state the newest run of the feed is in, finished or not, 0 for the others.
+    # HELP amperity_feed_state 1 for the state of the feed's latest run, finished or not, 0 for the others.
     amperity_feed_state{tenant="socktown",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
     amperity_feed_state{tenant="socktown",table="My table",feed="df-5L6d1veh",state="started"} 0
     amperity_feed_state{tenant="socktown",table="My table",feed="df-5L6d1veh",state="in_progress"} 0
@@ -191,43 +191,43 @@ fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
     amperity_feed_state{tenant="socktown",table="My table",feed="df-5L6d1veh",state="canceled"} 0
     # TYPE amperity_feed_last_run_read_rows gauge
     # UNIT amperity_feed_last_run_read_rows rows
-    # HELP amperity_feed_last_run_read_rows Rows read by the newest finished run of the feed.
+    # HELP amperity_feed_last_run_read_rows Rows read by the feed's latest finished run.
     amperity_feed_last_run_read_rows{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1000
     # TYPE amperity_feed_last_run_inserted_rows gauge
     # UNIT amperity_feed_last_run_inserted_rows rows
-    # HELP amperity_feed_last_run_inserted_rows Rows added to the table by the newest finished run of the feed.
+    # HELP amperity_feed_last_run_inserted_rows Rows inserted into the table by the feed's latest finished run.
     amperity_feed_last_run_inserted_rows{tenant="socktown",table="My table",feed="df-5L6d1veh"} 400
     # TYPE amperity_feed_last_run_updated_rows gauge
     # UNIT amperity_feed_last_run_updated_rows rows
-    # HELP amperity_feed_last_run_updated_rows Rows of the table changed by the newest finished run of the feed.
+    # HELP amperity_feed_last_run_updated_rows Rows of the table updated by the feed's latest finished run.
     amperity_feed_last_run_updated_rows{tenant="socktown",table="My table",feed="df-5L6d1veh"} 200
     # TYPE amperity_feed_last_run_rejected_rows gauge
     # UNIT amperity_feed_last_run_rejected_rows rows
-    # HELP amperity_feed_last_run_rejected_rows Duplicate rows left out by the newest finished run of the feed.
+    # HELP amperity_feed_last_run_rejected_rows Duplicate rows rejected by the feed's latest finished run.
     amperity_feed_last_run_rejected_rows{tenant="socktown",table="My table",feed="df-5L6d1veh"} 200
     # TYPE amperity_feed_last_run_error_rows gauge
     # UNIT amperity_feed_last_run_error_rows rows
-    # HELP amperity_feed_last_run_error_rows Rows the newest finished run of the feed could not load.
+    # HELP amperity_feed_last_run_error_rows Rows that the feed's latest finished run failed to load.
     amperity_feed_last_run_error_rows{tenant="socktown",table="My table",feed="df-5L6d1veh"} 200
     # TYPE amperity_feed_last_run_files gauge
     # UNIT amperity_feed_last_run_files files
-    # HELP amperity_feed_last_run_files Files read by the newest finished run of the feed.
+    # HELP amperity_feed_last_run_files Number of files read by the feed's latest finished run.
     amperity_feed_last_run_files{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     # TYPE amperity_feed_last_run_duration_seconds gauge
     # UNIT amperity_feed_last_run_duration_seconds seconds
-    # HELP amperity_feed_last_run_duration_seconds How long the newest finished run of the feed took.
+    # HELP amperity_feed_last_run_duration_seconds Duration of the feed's latest finished run.
     amperity_feed_last_run_duration_seconds{tenant="socktown",table="My table",feed="df-5L6d1veh"} 3
     # TYPE amperity_feed_last_run_started_timestamp_seconds gauge
     # UNIT amperity_feed_last_run_started_timestamp_seconds seconds
-    # HELP amperity_feed_last_run_started_timestamp_seconds When the newest finished run of the feed started, in seconds since 1970.
+    # HELP amperity_feed_last_run_started_timestamp_seconds Unix time at which the feed's latest finished run started.
     amperity_feed_last_run_started_timestamp_seconds{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717214574.433
     # TYPE amperity_feed_last_run_ended_timestamp_seconds gauge
     # UNIT amperity_feed_last_run_ended_timestamp_seconds seconds
-    # HELP amperity_feed_last_run_ended_timestamp_seconds When the newest finished run of the feed ended, in seconds since 1970.
+    # HELP amperity_feed_last_run_ended_timestamp_seconds Unix time at which the feed's latest finished run ended.
     amperity_feed_last_run_ended_timestamp_seconds{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717214577.433
     # TYPE amperity_feed_last_success_timestamp_seconds gauge
     # UNIT amperity_feed_last_success_timestamp_seconds seconds
-    # HELP amperity_feed_last_success_timestamp_seconds When the newest succeeded run of the feed ended, in seconds since 1970. Alert on its age.
+    # HELP amperity_feed_last_success_timestamp_seconds Unix time at which the feed's latest successful run ended. Alert on its age.
     amperity_feed_last_success_timestamp_seconds{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717214577.433
     # TYPE amperity_feed_runs counter
     # HELP amperity_feed_runs Finished runs of the feed by final state, each counted once, since the exporter first saw the feed.
@@ -248,53 +248,53 @@ fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
     amperity_feed_read_rows_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_inserted_rows counter
     # UNIT amperity_feed_inserted_rows rows
-    # HELP amperity_feed_inserted_rows Rows added to the table by the finished runs of the feed.
+    # HELP amperity_feed_inserted_rows Rows inserted into the table by the finished runs of the feed.
     amperity_feed_inserted_rows_total{tenant="socktown",table="My table",feed="df-5L6d1veh"} 400
     amperity_feed_inserted_rows_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_updated_rows counter
     # UNIT amperity_feed_updated_rows rows
-    # HELP amperity_feed_updated_rows Rows of the table changed by the finished runs of the feed.
+    # HELP amperity_feed_updated_rows Rows of the table updated by the finished runs of the feed.
     amperity_feed_updated_rows_total{tenant="socktown",table="My table",feed="df-5L6d1veh"} 200
     amperity_feed_updated_rows_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_rejected_rows counter
     # UNIT amperity_feed_rejected_rows rows
-    # HELP amperity_feed_rejected_rows Duplicate rows left out by the finished runs of the feed.
+    # HELP amperity_feed_rejected_rows Duplicate rows rejected by the finished runs of the feed.
     amperity_feed_rejected_rows_total{tenant="socktown",table="My table",feed="df-5L6d1veh"} 200
     amperity_feed_rejected_rows_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_error_rows counter
     # UNIT amperity_feed_error_rows rows
-    # HELP amperity_feed_error_rows Rows the finished runs of the feed could not load.
+    # HELP amperity_feed_error_rows Rows that the finished runs of the feed failed to load.
     amperity_feed_error_rows_total{tenant="socktown",table="My table",feed="df-5L6d1veh"} 200
     amperity_feed_error_rows_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_run_duration_seconds summary
     # UNIT amperity_feed_run_duration_seconds seconds
-    # HELP amperity_feed_run_duration_seconds How long the finished runs of the feed took in sum, and how many they were, those of unknown duration left out.
+    # HELP amperity_feed_run_duration_seconds Total duration and number of the feed's finished runs, not including runs of unknown duration.
     amperity_feed_run_duration_seconds_sum{tenant="socktown",table="My table",feed="df-5L6d1veh"} 3
     amperity_feed_run_duration_seconds_count{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     amperity_feed_run_duration_seconds_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_up gauge
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     amperity_up{tenant="socktown"} 1
     # TYPE amperity_last_success_timestamp_seconds gauge
     # UNIT amperity_last_success_timestamp_seconds seconds
-    # HELP amperity_last_success_timestamp_seconds When the tenant's data on this page was fetched, in seconds since 1970. No series before the first success.
+    # HELP amperity_last_success_timestamp_seconds Unix time at which the tenant's data on this page was fetched. No series before the first successful refresh.
     amperity_last_success_timestamp_seconds{tenant="socktown"} 1717214600
     # TYPE amperity_refresh_duration_seconds gauge
     # UNIT amperity_refresh_duration_seconds seconds
-    # HELP amperity_refresh_duration_seconds How long the last refresh of the tenant took, waiting and retries included.
+    # HELP amperity_refresh_duration_seconds Duration of the tenant's last refresh, including waits and retries.
     amperity_refresh_duration_seconds{tenant="socktown"} 0.234
     # TYPE amperity_exporter_jobs gauge
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 0
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
-    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     # EOF
     "#);
@@ -307,15 +307,15 @@ fn families_do_not_interleave_when_tenants_share_them() {
         snapshot("bananas", vec![], vec![]),
     ]);
     assert_snapshot!(read(&page, Format::Text), @r#"
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if not. No series before the first one ended.
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     # TYPE amperity_up gauge
     amperity_up{tenant="apples"} 1
     amperity_up{tenant="bananas"} 1
-    # HELP amperity_last_success_timestamp_seconds When the tenant's data on this page was fetched, in seconds since 1970. No series before the first success.
+    # HELP amperity_last_success_timestamp_seconds Unix time at which the tenant's data on this page was fetched. No series before the first successful refresh.
     # TYPE amperity_last_success_timestamp_seconds gauge
     amperity_last_success_timestamp_seconds{tenant="apples"} 1717214600
     amperity_last_success_timestamp_seconds{tenant="bananas"} 1717214600
-    # HELP amperity_refresh_duration_seconds How long the last refresh of the tenant took, waiting and retries included.
+    # HELP amperity_refresh_duration_seconds Duration of the tenant's last refresh, including waits and retries.
     # TYPE amperity_refresh_duration_seconds gauge
     amperity_refresh_duration_seconds{tenant="apples"} 0.234
     amperity_refresh_duration_seconds{tenant="bananas"} 0.234
@@ -323,15 +323,15 @@ fn families_do_not_interleave_when_tenants_share_them() {
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="apples"} 0
     amperity_exporter_jobs{tenant="bananas"} 0
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out, the newest kept, because of limits.jobs or because a page has room for 50,000 tables.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="apples"} 0
     amperity_exporter_jobs_dropped{tenant="bananas"} 0
-    # HELP amperity_exporter_feeds_dropped Feeds of the tenant in the last refresh that have no series and are not counted because the exporter has room for 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
     # TYPE amperity_exporter_feeds_dropped gauge
     amperity_exporter_feeds_dropped{tenant="apples"} 0
     amperity_exporter_feeds_dropped{tenant="bananas"} 0
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished uncounted: the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="apples"} 0
     amperity_exporter_state_gap_seconds{tenant="bananas"} 0
@@ -347,9 +347,9 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
         Some(200),
         Duration::from_millis(300),
     );
-    tenant.rate_limit_wait(Duration::from_millis(1500));
+    tenant.rate_limit_wait.inc_by(1.5);
     let own: Vec<_> = telemetry
-        .gather()
+        .gather(|_| true)
         .into_iter()
         .filter(|family| family.name().starts_with("amperity_api_r"))
         .collect();
@@ -357,11 +357,11 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
     assert_snapshot!(text(&page.body(Format::OpenMetrics, Encoding::Identity, &own)), @r#"
     # TYPE amperity_api_rate_limit_wait_seconds counter
     # UNIT amperity_api_rate_limit_wait_seconds seconds
-    # HELP amperity_api_rate_limit_wait_seconds Time requests waited in the exporter so that api.requests_per_second is kept, or because the Amperity API asked for fewer requests.
+    # HELP amperity_api_rate_limit_wait_seconds Time that requests waited in the exporter to stay within api.requests_per_second, or because the Amperity API asked for fewer requests.
     amperity_api_rate_limit_wait_seconds_total{tenant="socktown"} 1.5
     # TYPE amperity_api_request_duration_seconds histogram
     # UNIT amperity_api_request_duration_seconds seconds
-    # HELP amperity_api_request_duration_seconds Time from sending a request to the Amperity API to the end of its answer, without waiting for the rate limit. No series before the first request.
+    # HELP amperity_api_request_duration_seconds Time from sending a request to the Amperity API to the end of its response, not including the wait for the rate limit. No series before the first request.
     amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="0.05"} 0
     amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="0.1"} 0
     amperity_api_request_duration_seconds_bucket{tenant="socktown",endpoint="ingest_job",le="0.25"} 0
@@ -375,7 +375,7 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
     amperity_api_request_duration_seconds_sum{tenant="socktown",endpoint="ingest_job"} 0.3
     amperity_api_request_duration_seconds_count{tenant="socktown",endpoint="ingest_job"} 1
     # TYPE amperity_api_requests counter
-    # HELP amperity_api_requests HTTP requests sent to the Amperity API, retries included, by endpoint and HTTP status code; code is error where no answer came.
+    # HELP amperity_api_requests HTTP requests sent to the Amperity API, including retries, by endpoint and HTTP status code; code is error if there was no response.
     amperity_api_requests_total{tenant="socktown",endpoint="ingest_job",code="200"} 1
     amperity_api_requests_total{tenant="socktown",endpoint="ingest_jobs",code="200"} 0
     amperity_api_requests_total{tenant="socktown",endpoint="token",code="200"} 0
@@ -383,7 +383,7 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
     amperity_api_requests_total{tenant="socktown",endpoint="ingest_jobs",code="error"} 0
     amperity_api_requests_total{tenant="socktown",endpoint="token",code="error"} 0
     # TYPE amperity_api_retries counter
-    # HELP amperity_api_retries Requests to the Amperity API that were sent once more after a failure that may pass.
+    # HELP amperity_api_retries Requests to the Amperity API that were repeated after a temporary failure.
     amperity_api_retries_total{tenant="socktown"} 0
     # EOF
     "#);
@@ -408,13 +408,13 @@ fn a_probe_shows_one_job_and_how_the_probe_went() {
         false,
     );
     assert_snapshot!(read(&Page::assemble(&[Arc::new(found)]), Format::Text), @r#"
-    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, to look it up in Amperity; empty if the API names none.
+    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, for looking it up in Amperity; empty if the API does not name one.
     # TYPE amperity_ingest_job_info gauge
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
     # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.
     # TYPE probe_success gauge
     probe_success{tenant="socktown",job_id="isj-1f73r9u2"} 1
-    # HELP probe_duration_seconds Only on /probe: how long fetching the job took.
+    # HELP probe_duration_seconds Only on /probe: time taken to fetch the job.
     # TYPE probe_duration_seconds gauge
     probe_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2"} 0.12
     "#);
@@ -423,7 +423,7 @@ fn a_probe_shows_one_job_and_how_the_probe_went() {
     # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.
     # TYPE probe_success gauge
     probe_success{tenant="socktown",job_id="isj-1f73r9u2"} 0
-    # HELP probe_duration_seconds Only on /probe: how long fetching the job took.
+    # HELP probe_duration_seconds Only on /probe: time taken to fetch the job.
     # TYPE probe_duration_seconds gauge
     probe_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2"} 0.12
     "#);
