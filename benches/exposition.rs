@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amperity_exporter::exposition::{Blocks, Encoding, Format, Lines, Page};
+use amperity_exporter::exposition::{Encoding, Format, Page, RenderedSnapshot, SampleLines};
 use amperity_exporter::jobs::{Job, Rows, State, Table};
 use amperity_exporter::snapshot::{Snapshot, Status};
 use amperity_exporter::telemetry::{Endpoint, Telemetry};
@@ -212,7 +212,7 @@ fn ratios(snapshot: &Snapshot, text: &[u8], answer: &str) {
     let times = medians(
         25,
         &mut [
-            &mut || drop(black_box(Lines::write(black_box(snapshot)))),
+            &mut || drop(black_box(SampleLines::write(black_box(snapshot)))),
             &mut || drop(black_box(with_the_crate(black_box(snapshot)))),
             &mut || drop(black_box(black_box(text).to_vec())),
             &mut || drop(black_box(parse(black_box(answer)))),
@@ -243,12 +243,12 @@ fn ratios(snapshot: &Snapshot, text: &[u8], answer: &str) {
 
 fn main() -> Result<()> {
     let snapshot = snapshot()?;
-    let text = Lines::write(&snapshot).text;
+    let text = SampleLines::write(&snapshot).text;
     let series = text.split(|byte| *byte == b'\n').count();
     anyhow::ensure!((100_000..101_000).contains(&series), "{series} series");
     let answer = answer();
     anyhow::ensure!(parse(&answer).is_some(), "an answer that cannot be read");
-    let blocks = [Arc::new(Blocks::render(&snapshot))];
+    let blocks = [Arc::new(RenderedSnapshot::render(&snapshot))];
     let page = Page::assemble(&blocks);
     let telemetry = Telemetry::new()?;
     let tenant = telemetry.tenant("socktown");
@@ -261,21 +261,23 @@ fn main() -> Result<()> {
     let mut group = criterion.benchmark_group("page of 100,000 series");
     group.sample_size(20);
     group.bench_function("written", |bencher| {
-        bencher.iter(|| Lines::write(&snapshot));
+        bencher.iter(|| SampleLines::write(&snapshot));
     });
     group.bench_function("by the prometheus crate", |bencher| {
         bencher.iter(|| with_the_crate(&snapshot));
     });
     group.bench_function("copied", |bencher| bencher.iter(|| text.clone()));
     group.bench_function("written and compressed", |bencher| {
-        bencher.iter(|| Blocks::render(&snapshot));
+        bencher.iter(|| RenderedSnapshot::render(&snapshot));
     });
     group.bench_function("assembled", |bencher| {
         bencher.iter(|| Page::assemble(&blocks));
     });
     group.finish();
     let mut group = criterion.benchmark_group("scrape");
-    group.bench_function("gather", |bencher| bencher.iter(|| telemetry.gather(|_| true)));
+    group.bench_function("gather", |bencher| {
+        bencher.iter(|| telemetry.gather(|_| true))
+    });
     for encoding in [Encoding::Identity, Encoding::Gzip] {
         group.bench_function(format!("body {encoding:?}"), |bencher| {
             bencher.iter(|| page.body(Format::OpenMetrics, encoding, &own));

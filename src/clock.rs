@@ -1,8 +1,8 @@
-//! What time it is: the system's wall clock, or one that follows tokio's
-//! clock, so that a test which pauses time also sets the calendar.
+//! The wall clock: the system's, or one that follows tokio's clock, so that a
+//! test that pauses time also controls the date.
 //!
-//! Everything that needs the time is given a [`Clock`]; pure modules take the
-//! [`Timestamp`] it returned as an argument.
+//! Code that needs the time is given a [`Clock`]; pure modules take the
+//! [`Timestamp`] as an argument.
 
 use jiff::{Timestamp, TimestampArithmetic};
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ impl Clock {
         }
     }
 
-    /// The present time.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self.origin {
@@ -38,19 +38,19 @@ impl Clock {
     }
 }
 
-/// `time` less `by`, or the earliest time there is.
+/// `time` minus `by`, or the earliest timestamp.
 pub fn before(time: Timestamp, by: impl Into<TimestampArithmetic>) -> Timestamp {
     time.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-/// `time` and `by` more, or the latest time there is.
+/// `time` plus `by`, or the latest timestamp.
 pub fn after(time: Timestamp, by: impl Into<TimestampArithmetic>) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place that reads the system's clock"
+    reason = "the only place that reads the system clock"
 )]
 fn system_now() -> Timestamp {
     Timestamp::now()

@@ -1,33 +1,33 @@
 //! From snapshots to the bytes of `/metrics`: one [`catalogue`] of families,
 //! one writer for Prometheus text 0.0.4 and `OpenMetrics` 1.0.
 //!
-//! A tenant's samples are written ([`Lines`]) and compressed once, when its
-//! snapshot is published ([`Blocks`]); the blocks of all tenants are joined to
-//! a [`Page`]; a scrape adds only the exporter's own families, so that it
-//! costs the same whatever the number of jobs. [`crate::web`] sends it.
+//! A tenant's samples are written ([`SampleLines`]) and compressed once, when
+//! its snapshot is published ([`RenderedSnapshot`]); those of all tenants are
+//! joined into a [`Page`]. A scrape adds only the exporter's own families, so
+//! its cost does not depend on the number of jobs. [`crate::web`] sends it.
 //!
-//! Families must not interleave, and several tenants share a page. That is
-//! why a tenant's lines are cut into one piece per family, each of them a
-//! deflate piece of its own that may stand anywhere in a gzip member.
+//! A page holds the samples of all tenants, but the samples of a family must
+//! be contiguous. So a tenant's samples are split into one piece per family,
+//! each compressed so that it can be placed anywhere in a gzip member.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 pub mod catalogue;
+mod gathered;
 mod gzip;
 mod lines;
 mod negotiate;
-mod own;
 mod page;
 mod pieces;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use lines::Lines;
+pub use lines::SampleLines;
 pub use negotiate::negotiate;
-pub use page::{Blocks, Page};
+pub use page::{Page, RenderedSnapshot};
 
 /// The text format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,8 @@ pub enum Encoding {
 /// Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Body {
-    /// What was ready, and a small fresh chunk at the end; none is empty.
+    /// The published page, and a small chunk with the exporter's own families
+    /// at the end; none is empty.
     pub chunks: Arc<[Bytes]>,
     /// The value of the Content-Type header.
     pub content_type: &'static str,

@@ -177,7 +177,11 @@ impl TenantTelemetry {
         let families = self.api_requests.collect();
         let metrics = families.iter().flat_map(MetricFamily::get_metric);
         let counts = metrics.map(|metric| metric.get_counter().get_value());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count"
+        )]
         let sum = counts.sum::<f64>() as u64;
         sum
     }

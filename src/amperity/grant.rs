@@ -7,10 +7,10 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use super::ApiError;
 use super::failure::{Failure, form_encoded};
 use super::line::{Line, Question};
 use super::token::Token;
-use super::ApiError;
 use crate::config::SecretReader;
 use crate::telemetry::{Endpoint, Reason, Target};
 use crate::wire::{Count, Text};

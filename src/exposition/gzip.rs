@@ -1,19 +1,19 @@
-//! gzip in pieces: deflate blocks made at different times, put together to
-//! one ordinary gzip member.
+//! gzip in pieces: deflate blocks made at different times and joined into one
+//! ordinary gzip member.
 //!
 //! A piece begins with an empty window and is flushed to a byte boundary, so
-//! it means the same wherever it stands. A deflate stream is any number of
-//! such pieces and a last block that says it is the last; the trailer holds
-//! the CRC-32 and the length of the whole.
+//! it does not depend on what precedes it. A deflate stream is any number of
+//! such pieces and a block marked as the last one; the trailer holds the
+//! CRC-32 and the length of the whole.
 
 use std::ops::Range;
 
 use flate2::{Compress, Compression, FlushCompress};
 
-/// What a member begins with: deflate, no name, no time, unknown system.
+/// The header of a member: deflate, no name, no time, unknown system.
 pub(super) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Makes pieces.
+/// Compresses pieces into one buffer.
 pub(super) struct Deflater {
     compress: Compress,
     out: Vec<u8>,
@@ -27,8 +27,8 @@ impl Deflater {
         }
     }
 
-    /// Makes a piece of `plain` and says where in the output it lies; nothing
-    /// of nothing.
+    /// Compresses `plain` to a piece and returns its range in the output. No
+    /// bytes give an empty piece.
     pub(super) fn piece(&mut self, plain: &[u8]) -> Range<usize> {
         let start = self.out.len();
         if !plain.is_empty() && self.deflate(plain).is_none() {
@@ -38,7 +38,7 @@ impl Deflater {
         start..self.out.len()
     }
 
-    /// `None` if the compressor refuses, which it has no reason to.
+    /// `None` if the compressor fails, which it has no reason to.
     fn deflate(&mut self, plain: &[u8]) -> Option<()> {
         self.compress.reset();
         let mut rest = plain;
@@ -49,7 +49,7 @@ impl Deflater {
                 .ok()?;
             let consumed = usize::try_from(self.compress.total_in()).ok()?;
             rest = plain.get(consumed..)?;
-            // Room that is left means that nothing waits for it.
+            // Spare capacity means that the compressor has no more output.
             if rest.is_empty() && self.out.len() < self.out.capacity() {
                 return Some(());
             }
@@ -62,7 +62,7 @@ impl Deflater {
     }
 }
 
-/// The most a stored block holds.
+/// The size limit of a stored block, in bytes.
 const STORED: usize = 0xffff;
 
 /// Appends a piece that is not compressed.
@@ -72,7 +72,7 @@ pub(super) fn store(out: &mut Vec<u8>, plain: &[u8]) {
     }
 }
 
-/// Appends the end of a member whose CRC-32 and length are given.
+/// Appends the end of a member with this CRC-32 and length.
 pub(super) fn end(out: &mut Vec<u8>, crc: u32, length: usize) {
     stored_block(out, &[], true);
     out.extend_from_slice(&crc.to_le_bytes());

@@ -1,8 +1,8 @@
-//! The sample lines of one snapshot, family by family. Headers stand between them only on the assembled page, because
-//! a family's lines of all tenants follow one header.
+//! The sample lines of one snapshot, family by family. The page adds the
+//! headers, because the lines of all tenants follow one header.
 //!
-//! A gauge's lines are the same in both formats and written once; only the
-//! `_created` lines of counters and summaries make a difference.
+//! The lines of a gauge are the same in both formats and written once; those
+//! of counters and summaries differ by the `_created` lines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::catalogue::jobs::{
 };
 use super::catalogue::tenants::TENANT_GAUGES;
 use super::catalogue::{Family, Gauge};
-use super::pieces::{Families, Spans};
+use super::pieces::{FamilyRanges, Ranges};
 use super::writer::{Value, write_label, write_sample};
 use crate::feeds::Feed;
 use crate::jobs::{File, Job, State, Table};
@@ -25,20 +25,20 @@ use crate::snapshot::{Snapshot, Status};
 
 /// The sample lines of a snapshot.
 #[derive(Debug)]
-pub struct Lines {
-    /// All lines, one after the other.
+pub struct SampleLines {
+    /// All lines.
     pub text: Vec<u8>,
-    /// Where those of each family are.
-    pub(super) families: Families,
+    /// The ranges of each family's lines.
+    pub(super) families: Ranges,
 }
 
-/// Something with series and the labels they share, without braces.
+/// An item with series, and the labels they share, without braces.
 struct Row<'a, T> {
     labels: Vec<u8>,
     item: &'a T,
 }
 
-impl Lines {
+impl SampleLines {
     /// Writes a snapshot.
     #[must_use]
     pub fn write(snapshot: &Snapshot) -> Self {
@@ -46,7 +46,7 @@ impl Lines {
         let feeds = feed_rows(snapshot);
         let mut lines = Self {
             text: Vec::with_capacity(estimate(&tables, 24) + estimate(&feeds, 50)),
-            families: Families::new(),
+            families: Ranges::new(),
         };
         lines.tables(&tables, snapshot.files);
         lines.jobs(snapshot);
@@ -57,8 +57,8 @@ impl Lines {
         lines
     }
 
-    /// Writes the answer to a probe of one job: its own families and how the
-    /// probe went.
+    /// Writes the response to a probe of one job: the job's families and the
+    /// result of the probe.
     pub(super) fn write_probe(
         tenant: &str,
         id: &str,
@@ -76,7 +76,7 @@ impl Lines {
         };
         let mut lines = Self {
             text: Vec::new(),
-            families: Families::new(),
+            families: Ranges::new(),
         };
         lines.tables(&table_rows(&snapshot), files);
         lines.jobs(&snapshot);
@@ -155,7 +155,7 @@ impl Lines {
         });
     }
 
-    /// Writes a column of values for each family.
+    /// Writes the samples of gauges, one family after the other.
     fn gauges<T>(&mut self, gauges: &[Gauge<T>], rows: &[Row<'_, T>]) {
         for Gauge { family, value } in gauges {
             self.gauge(family, |out| {
@@ -168,7 +168,7 @@ impl Lines {
         }
     }
 
-    /// Writes 1 for the present state and 0 for the others.
+    /// Writes 1 for the current state and 0 for the others.
     fn states<T>(
         &mut self,
         family: &Family,
@@ -178,12 +178,12 @@ impl Lines {
         let known = State::KNOWN.map(|state| (extra("state", state.as_str()), state));
         self.gauge(family, |out| {
             for Row { labels, item } in rows {
-                let Some(present) = state(item) else { continue };
+                let Some(current) = state(item) else { continue };
                 for (extra, state) in &known {
-                    let value = Value::Count((state == present).into());
+                    let value = Value::Count((state == current).into());
                     sample(out, family, labels, extra, value);
                 }
-                if let State::Other(name) = present {
+                if let State::Other(name) = current {
                     let extra = extra("state", name);
                     sample(out, family, labels, &extra, Value::Count(1));
                 }
@@ -214,20 +214,20 @@ impl Lines {
         let start = self.text.len();
         write(&mut self.text);
         let range = start..self.text.len();
-        let spans = Spans {
+        let spans = FamilyRanges {
             text: range.clone(),
             open_metrics: range,
         };
         self.families.insert(family.name, spans);
     }
 
-    /// Writes the lines of a family for one format and then for the other.
+    /// Writes the lines of a family for each format.
     fn counter(&mut self, family: &Family, write: impl Fn(&mut Vec<u8>, Format)) {
         let start = self.text.len();
         write(&mut self.text, Format::Text);
         let middle = self.text.len();
         write(&mut self.text, Format::OpenMetrics);
-        let spans = Spans {
+        let spans = FamilyRanges {
             text: start..middle,
             open_metrics: middle..self.text.len(),
         };
@@ -262,8 +262,8 @@ fn feed_rows(snapshot: &Snapshot) -> Vec<Row<'_, Feed>> {
     rows.collect()
 }
 
-/// About how many bytes rows of so many series take, so that the buffer does
-/// not have to move while it grows.
+/// An estimate of the size in bytes of rows with so many series, so that the
+/// buffer is not reallocated while it grows.
 fn estimate<T>(rows: &[Row<'_, T>], series: usize) -> usize {
     let name_and_value = 60;
     let row = |row: &Row<'_, T>| (row.labels.len() + name_and_value) * series;
@@ -281,7 +281,7 @@ fn labels(labels: &[(&str, &str)]) -> Vec<u8> {
     out
 }
 
-/// A label to stand behind others.
+/// A label to append to others.
 fn extra(name: &str, value: &str) -> Vec<u8> {
     let mut out = vec![b','];
     write_label(&mut out, name, value);

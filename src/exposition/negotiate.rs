@@ -1,12 +1,12 @@
-//! Which format and coding a scraper gets, by the headers it sent.
+//! Chooses format and coding by the headers of a scrape.
 
 use super::{Encoding, Format};
 
 /// Chooses format and coding from the `Accept` and `Accept-Encoding` headers.
 ///
-/// `OpenMetrics` is for those who ask for it by name and like it no less than
-/// text; everybody else gets text, whatever they accept. What cannot be
-/// understood in a header is passed over.
+/// A client that names `OpenMetrics`, with at least the quality of text, gets
+/// it; every other client gets text. What cannot be parsed in a header is
+/// ignored.
 #[must_use]
 pub fn negotiate(accept: Option<&str>, accept_encoding: Option<&str>) -> (Format, Encoding) {
     (
@@ -43,7 +43,7 @@ fn encoding(accept: &str) -> Encoding {
     };
     let gzip = quality("gzip").or_else(|| quality("x-gzip"));
     let gzip = gzip.or_else(|| quality("*")).unwrap_or(0.0);
-    // Not named, it is acceptable, but not what was asked for.
+    // If not named, identity is acceptable, but gzip is preferred.
     let identity = quality("identity").unwrap_or(0.0);
     if gzip > 0.0 && gzip >= identity {
         Encoding::Gzip
@@ -79,7 +79,7 @@ fn entries(header: &str) -> impl Iterator<Item = Entry<'_>> {
     })
 }
 
-/// A number from 0 to 1; what is none asks for nothing.
+/// A number from 0 to 1; anything else counts as 0.
 fn quality(text: &str) -> f32 {
     let number = text.parse().unwrap_or(0.0);
     if (0.0..=1.0).contains(&number) {

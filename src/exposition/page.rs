@@ -1,4 +1,4 @@
-//! The samples of each tenant in pieces, and the page that joins them.
+//! The rendered samples of each tenant, and the page that joins them.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -10,50 +10,50 @@ use prometheus::proto::MetricFamily;
 
 use super::catalogue::snapshot_families;
 use super::gzip::Deflater;
-use super::lines::Lines;
-use super::pieces::{Families, Piece, Pieces, Rope, Spans};
+use super::lines::SampleLines;
+use super::pieces::{ChunkList, FamilyRanges, Piece, Pieces, Ranges};
 use super::writer::write_header;
-use super::{Body, Encoding, Format, gzip, own};
+use super::{Body, Encoding, Format, gathered, gzip};
 use crate::jobs::Job;
 use crate::snapshot::Snapshot;
 
 /// One tenant's samples, family by family, plain and compressed.
 #[derive(Debug)]
-pub struct Blocks(Pieces);
+pub struct RenderedSnapshot(Pieces);
 
-/// The compression level of samples: a third smaller than at level 1, and the
-/// levels above take longer for nothing.
+/// The compression level of samples: a third smaller than level 1. Higher
+/// levels take longer and gain almost nothing.
 const LEVEL: u32 = 2;
 
 /// The headers of all families, made once per process.
 static HEADERS: LazyLock<Pieces> = LazyLock::new(|| {
     let mut bytes = Vec::new();
-    let mut families = Families::new();
+    let mut families = Ranges::new();
     for family in snapshot_families() {
         let mut write = |format| {
             let start = bytes.len();
             write_header(&mut bytes, format, family.name, family.kind, family.help);
             start..bytes.len()
         };
-        let spans = Spans {
+        let spans = FamilyRanges {
             text: write(Format::Text),
             open_metrics: write(Format::OpenMetrics),
         };
         families.insert(family.name, spans);
     }
-    Pieces::cut(bytes, &families, Compression::best())
+    Pieces::split(bytes, &families, Compression::best())
 });
 
-impl Blocks {
+impl RenderedSnapshot {
     /// Writes and compresses a snapshot. Takes time in proportion to its
-    /// series: not for an async thread.
+    /// series, so do not call it on an async thread.
     #[must_use]
     pub fn render(snapshot: &Snapshot) -> Self {
-        Self::cut(Lines::write(snapshot))
+        Self::split(SampleLines::write(snapshot))
     }
 
-    /// Writes the answer to a probe: the series of one job, if it could be
-    /// fetched, and how the probe went.
+    /// Renders the response to a probe: the series of one job, if it could be
+    /// fetched, and the result of the probe.
     #[must_use]
     pub fn probe(
         tenant: &str,
@@ -62,26 +62,26 @@ impl Blocks {
         elapsed: Duration,
         files: bool,
     ) -> Self {
-        Self::cut(Lines::write_probe(tenant, id, job, elapsed, files))
+        Self::split(SampleLines::write_probe(tenant, id, job, elapsed, files))
     }
 
-    fn cut(Lines { text, families }: Lines) -> Self {
-        Self(Pieces::cut(text, &families, Compression::new(LEVEL)))
+    fn split(SampleLines { text, families }: SampleLines) -> Self {
+        Self(Pieces::split(text, &families, Compression::new(LEVEL)))
     }
 }
 
 /// The samples of all tenants, ready to be sent in both formats and codings.
 #[derive(Debug)]
 pub struct Page {
-    text: Sheet,
-    open_metrics: Sheet,
+    text: FormattedPage,
+    open_metrics: FormattedPage,
 }
 
 /// The page in one format.
 #[derive(Debug)]
-struct Sheet {
+struct FormattedPage {
     plain: Vec<Bytes>,
-    /// From the header of the gzip member on; its end is yet to come.
+    /// A gzip member without its end.
     gzip: Vec<Bytes>,
     /// Of the plain bytes.
     crc: Hasher,
@@ -89,23 +89,23 @@ struct Sheet {
 }
 
 impl Page {
-    /// Joins the blocks of all tenants, given in the order of their names.
-    /// Nothing of them is read, and only small pieces are copied, so that it
-    /// takes little longer for many jobs than for few.
+    /// Joins the samples of all tenants, given in the order of their names.
+    /// Copies only small pieces, so it takes little longer for many jobs than
+    /// for few.
     #[must_use]
-    pub fn assemble(tenants: &[Arc<Blocks>]) -> Self {
+    pub fn assemble(tenants: &[Arc<RenderedSnapshot>]) -> Self {
         Self {
-            text: Sheet::join(tenants, Format::Text),
-            open_metrics: Sheet::join(tenants, Format::OpenMetrics),
+            text: FormattedPage::join(tenants, Format::Text),
+            open_metrics: FormattedPage::join(tenants, Format::OpenMetrics),
         }
     }
 
-    /// The whole page, with the exporter's own families at its end. Takes no
-    /// longer for many jobs than for few.
+    /// The whole page with the exporter's own families at its end. Its cost
+    /// does not depend on the number of jobs.
     #[must_use]
-    pub fn body(&self, format: Format, encoding: Encoding, own: &[MetricFamily]) -> Body {
-        let mut end = own::write(format, own);
-        let sheet = match format {
+    pub fn body(&self, format: Format, encoding: Encoding, gathered: &[MetricFamily]) -> Body {
+        let mut end = gathered::write(format, gathered);
+        let formatted = match format {
             Format::Text => &self.text,
             Format::OpenMetrics => {
                 end.extend_from_slice(b"# EOF\n");
@@ -113,10 +113,10 @@ impl Page {
             }
         };
         let mut chunks = match encoding {
-            Encoding::Identity => sheet.plain.clone(),
+            Encoding::Identity => formatted.plain.clone(),
             Encoding::Gzip => {
-                end = sheet.gzip_end(&end);
-                sheet.gzip.clone()
+                end = formatted.gzip_end(&end);
+                formatted.gzip.clone()
             }
         };
         chunks.push(end.into());
@@ -124,15 +124,15 @@ impl Page {
     }
 }
 
-/// Fresh lines up to this size, those of a few tenants, go uncompressed:
-/// compressing them would cost more than all the rest of a scrape.
+/// From this size on, in bytes, the exporter's own families are compressed at
+/// a scrape. For a few tenants that would cost more than the rest of a scrape.
 const COMPRESSED: usize = 32 * 1024;
 
-impl Sheet {
-    /// Families one after the other, each with its header and the samples of
-    /// all tenants; those without a sample are left out.
-    fn join(tenants: &[Arc<Blocks>], format: Format) -> Self {
-        let (mut plain, mut gzip) = (Rope::default(), Rope::default());
+impl FormattedPage {
+    /// Writes each family's header and the samples of all tenants. Families
+    /// without a sample are left out.
+    fn join(tenants: &[Arc<RenderedSnapshot>], format: Format) -> Self {
+        let (mut plain, mut gzip) = (ChunkList::default(), ChunkList::default());
         gzip.push(&Bytes::from_static(&gzip::HEADER));
         let (mut crc, mut length) = (Hasher::new(), 0);
         let mut push = |piece: &Piece| {
@@ -144,7 +144,7 @@ impl Sheet {
         for family in snapshot_families() {
             let pieces = tenants.iter();
             let mut pieces = pieces
-                .filter_map(|blocks| blocks.0.get(family.name, format))
+                .filter_map(|tenant| tenant.0.get(family.name, format))
                 .peekable();
             if pieces.peek().is_some() {
                 HEADERS.get(family.name, format).map(&mut push);
@@ -159,20 +159,20 @@ impl Sheet {
         }
     }
 
-    /// The end of the gzip member, with fresh lines in it.
-    fn gzip_end(&self, fresh: &[u8]) -> Vec<u8> {
+    /// The end of the gzip member, with these lines in it.
+    fn gzip_end(&self, lines: &[u8]) -> Vec<u8> {
         let mut crc = self.crc.clone();
-        crc.update(fresh);
-        let mut end = if fresh.len() < COMPRESSED {
-            let mut stored = Vec::with_capacity(fresh.len() + 64);
-            gzip::store(&mut stored, fresh);
+        crc.update(lines);
+        let mut end = if lines.len() < COMPRESSED {
+            let mut stored = Vec::with_capacity(lines.len() + 64);
+            gzip::store(&mut stored, lines);
             stored
         } else {
             let mut deflater = Deflater::new(Compression::fast());
-            deflater.piece(fresh);
+            deflater.piece(lines);
             deflater.finish()
         };
-        gzip::end(&mut end, crc.finalize(), self.length + fresh.len());
+        gzip::end(&mut end, crc.finalize(), self.length + lines.len());
         end
     }
 }

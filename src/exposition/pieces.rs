@@ -1,5 +1,5 @@
-//! Lines in pieces, one per family and format, that can be joined in any
-//! order: each with what a gzip member of them needs, made once.
+//! The lines of each family and format as a piece, compressed once. Pieces can
+//! be joined in any order to a plain page or a gzip member.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,16 +11,16 @@ use flate2::Compression;
 use super::Format;
 use super::gzip::Deflater;
 
-/// Where the lines of a family are, in both formats.
+/// The byte ranges of a family's lines, by format.
 #[derive(Clone, Debug)]
-pub(super) struct Spans {
+pub(super) struct FamilyRanges {
     pub(super) text: Range<usize>,
-    /// The same range, if the lines are the same.
+    /// The same range if the lines are the same.
     pub(super) open_metrics: Range<usize>,
 }
 
-/// Where the lines of each family are, by its name.
-pub(super) type Families = BTreeMap<&'static str, Spans>;
+/// The byte ranges of each family's lines, by the family's name.
+pub(super) type Ranges = BTreeMap<&'static str, FamilyRanges>;
 
 /// The lines of one family in one format.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Piece {
     pub(super) plain: Bytes,
     /// The same, as a deflate piece.
     pub(super) deflated: Bytes,
-    /// Has seen the plain bytes.
+    /// Of the plain bytes.
     pub(super) crc: Hasher,
 }
 
@@ -37,9 +37,9 @@ pub(super) struct Piece {
 pub(super) struct Pieces(BTreeMap<&'static str, [Piece; 2]>);
 
 impl Pieces {
-    /// Cuts lines into pieces and compresses each by itself, but lines that
-    /// are the same in both formats once.
-    pub(super) fn cut(lines: Vec<u8>, families: &Families, level: Compression) -> Self {
+    /// Splits lines into pieces and compresses each. Lines that are the same in
+    /// both formats are compressed once.
+    pub(super) fn split(lines: Vec<u8>, families: &Ranges, level: Compression) -> Self {
         let lines = Bytes::from(lines);
         let mut deflater = Deflater::new(level);
         let mut compress = |range: &Range<usize>| deflater.piece(&lines[range.clone()]);
@@ -83,35 +83,35 @@ impl Pieces {
     }
 }
 
-/// Bytes that are put together from pieces: small ones are copied, so that
-/// there are few, and large ones are shared, so that they are in memory once.
+/// Concatenates byte strings: small ones are copied, so that there are few
+/// chunks, and large ones are shared, so that they are in memory once.
 #[derive(Default)]
-pub(super) struct Rope {
+pub(super) struct ChunkList {
     chunks: Vec<Bytes>,
     tail: Vec<u8>,
 }
 
-/// From this size on sharing is cheaper than copying.
+/// From this size on, in bytes, sharing is cheaper than copying.
 const SHARED: usize = 64 * 1024;
 
-impl Rope {
+impl ChunkList {
     pub(super) fn push(&mut self, piece: &Bytes) {
         if piece.len() < SHARED {
             self.tail.extend_from_slice(piece);
         } else {
-            self.cut();
+            self.flush();
             self.chunks.push(piece.clone());
         }
     }
 
     pub(super) fn finish(mut self) -> Vec<Bytes> {
-        self.cut();
+        self.flush();
         self.chunks
     }
 
-    fn cut(&mut self) {
+    fn flush(&mut self) {
         if !self.tail.is_empty() {
-            // An exact copy: what grew by doubling may be half empty.
+            // An exact copy: the buffer may have twice the capacity it needs.
             self.chunks.push(Bytes::copy_from_slice(&self.tail));
             self.tail.clear();
         }

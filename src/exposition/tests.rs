@@ -1,4 +1,4 @@
-//! What the page looks like, whole, and that it is what parsers want.
+//! Whole pages, and that they are valid.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -102,7 +102,7 @@ fn snapshot(tenant: &str, jobs: Vec<Job>, feeds: Vec<Feed>) -> Snapshot {
 }
 
 fn page(snapshots: &[Snapshot]) -> Page {
-    let blocks = snapshots.iter().map(Blocks::render).map(Arc::new);
+    let blocks = snapshots.iter().map(RenderedSnapshot::render).map(Arc::new);
     Page::assemble(&blocks.collect::<Vec<_>>())
 }
 

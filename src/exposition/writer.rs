@@ -1,8 +1,8 @@
-//! The one writer of lines for Prometheus text 0.0.4 and `OpenMetrics` 1.0.
+//! Writes lines of Prometheus text 0.0.4 and `OpenMetrics` 1.0.
 //!
-//! A hundred thousand lines are written from here at each refresh, so lines
-//! are bytes put together without `format!`, and what several families share
-//! (the labels of a table) is written once and copied.
+//! A refresh may write hundreds of thousands of lines, so they are assembled
+//! from bytes without `format!`, and what several families share (the labels
+//! of a table) is written once and copied.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Value {
         Self::Milliseconds(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// Appends the shortest text that means this number.
+    /// Appends the shortest text for this number.
     pub(super) fn write(self, out: &mut Vec<u8>) {
         match self {
             Self::Count(count) => write_integer(out, count),
@@ -58,7 +58,7 @@ fn write_seconds(out: &mut Vec<u8>, milliseconds: i64) {
     write_integer(out, magnitude / 1000);
     let rest = magnitude % 1000;
     if rest != 0 {
-        // The leading 1 keeps the zeros after the point.
+        // The leading 1 keeps the zeros after the decimal point.
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(rest + 1000).trim_end_matches('0');
         out.push(b'.');
@@ -66,7 +66,7 @@ fn write_seconds(out: &mut Vec<u8>, milliseconds: i64) {
     }
 }
 
-/// The largest number up to which every whole number is a double.
+/// The largest number up to which every integer is exact as a double.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn write_float(out: &mut Vec<u8>, float: f64) {
@@ -91,7 +91,7 @@ pub(super) fn write_bound(out: &mut Vec<u8>, bound: f64) {
     }
 }
 
-/// Appends `name="value"`, the value escaped as both formats ask.
+/// Appends `name="value"`, the value escaped as both formats require.
 pub(super) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
@@ -119,9 +119,8 @@ fn escape(out: &mut Vec<u8>, text: &str, quotes: bool) {
     }
 }
 
-/// Appends the lines before a family's samples. `OpenMetrics` wants TYPE,
-/// UNIT, HELP and a counter's name without `_total`; in text the usual order
-/// is HELP, TYPE.
+/// Appends the metadata lines of a family. `OpenMetrics` has TYPE, UNIT, HELP
+/// and a counter's name without `_total`; text has HELP, TYPE.
 pub(super) fn write_header(out: &mut Vec<u8>, format: Format, name: &str, kind: Kind, help: &str) {
     match format {
         Format::Text => {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Roster;
-use crate::exposition::{Blocks, Page};
+use crate::exposition::{Page, RenderedSnapshot};
 use crate::snapshot::Snapshot;
 
 /// One published state of affairs; immutable.
@@ -22,7 +22,7 @@ pub(super) struct Published {
 #[derive(Clone, Debug)]
 struct Part {
     snapshot: Arc<Snapshot>,
-    blocks: Arc<Blocks>,
+    blocks: Arc<RenderedSnapshot>,
     /// Its place in the order in which snapshots were handed in.
     ticket: u64,
 }
@@ -103,7 +103,7 @@ impl Publisher {
         let parts: Vec<Part> = snapshots
             .into_iter()
             .map(|snapshot| Part {
-                blocks: Arc::new(Blocks::render(&snapshot)),
+                blocks: Arc::new(RenderedSnapshot::render(&snapshot)),
                 snapshot: Arc::new(snapshot),
                 ticket,
             })

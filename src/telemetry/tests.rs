@@ -168,6 +168,9 @@ fn gathering_some_tenants_leaves_the_others_out() {
     let _tenants = ["acme", "socktown"].map(|name| telemetry.tenant(name));
     let gathered = telemetry.gather(|tenant| tenant == "socktown");
     let text = format!("{gathered:?}");
-    assert!(text.contains("socktown") && !text.contains("acme"), "{text}");
+    assert!(
+        text.contains("socktown") && !text.contains("acme"),
+        "{text}"
+    );
     assert!(text.contains("amperity_exporter_build_info"), "{text}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::amperity::ApiError;
-use crate::exposition::{Blocks, Body, Encoding, Format, Page};
+use crate::exposition::{Body, Encoding, Format, Page, RenderedSnapshot};
 use crate::jobs::Job;
 
 /// The time a probe may take when the client does not say.
@@ -25,7 +25,7 @@ impl Probe<'_> {
     /// The answer: the job's series if it was found, and how the probe went.
     pub(super) fn body(self, format: Format, encoding: Encoding) -> Body {
         let job = self.outcome.ok().map(Arc::new);
-        let blocks = Blocks::probe(
+        let blocks = RenderedSnapshot::probe(
             self.tenant,
             self.job,
             job.as_ref(),

@@ -1,5 +1,5 @@
-//! The catalogue for people: what `amperity_exporter metrics` prints and
-//! `docs/METRICS.md` holds.
+//! The catalogue in Markdown: the output of `amperity_exporter metrics`, which
+//! is `docs/METRICS.md`.
 
 use std::fmt::Write;
 
@@ -10,37 +10,37 @@ use crate::telemetry::{self, Reason};
 const INTRODUCTION: &str = "\
 # Metrics
 
-<!-- Written by the program: cargo run -- metrics > docs/METRICS.md -->
+<!-- Generated: cargo run -- metrics > docs/METRICS.md -->
 
-Every family of the metrics page. The text format 0.0.4 and OpenMetrics 1.0 carry the same series;
-in OpenMetrics the TYPE and HELP lines of a counter name it without `_total`, and counters have a
-`_created` sample where their beginning is known. Values are in base units, times in seconds since
-1970, and a number that is not known has no series.
+Every metric family on the metrics page. The text format 0.0.4 and OpenMetrics 1.0 carry the same
+series; in OpenMetrics the TYPE and HELP lines name a counter without `_total`, and a counter has a
+`_created` sample if its start is known. Values are in base units, times are Unix times in seconds,
+and an unknown value has no series.
 ";
 
 const JOBS: &str = "\
-One set of series per table of a job, as the Amperity API answered at the last refresh. A job has a
-new `job_id` for every run; for dashboards and alerts over days, see the feeds below.
+One set of series per table of a job, as the Amperity API returned it at the last refresh. Every run
+has a new `job_id`; for dashboards and alerts over days, use the feeds below.
 ";
 
 const FEEDS: &str = "\
-One set of series per feed and table. A run is one table entry of one ingest job for the feed; it is
-finished when the job will not change it any more.
+One set of series per feed and table. A run is one table entry of one ingest job for the feed. It is
+finished once it is in a final state.
 ";
 
 const LABELS: &str = "
-## What the labels hold
+## Label values
 
 | label | value |
 |---|---|
 | `tenant` | the tenant's id, as configured |
 | `job_id` | the id of an ingest job, such as `isj-20240701-48815-6dcXdk`; new for every run |
-| `table` | the name of the table that is loaded |
-| `feed` | the id of the feed the rows come from, such as `df-5L6d1veh` |
+| `table` | the name of the table that the job loads |
+| `feed` | the id of the feed that the rows come from, such as `df-5L6d1veh` |
 | `file` | the id of a file of the job, or its name if it has no id |
 | `workflow_id` | the id of the workflow that ran the job |
-| `endpoint` | what was asked of the API: `token` (OAuth2), `ingest_job` (one job), `ingest_jobs` (the list) |
-| `code` | an HTTP status; `error` where no answer came |
+| `endpoint` | the endpoint of the API: `token` (OAuth2), `ingest_job` (one job), `ingest_jobs` (the list) |
+| `code` | the HTTP status code; `error` if there was no response |
 ";
 
 const SERIES: &str = "\
@@ -51,13 +51,12 @@ const SERIES: &str = "\
 | table of a job | 20, and one more while its state is undocumented |
 | file of a table, with `collect.files` | 2 |
 | job | 1, and one more if it is configured by id |
-| feed | 34, or 45 in OpenMetrics, which Prometheus asks for: there each counter also says when it began (`_created`). One or two more for each final state beyond the documented ones that a run ever ended in (`unknown` for none at all), and one more while its state is undocumented |
-| tenant | 30, 12 per endpoint in use, and one per HTTP status the API answered |
+| feed | 34, or 45 in OpenMetrics, which Prometheus requests: there each counter also has a `_created` sample. One or two more for each undocumented final state that a run has ended in (`unknown` if it had no state), and one more while its state is undocumented |
+| tenant | 30, 12 per endpoint in use, and one per HTTP status code that the API returned |
 
-Jobs stay on the page as long as `discovery.window` reaches; their number is bounded by
-`limits.jobs`.
+Jobs stay on the page for `discovery.window`; `limits.jobs` limits their number.
 
-For example, 300 feeds that run hourly, each by a job of its own, with `discovery.window: 24h`:
+For example, 300 feeds that each run hourly in a job of their own, with `discovery.window: 24h`:
 
 | on the page | series | text 0.0.4 | OpenMetrics | either with gzip |
 |---|---|---|---|---|
@@ -65,10 +64,10 @@ For example, 300 feeds that run hourly, each by a job of its own, with `discover
 | feeds (`collect: {jobs: false}`) | 10,000, in OpenMetrics 13,000 | 1.0 MB | 1.3 MB | 0.1 MB |
 | both | 161,000, in OpenMetrics 164,000 | 20.6 MB | 20.9 MB | 2.3 MB |
 
-Each hour of the window adds 6,300 series and 0.8 MB there, while the feeds cost the same however
-often they run. And every run is a new `job_id`, 7,200 a day, so that Prometheus stores 151,000 new
-series a day. For many feeds a short window, or `collect: {jobs: false}`, leaves what dashboards and
-alerts over days need.
+There, each hour of the window adds 6,300 series and 0.8 MB, while the cost of the feeds does not
+depend on how often they run. Every run has a new `job_id`, 7,200 a day, so Prometheus stores 151,000
+new series a day. With many feeds, use a short window or `collect: {jobs: false}`: the feed families
+are enough for dashboards and alerts over days.
 ";
 
 const TABLE_HEAD: &str = "| family | type | labels | meaning |\n|---|---|---|---|\n";
@@ -104,7 +103,7 @@ pub fn markdown() -> String {
     page
 }
 
-/// The rows of the labels whose values are few.
+/// The labels with a fixed set of values.
 fn values(page: &mut String) {
     let listed = |values: &mut dyn Iterator<Item = &str>| {
         let values: Vec<String> = values.map(|value| format!("`{value}`")).collect();
@@ -116,10 +115,10 @@ fn values(page: &mut String) {
     // Writing to a String cannot fail.
     let _ = write!(
         page,
-        "| `state` | unfinished: {running}; finished: {finished}. What the Amperity API says, in \
-         lower case with underscores |\n\
-         | `reason` | why a refresh failed, see below |\n\n\
-         | `reason` | what happened |\n|---|---|\n"
+        "| `state` | unfinished: {running}; finished: {finished}. The state in the Amperity API, \
+         in lower case with underscores |\n\
+         | `reason` | why a refresh failed; see below |\n\n\
+         | `reason` | meaning |\n|---|---|\n"
     );
     for reason in Reason::ALL {
         let _ = writeln!(page, "| `{reason}` | {} |", reason.meaning());

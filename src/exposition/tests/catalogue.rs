@@ -1,4 +1,4 @@
-//! The catalogue tells the truth about the page.
+//! The catalogue matches the page.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::super::catalogue::{Family, Kind, families, markdown, snapshot_familie
 use super::*;
 
 #[test]
-fn the_committed_catalogue_is_what_the_program_prints() {
+fn metrics_md_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/METRICS.md");
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
@@ -41,7 +41,7 @@ fn names_follow_the_conventions() {
 }
 
 #[test]
-fn no_label_is_one_that_prometheus_or_its_users_set_themselves() {
+fn no_label_is_reserved_by_prometheus_or_common_target_labels() {
     let reserved = "job instance type region zone cluster az datacenter owner customer stage \
                     service team env environment le quantile";
     for family in families() {
@@ -52,7 +52,7 @@ fn no_label_is_one_that_prometheus_or_its_users_set_themselves() {
 }
 
 #[test]
-fn a_page_has_the_families_labels_and_types_of_the_catalogue() {
+fn pages_match_the_catalogue() {
     let mut running = documented_feed();
     running.running_since = Some(time(1));
     let mut full = snapshot("t", vec![documented_job()], vec![running]);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_state_the_vendor_adds_later_stands_beside_the_documented_ones() {
+fn an_undocumented_state_has_a_series_beside_the_documented_ones() {
     let mut job = documented_job();
     job.tables[0].state = State::parse("Paused");
     let page = read(&page(&[snapshot("t", vec![job], vec![])]), Format::Text);
@@ -17,7 +17,7 @@ fn a_state_the_vendor_adds_later_stands_beside_the_documented_ones() {
 }
 
 #[test]
-fn what_is_not_known_has_no_series() {
+fn unknown_values_have_no_series() {
     let mut job = documented_job();
     job.workflow_id = None;
     let table = &mut job.tables[0];
@@ -38,7 +38,7 @@ fn what_is_not_known_has_no_series() {
 }
 
 #[test]
-fn label_values_are_escaped_and_otherwise_left_as_they_are() {
+fn label_values_are_escaped_and_otherwise_unchanged() {
     let mut job = documented_job();
     job.tables[0].table = "say \"hi\"\\\n🧦".into();
     let page = read(&page(&[snapshot("t", vec![job], vec![])]), Format::Text);

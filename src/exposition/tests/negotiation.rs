@@ -1,4 +1,4 @@
-//! Who gets what.
+//! Which format and coding a client gets.
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn the_higher_quality_wins() {
 }
 
 #[test]
-fn a_version_this_exporter_does_not_write_is_no_offer() {
+fn unsupported_versions_are_ignored() {
     assert_eq!(
         format("application/openmetrics-text;version=0.0.1"),
         Format::Text
@@ -69,7 +69,7 @@ fn a_version_this_exporter_does_not_write_is_no_offer() {
 }
 
 #[test]
-fn garbage_gets_text() {
+fn an_invalid_accept_header_gets_text() {
     for accept in [
         ",,;;==",
         "application/openmetrics-text;q=high",
@@ -82,7 +82,7 @@ fn garbage_gets_text() {
 }
 
 #[test]
-fn gzip_is_for_those_who_accept_it() {
+fn gzip_is_used_only_if_accepted() {
     for accept in [
         "gzip",
         "deflate, GZIP;q=0.5",

@@ -1,5 +1,5 @@
-//! A strict reader of `OpenMetrics` 1.0, as far as this exporter uses it, and
-//! of text 0.0.4 by the same rules: what a parser may refuse, it refuses.
+//! A strict parser of `OpenMetrics` 1.0, as far as this exporter uses it, and
+//! of text 0.0.4 by the same rules. It rejects what any parser may reject.
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_documented_job_gives_the_documented_series_in_text() {
+fn the_documented_job_in_text() {
     let page = page(&[snapshot("socktown", vec![documented_job()], vec![])]);
     assert_snapshot!(read(&page, Format::Text), @r#"
     # HELP amperity_ingest_read_rows Rows the ingest job has read from the feed for this table so far: read in the Amperity API.
@@ -80,7 +80,7 @@ fn the_documented_job_gives_the_documented_series_in_text() {
 }
 
 #[test]
-fn the_documented_job_gives_the_same_series_in_openmetrics() {
+fn the_documented_job_in_openmetrics() {
     let page = page(&[snapshot("socktown", vec![documented_job()], vec![])]);
     assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
     # TYPE amperity_ingest_read_rows gauge
@@ -173,7 +173,7 @@ fn the_documented_job_gives_the_same_series_in_openmetrics() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a whole page")]
-fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
+fn a_feed_in_both_formats() {
     let page = page(&[snapshot("socktown", vec![], vec![documented_feed()])]);
     assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
     # TYPE amperity_feed_state gauge
@@ -301,7 +301,7 @@ fn a_feed_has_counters_and_in_openmetrics_also_when_they_began() {
 }
 
 #[test]
-fn families_do_not_interleave_when_tenants_share_them() {
+fn families_of_several_tenants_are_contiguous() {
     let page = page(&[
         snapshot("apples", vec![], vec![]),
         snapshot("bananas", vec![], vec![]),
@@ -339,7 +339,7 @@ fn families_do_not_interleave_when_tenants_share_them() {
 }
 
 #[test]
-fn the_exporters_own_families_stand_at_the_end_of_every_page() {
+fn the_exporters_own_families_are_at_the_end_of_the_page() {
     let telemetry = Telemetry::new().unwrap();
     let tenant = telemetry.tenant("socktown");
     tenant.request(
@@ -396,11 +396,11 @@ fn the_exporters_own_families_stand_at_the_end_of_every_page() {
 }
 
 #[test]
-fn a_probe_shows_one_job_and_how_the_probe_went() {
+fn a_probe_shows_one_job_and_its_result() {
     let mut job = documented_job();
     job.tables.clear();
     let elapsed = Duration::from_millis(120);
-    let found = Blocks::probe(
+    let found = RenderedSnapshot::probe(
         "socktown",
         "isj-1f73r9u2",
         Some(&Arc::new(job)),
@@ -418,7 +418,7 @@ fn a_probe_shows_one_job_and_how_the_probe_went() {
     # TYPE probe_duration_seconds gauge
     probe_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2"} 0.12
     "#);
-    let missing = Blocks::probe("socktown", "isj-1f73r9u2", None, elapsed, false);
+    let missing = RenderedSnapshot::probe("socktown", "isj-1f73r9u2", None, elapsed, false);
     assert_snapshot!(read(&Page::assemble(&[Arc::new(missing)]), Format::Text), @r#"
     # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.
     # TYPE probe_success gauge

@@ -1,4 +1,4 @@
-//! What holds for every page, whatever the API sends.
+//! Properties of every page, whatever the API sends.
 
 use std::collections::BTreeMap;
 
@@ -132,7 +132,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_page_can_be_read_and_both_formats_carry_the_same_series(snapshots in snapshots()) {
+    fn every_page_is_valid_and_both_formats_have_the_same_series(snapshots in snapshots()) {
         let page = page(&snapshots);
         let text = series(&read(&page, Format::Text), Format::Text);
         let mut open_metrics = series(&read(&page, Format::OpenMetrics), Format::OpenMetrics);
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn the_compressed_page_is_one_gzip_member_of_the_plain_one(snapshots in snapshots(), name in label(), tenants in 0..12) {
+    fn the_compressed_page_is_one_gzip_member(snapshots in snapshots(), name in label(), tenants in 0..12) {
         let telemetry = Telemetry::new().unwrap();
         for number in 0..tenants {
             telemetry.tenant(&format!("{name}{number}")).refresh(None);

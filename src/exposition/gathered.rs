@@ -1,5 +1,5 @@
-//! The families the `prometheus` crate holds, through the same writer as
-//! those of a snapshot.
+//! The families gathered by the `prometheus` crate, written by the same writer
+//! as those of a snapshot.
 
 use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
@@ -7,7 +7,7 @@ use super::Format;
 use super::writer::{Value, write_bound, write_header, write_label, write_sample};
 use crate::telemetry::family::Kind;
 
-/// Writes families in the order given; one without a sample is left out.
+/// Writes families in this order. A family without a sample is left out.
 pub(super) fn write(format: Format, families: &[MetricFamily]) -> Vec<u8> {
     let mut out = Vec::with_capacity(8 * 1024);
     for family in families {
@@ -74,7 +74,7 @@ fn write_labels(out: &mut Vec<u8>, labels: &[LabelPair]) {
     }
 }
 
-/// The `le` label, to stand behind others.
+/// The `le` label, to append to others.
 fn bound(bound: f64) -> Vec<u8> {
     let mut out = b",le=\"".to_vec();
     write_bound(&mut out, bound);
