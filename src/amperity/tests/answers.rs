@@ -33,7 +33,7 @@ async fn status_401_is_unauthorized_and_asks_for_a_new_token() {
 async fn status_403_is_forbidden_and_names_the_policy_and_the_tenant() {
     let error = of_status(403).await;
     assert_eq!(error.reason, Reason::Forbidden);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 403 Forbidden: Said the vendor. (request_id req-1, trace_id t-2). The API key needs the DataGrid Operator policy and must be one of tenant socktown");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 403 Forbidden: Said the vendor. (request_id req-1, trace_id t-2). The API key needs the DataGrid Operator policy and must belong to tenant socktown");
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +47,7 @@ async fn status_404_is_not_found_and_tells_to_check_the_id() {
 async fn status_429_is_rate_limited_and_tells_who_shares_the_limit() {
     let error = of_status(429).await;
     assert_eq!(error.reason, Reason::RateLimited);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 429 Too Many Requests: Said the vendor. (request_id req-1, trace_id t-2). All clients of tenant socktown share 10 requests a second; this one now asks more slowly. If it goes on, lower requests_per_second");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 429 Too Many Requests: Said the vendor. (request_id req-1, trace_id t-2). All clients of tenant socktown share 10 requests per second; this one now sends fewer. If it persists, lower requests_per_second");
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +55,7 @@ async fn every_5xx_is_a_server_error() {
     for status in [500, 501, 502, 503, 504, 599] {
         assert_eq!(of_status(status).await.reason, Reason::ServerError);
     }
-    insta::assert_snapshot!(of_status(503).await, @"GET ingest/jobs/isj-1f73r9u2: 503 Service Unavailable: Said the vendor. (request_id req-1, trace_id t-2). The fault is on Amperity's side: if it lasts, tell their support the request_id");
+    insta::assert_snapshot!(of_status(503).await, @"GET ingest/jobs/isj-1f73r9u2: 503 Service Unavailable: Said the vendor. (request_id req-1, trace_id t-2). The problem is on Amperity's side: if it persists, give their support the request_id");
 }
 
 #[tokio::test(start_paused = true)]

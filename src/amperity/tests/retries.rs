@@ -83,7 +83,7 @@ async fn a_request_without_an_answer_ends_with_the_timeout_or_the_deadline() {
     let began = Instant::now();
     let error = client.job(JOB, within(12)).await.unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: no answer within 12s. If the API is just slow, raise timeout; else check the network to it");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: no answer within 12s. If the API is only slow, raise timeout; otherwise check the network to it");
     assert_eq!(began.elapsed().as_millis(), 12_000);
     let error = client.job(JOB, within(31)).await.unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);

@@ -188,8 +188,8 @@ async fn a_token_endpoint_that_is_down_is_told_and_not_asked_by_every_task() {
         assert_eq!(error.reason, Reason::ServerError);
         assert_eq!(
             error.to_string(),
-            "POST /api/v0/oauth2/token: 503 Service Unavailable: maintenance. The fault is on \
-             Amperity's side: if it lasts, tell their support the request_id"
+            "POST /api/v0/oauth2/token: 503 Service Unavailable: maintenance. The problem is on \
+             Amperity's side: if it persists, give their support the request_id"
         );
     }
     assert_eq!(fetches(&script), 5);
