@@ -276,7 +276,7 @@ fn main() -> Result<()> {
     group.finish();
     let mut group = criterion.benchmark_group("scrape");
     group.bench_function("gather", |bencher| {
-        bencher.iter(|| telemetry.gather(|_| true))
+        bencher.iter(|| telemetry.gather(|_| true));
     });
     for encoding in [Encoding::Identity, Encoding::Gzip] {
         group.bench_function(format!("body {encoding:?}"), |bencher| {

@@ -75,10 +75,13 @@ impl Telemetry {
     }
 
     /// The metrics of a tenant, all counters present at 0 from now on.
+    ///
+    /// # Panics
+    /// Never: [`new`](Self::new) has registered the same declarations.
     #[must_use]
     #[expect(
         clippy::expect_used,
-        reason = "the same declarations were registered by new(); only the tenant's name differs"
+        reason = "new() has registered the same declarations"
     )]
     pub fn tenant(&self, tenant: &str) -> TenantTelemetry {
         lock(&self.tenants)

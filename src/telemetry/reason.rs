@@ -63,7 +63,6 @@ impl Reason {
         Self::TooLarge,
     ];
 
-    #[expect(clippy::too_many_lines, reason = "a table")]
     const fn description(self) -> Description {
         match self {
             Self::Unreachable => Description {
