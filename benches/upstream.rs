@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_simulator::{Parametric, Simulator, World};
+use amperity_simulator::{Simulator, World, WorldParameters};
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
@@ -19,7 +19,7 @@ async fn main() -> Result<()> {
     let address = arguments.next().context("usage: upstream ADDRESS RUNS")?;
     let runs: u32 = arguments.next().context("how many runs?")?.parse()?;
     let clock = Clock::system();
-    let world = World::parametric(&Parametric {
+    let world = World::generated(&WorldParameters {
         seed: 1,
         start: clock.now(),
         tenants: 1,

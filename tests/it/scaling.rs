@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use amperity_exporter::clock::Clock;
-use amperity_simulator::{Job, Rows, Table, Tenant, World};
+use amperity_simulator::{Job, Rows, SimulatedTenant, Table, World};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
@@ -55,7 +55,7 @@ async fn set_up(
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::empty();
     for name in tenants {
-        let mut tenant = Tenant::new(*name);
+        let mut tenant = SimulatedTenant::new(*name);
         for (id, started) in jobs {
             let rows = Rows {
                 inserted: 70,

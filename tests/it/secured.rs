@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use amperity_simulator::{Tenant, World};
+use amperity_simulator::{SimulatedTenant, World};
 use tokio::process::Command;
 use tokio::time::Instant;
 
@@ -31,7 +31,7 @@ fn start(upstream: &Upstream, folder: &Path, web: &Path) -> Process {
 }
 
 async fn upstream() -> Upstream {
-    Upstream::serve(World::empty().tenant(Tenant::new("socktown"))).await
+    Upstream::serve(World::empty().tenant(SimulatedTenant::new("socktown"))).await
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use amperity_exporter::clock::Clock;
 use amperity_exporter::config::Mode;
 use amperity_exporter::web::{self, Gate, Limits, Routes};
-use amperity_simulator::{Job, Simulator, Table, Tenant, World};
+use amperity_simulator::{Job, SimulatedTenant, Simulator, Table, World};
 use jiff::SignedDuration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -36,7 +36,7 @@ async fn upstream_of(tenants: &[&str]) -> Upstream {
     for name in tenants {
         let table = Table::new("Customers", "df-1").lasting(minutes(1));
         let job = Job::new("isj-1", started).table(table);
-        world = world.tenant(Tenant::new(*name).job(job));
+        world = world.tenant(SimulatedTenant::new(*name).job(job));
     }
     Upstream::serve(world).await
 }
@@ -135,9 +135,10 @@ async fn reloads_under_load_fail_no_scrape_and_mix_no_configurations() {
 async fn restless() -> String {
     let clock = Clock::starting_at(start());
     let shown = clock.clone();
-    let simulator = Simulator::new(World::empty().tenant(Tenant::new("socktown")), move || {
-        shown.now()
-    });
+    let simulator = Simulator::new(
+        World::empty().tenant(SimulatedTenant::new("socktown")),
+        move || shown.now(),
+    );
     // Else the limits of both sides would make it five pages a second.
     simulator.set(|options| options.requests_per_second = usize::MAX);
     let mut tenant = tenant("socktown");

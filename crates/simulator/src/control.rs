@@ -1,5 +1,5 @@
-//! The strings to pull while the simulator runs: jobs and incidents on order,
-//! credentials that change, and the truth to compare an exporter with.
+//! Changes while the simulator runs (jobs, incidents, credentials), and the
+//! true totals to compare an exporter with.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Incident, Job, Simulator, Tally, Tenant, a_millisecond_after, token};
+use super::{FeedTotals, Incident, Job, SimulatedTenant, Simulator, just_after, token};
 
-/// How to get in as a tenant.
+/// The credentials of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The tenant.
     pub tenant: Arc<str>,
-    /// An access token made by hand; empty when revoked.
+    /// A long-lived access token; empty when revoked.
     pub token: String,
     /// The OAuth2 client.
     pub client_id: String,
-    /// Its secret.
+    /// The OAuth2 client's secret.
     pub client_secret: String,
 }
 
 impl Simulator {
-    /// Adds a run, or puts it in the place of the one with the same id.
-    /// `false`: no such tenant.
+    /// Adds a job or replaces the one with the same id. `false`: no such
+    /// tenant.
     #[must_use]
     pub fn add_job(&self, tenant: &str, job: Job) -> bool {
         let (mut inner, _) = self.lock();
@@ -33,35 +33,42 @@ impl Simulator {
         tenant.map(|tenant| tenant.add(job)).is_some()
     }
 
-    /// Has something happen to the next run of a feed and tells which job
-    /// that will be. An absent run takes the other tables of its job with it;
-    /// of absent runs it is the id that would have been. `None`: no such
-    /// tenant or feed.
+    /// Applies an incident to the next run of a feed and returns the job's id.
+    /// An absent run removes the job with all its tables; the id is the one
+    /// the job would have had. `None`: no such tenant or feed.
     #[must_use]
-    pub fn order(&self, tenant: &str, feed: &str, incident: Incident) -> Option<String> {
+    pub fn schedule_incident(
+        &self,
+        tenant: &str,
+        feed: &str,
+        incident: Incident,
+    ) -> Option<String> {
         let (mut inner, now) = self.lock();
-        inner.world.get_mut(tenant)?.order(feed, incident, now)
+        inner
+            .world
+            .get_mut(tenant)?
+            .schedule_incident(feed, incident, now)
     }
 
-    /// Lets no run of a feed start from now on, nor of the tables that are
-    /// loaded with it. `false`: no such tenant or feed.
+    /// Stops runs of a feed, and of tables loaded by the same jobs, from
+    /// starting. `false`: no such tenant or feed.
     #[must_use]
-    pub fn hold_back(&self, tenant: &str, feed: &str) -> bool {
+    pub fn pause_feed(&self, tenant: &str, feed: &str) -> bool {
         let (mut inner, now) = self.lock();
         let tenant = inner.world.get_mut(tenant);
-        tenant.is_some_and(|tenant| tenant.hold_back(feed, now))
+        tenant.is_some_and(|tenant| tenant.pause_feed(feed, now))
     }
 
-    /// Lets the runs of a feed start again. `false`: no such tenant or feed.
+    /// Lets runs of a feed start again. `false`: no such tenant or feed.
     #[must_use]
-    pub fn let_go(&self, tenant: &str, feed: &str) -> bool {
+    pub fn resume_feed(&self, tenant: &str, feed: &str) -> bool {
         let (mut inner, now) = self.lock();
         let tenant = inner.world.get_mut(tenant);
-        tenant.is_some_and(|tenant| tenant.let_go(feed, now))
+        tenant.is_some_and(|tenant| tenant.resume_feed(feed, now))
     }
 
-    /// Makes every access token of a tenant worthless; new ones can be had
-    /// from the token endpoint.
+    /// Revokes all access tokens of a tenant. The token endpoint still issues
+    /// new ones.
     pub fn revoke_tokens(&self, tenant: &str) {
         let (mut inner, _) = self.lock();
         inner.tokens.revoke(tenant);
@@ -70,8 +77,8 @@ impl Simulator {
         }
     }
 
-    /// Makes a new access token, good for `lifetime`, and lets the others be.
-    /// `None`: no such tenant.
+    /// Creates another access token that is valid for `lifetime`. `None`: no
+    /// such tenant.
     #[must_use]
     pub fn make_token(&self, tenant: &str, lifetime: Duration) -> Option<String> {
         let (mut inner, now) = self.lock();
@@ -80,14 +87,14 @@ impl Simulator {
         let tenant = inner.world.get_mut(tenant)?;
         let name = Arc::clone(&tenant.name);
         let expiry = now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
-        let token = token::jwt(&name, "made-by-hand", now, expiry, serial);
+        let token = token::jwt(&name, "api-key", now, expiry, serial);
         tenant.tokens.push((token.clone(), Some(expiry)));
         inner.tokens.add(token.clone(), &name, Some(expiry));
         Some(token)
     }
 
-    /// Gives the OAuth2 client another secret. Tokens live on. `false`: no
-    /// such tenant.
+    /// Changes the OAuth2 client's secret. Tokens stay valid. `false`: no such
+    /// tenant.
     #[must_use]
     pub fn set_client_secret(&self, tenant: &str, secret: &str) -> bool {
         let (mut inner, _) = self.lock();
@@ -97,7 +104,7 @@ impl Simulator {
             .is_some()
     }
 
-    /// How to get in, tenant by tenant.
+    /// The credentials of every tenant.
     #[must_use]
     pub fn credentials(&self) -> Vec<Credentials> {
         let (inner, _) = self.lock();
@@ -113,40 +120,44 @@ impl Simulator {
         credentials.collect()
     }
 
-    /// Table names and feed ids of a tenant's pipelines.
+    /// Table names and feed ids of a tenant.
     #[must_use]
     pub fn feeds(&self, tenant: &str) -> Vec<(String, String)> {
         let (inner, _) = self.lock();
-        let feeds = inner.world.get(tenant).into_iter().flat_map(Tenant::feeds);
+        let feeds = inner
+            .world
+            .get(tenant)
+            .into_iter()
+            .flat_map(SimulatedTenant::feeds);
         feeds
             .map(|(table, feed)| (table.to_owned(), feed.to_owned()))
             .collect()
     }
 
-    /// The jobs that started within `window` and by now, oldest first.
+    /// The ids of jobs that started within `window` and not after now, oldest
+    /// first.
     #[must_use]
     pub fn job_ids(&self, tenant: &str, window: Range<Timestamp>) -> Vec<String> {
         let (inner, now) = self.lock();
-        let window = window.start..window.end.min(a_millisecond_after(now));
+        let window = window.start..window.end.min(just_after(now));
         let jobs = inner.world.get(tenant).map(|tenant| tenant.jobs(window));
         let ids = jobs.into_iter().flatten().map(|job| job.id);
         ids.collect()
     }
 
-    /// The truth per table name and feed id: what the runs that started in
-    /// `started` (from inclusive, to exclusive) and finished by `by` add up
-    /// to.
+    /// The totals, per table name and feed id, of runs that started in
+    /// `started` and finished by `by`.
     #[must_use]
-    pub fn tally(
+    pub fn feed_totals(
         &self,
         tenant: &str,
         started: Range<Timestamp>,
         by: Timestamp,
-    ) -> BTreeMap<(String, String), Tally> {
+    ) -> BTreeMap<(String, String), FeedTotals> {
         let (inner, _) = self.lock();
         let tenant = inner.world.get(tenant);
         tenant
-            .map(|tenant| tenant.tally(started, by))
+            .map(|tenant| tenant.feed_totals(started, by))
             .unwrap_or_default()
     }
 }

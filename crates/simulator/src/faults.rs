@@ -1,6 +1,5 @@
-//! What can be made to go wrong, where, and for how long. A fault changes the
-//! answer that would have been given; what cannot be said in an answer is left
-//! to the socket ([`Act`]).
+//! Faults: what goes wrong, for which requests, and for how long. A fault
+//! changes the response, or how the socket sends it ([`Delivery`]).
 
 use std::time::Duration;
 
@@ -10,50 +9,49 @@ use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 
 use super::log::{Endpoint, Entry};
-use super::reply::{Refusal, http_date};
+use super::response::{ErrorResponse, http_date};
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum FaultKind {
     /// The vendor's error body with this status, and `Retry-After` if given.
     Status(StatusCode, Option<RetryAfter>),
-    /// The answer comes after this long.
+    /// The response is sent after this delay.
     Delay(Duration),
-    /// The answer never comes, the connection stays.
+    /// No response is sent, and the connection stays open.
     Hang,
-    /// The connection is reset instead of an answer.
+    /// The connection is reset without a response.
     Reset,
     /// The connection is reset in the middle of the body.
     ResetInBody,
     /// The connection is closed in the middle of the body, short of its
     /// `Content-Length`.
     CloseInBody,
-    /// A complete answer whose JSON ends in its middle.
+    /// A complete response with half of the JSON.
     TruncatedJson,
-    /// 200 and a page for people, as of a proxy's log-in.
+    /// 200 with an HTML page, such as the login page of a proxy.
     Html,
-    /// 200 and JSON that is no answer: a list of numbers.
+    /// 200 with JSON of another shape: an array of numbers.
     WrongContent,
-    /// 200 and a JSON object blown up to this many bytes, before compression.
+    /// 200 with a JSON object of this many bytes, before compression.
     Oversized(usize),
-    /// 302 to this place.
+    /// 302 to this location.
     Redirect(String),
 }
 
-/// How long to wait before the next try.
+/// A `Retry-After` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// In seconds.
+    /// A number of seconds.
     Seconds(u64),
-    /// Until this time.
+    /// A date.
     Date(Timestamp),
 }
 
-/// A trouble and where it strikes; everywhere and always unless told
-/// otherwise.
+/// A fault and the requests it applies to; by default all.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    trouble: Trouble,
+    kind: FaultKind,
     tenant: Option<String>,
     endpoint: Option<Endpoint>,
     path_end: Option<String>,
@@ -63,39 +61,39 @@ pub struct Fault {
     times: u64,
 }
 
-/// What the socket does with the answer.
+/// What the socket does with the response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Act {
+pub enum Delivery {
     /// Sends it.
     #[default]
     Send,
-    /// Never sends it, but keeps the connection open.
+    /// Does not send it and keeps the connection open.
     Hang,
-    /// Resets the connection instead.
+    /// Resets the connection without sending it.
     Reset,
-    /// Resets the connection after so many bytes of the body.
+    /// Resets the connection after this many bytes of the body.
     ResetAfter(usize),
-    /// Closes the connection after so many bytes of the body.
+    /// Closes the connection after this many bytes of the body.
     CloseAfter(usize),
 }
 
-/// An answer and how to deliver it.
+/// A response and how to deliver it.
 #[derive(Debug)]
 pub struct Reply {
-    /// The whole answer, even if not all of it is to be sent.
+    /// The whole response, even if only part of it is sent.
     pub response: Response<Bytes>,
-    /// Wait this long first.
+    /// The time to wait before sending it.
     pub delay: Duration,
-    /// Then do this.
-    pub act: Act,
+    /// How to send it.
+    pub delivery: Delivery,
 }
 
 impl Fault {
-    /// This trouble for every request, from now on.
+    /// A fault of every request.
     #[must_use]
-    pub fn new(trouble: Trouble) -> Self {
+    pub fn new(kind: FaultKind) -> Self {
         Self {
-            trouble,
+            kind,
             tenant: None,
             endpoint: None,
             path_end: None,
@@ -109,7 +107,7 @@ impl Fault {
     /// An error status without `Retry-After`.
     #[must_use]
     pub fn status(status: StatusCode) -> Self {
-        Self::new(Trouble::Status(status, None))
+        Self::new(FaultKind::Status(status, None))
     }
 
     /// Only requests with this tenant header.
@@ -142,24 +140,24 @@ impl Fault {
         self
     }
 
-    /// Spares the first so many of the requests it would strike.
+    /// Not the first `requests` of the requests that match.
     #[must_use]
     pub fn after(mut self, requests: u64) -> Self {
         self.skip = requests;
         self
     }
 
-    /// Strikes so many requests, then no more.
+    /// Only for `requests` requests.
     #[must_use]
     pub fn times(mut self, requests: u64) -> Self {
         self.times = requests;
         self
     }
 
-    /// Whether it strikes this request; remembers that it did.
-    fn strikes(&mut self, request: &Entry) -> bool {
+    /// Whether it applies to this request; counts the requests that match.
+    fn matches(&mut self, request: &Entry) -> bool {
         let path = request.target.split('?').next().unwrap_or_default();
-        let meant = (self.from..self.until).contains(&request.at)
+        let matches = (self.from..self.until).contains(&request.at)
             && self.times > 0
             && self
                 .tenant
@@ -172,31 +170,30 @@ impl Fault {
                 .path_end
                 .as_deref()
                 .is_none_or(|end| path.ends_with(end));
-        if meant && self.skip > 0 {
+        if matches && self.skip > 0 {
             self.skip -= 1;
             return false;
         }
-        self.times -= u64::from(meant);
-        meant
+        self.times -= u64::from(matches);
+        matches
     }
 }
 
-/// Makes every fault that strikes the request do its work, in the order they
-/// were injected.
-pub(super) fn strike(faults: &mut [Fault], request: &Entry, request_id: &str, reply: &mut Reply) {
+/// Applies every fault that matches the request, in the order of injection.
+pub(super) fn apply(faults: &mut [Fault], request: &Entry, request_id: &str, reply: &mut Reply) {
     for fault in faults {
-        if fault.strikes(request) {
-            fault.trouble.befall(request_id, reply);
+        if fault.matches(request) {
+            fault.kind.apply(request_id, reply);
         }
     }
 }
 
-impl Trouble {
-    fn befall(&self, request_id: &str, reply: &mut Reply) {
+impl FaultKind {
+    fn apply(&self, request_id: &str, reply: &mut Reply) {
         match self {
             Self::Status(status, retry_after) => {
                 reply.response =
-                    Refusal::new(*status, "The fault that was asked for.").response(request_id);
+                    ErrorResponse::new(*status, "Injected fault.").response(request_id);
                 if let Some(value) = retry_after.and_then(RetryAfter::header) {
                     reply
                         .response
@@ -205,10 +202,10 @@ impl Trouble {
                 }
             }
             Self::Delay(delay) => reply.delay += *delay,
-            Self::Hang => reply.act = Act::Hang,
-            Self::Reset => reply.act = Act::Reset,
-            Self::ResetInBody => reply.act = Act::ResetAfter(0),
-            Self::CloseInBody => reply.act = Act::CloseAfter(0),
+            Self::Hang => reply.delivery = Delivery::Hang,
+            Self::Reset => reply.delivery = Delivery::Reset,
+            Self::ResetInBody => reply.delivery = Delivery::ResetAfter(0),
+            Self::CloseInBody => reply.delivery = Delivery::CloseAfter(0),
             Self::TruncatedJson => {
                 let body = reply.response.body_mut();
                 body.truncate(body.len() / 2);
@@ -222,11 +219,14 @@ impl Trouble {
                 let body = format!(r#"{{"padding":"{padding}"}}"#);
                 reply.replace("application/json", body.into());
             }
-            Self::Redirect(place) => {
+            Self::Redirect(location) => {
                 reply.replace("text/plain", Bytes::new());
                 *reply.response.status_mut() = StatusCode::FOUND;
-                if let Ok(place) = HeaderValue::from_str(place) {
-                    reply.response.headers_mut().insert(header::LOCATION, place);
+                if let Ok(location) = HeaderValue::from_str(location) {
+                    reply
+                        .response
+                        .headers_mut()
+                        .insert(header::LOCATION, location);
                 }
             }
         }
@@ -234,30 +234,30 @@ impl Trouble {
 }
 
 impl Reply {
-    /// An answer without a fault.
+    /// A response without a fault.
     pub(super) fn new(response: Response<Bytes>) -> Self {
         Self {
             response,
             delay: Duration::ZERO,
-            act: Act::Send,
+            delivery: Delivery::Send,
         }
     }
 
     /// Bytes of the body that are sent.
     pub(super) fn bytes(&self) -> usize {
-        match self.act {
-            Act::Send => self.response.body().len(),
-            Act::Hang | Act::Reset => 0,
-            Act::ResetAfter(bytes) | Act::CloseAfter(bytes) => bytes,
+        match self.delivery {
+            Delivery::Send => self.response.body().len(),
+            Delivery::Hang | Delivery::Reset => 0,
+            Delivery::ResetAfter(bytes) | Delivery::CloseAfter(bytes) => bytes,
         }
     }
 
-    /// Now that the body is as it will be sent: where its middle is.
-    pub(super) fn settle(&mut self) {
+    /// Sets where a cut body ends, once the body is final: in its middle.
+    pub(super) fn set_cut_position(&mut self) {
         let middle = self.response.body().len() / 2;
-        match &mut self.act {
-            Act::ResetAfter(bytes) | Act::CloseAfter(bytes) => *bytes = middle,
-            Act::Send | Act::Hang | Act::Reset => {}
+        match &mut self.delivery {
+            Delivery::ResetAfter(bytes) | Delivery::CloseAfter(bytes) => *bytes = middle,
+            Delivery::Send | Delivery::Hang | Delivery::Reset => {}
         }
     }
 

@@ -1,11 +1,11 @@
-//! The HTTP face: routing, the vendor's rules, and answers. A request comes
-//! in whole, an answer goes out whole; no socket is near, so tests can call
-//! it as it is. [`super::serve`] puts it on one.
+//! Routing, the vendor's rules, and responses. It takes and returns whole
+//! messages, so that tests can call it without a socket; [`super::serve`]
+//! serves it on one.
 //!
-//! The rules in the order in which they are asked: path 404, method 405,
-//! token 401, tenant and version 400, foreign tenant 403, too many requests
-//! 429, window 400, id 404. The vendor tells no order; this one never lets a
-//! stranger learn anything. Faults come on top of all of them.
+//! The checks in their order: path 404, method 405, token 401, tenant and
+//! version 400, another tenant 403, rate limit 429, window 400, id 404. The
+//! vendor documents no order; this one tells a client without a token nothing.
+//! Faults are applied last.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -14,27 +14,28 @@ use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::log::{Endpoint, Entry};
-use super::query::{LONGEST, decoded, question};
-use super::reply::{Answer, Refusal, http_date, json, written};
-use super::world::JobAnswer;
-use super::{Act, Inner, Reply, faults};
+use super::query::{LONGEST, list_query};
+use super::response::{ErrorResponse, HandlerResult, http_date, json, to_json};
+use super::world::JobBody;
+use super::{Delivery, Inner, Reply, faults};
 
-/// The one version of the API there is.
+/// The only version of the API.
 const API_VERSION: &str = "2024-04-01";
 
 #[derive(Serialize)]
-struct ListAnswer {
-    data: Vec<JobAnswer>,
+struct ListBody {
+    data: Vec<JobBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<usize>,
 }
 
-/// What a path stands for.
+/// What a path addresses.
 enum Route {
     Token,
     Job(String),
@@ -60,14 +61,14 @@ impl Inner {
             status: None,
             bytes: 0,
         };
-        let answer = self.answer(route, request, now);
-        let request_id = format!("{:016x}", super::chance::dice(&[self.serial]).u64(..));
-        let response = answer.unwrap_or_else(|refusal| refusal.response(&request_id));
+        let result = self.handle(route, request, now);
+        let request_id = format!("{:016x}", super::random::rng(&[self.serial]).u64(..));
+        let response = result.unwrap_or_else(|error| error.response(&request_id));
         let mut reply = Reply::new(response);
-        faults::strike(&mut self.faults, &entry, &request_id, &mut reply);
-        self.dress(request.headers(), &mut reply.response, now);
-        reply.settle();
-        if !matches!(reply.act, Act::Hang | Act::Reset) {
+        faults::apply(&mut self.faults, &entry, &request_id, &mut reply);
+        self.finish(request.headers(), &mut reply.response, now);
+        reply.set_cut_position();
+        if !matches!(reply.delivery, Delivery::Hang | Delivery::Reset) {
             entry.status = Some(reply.response.status().as_u16());
         }
         entry.bytes = reply.bytes();
@@ -75,19 +76,24 @@ impl Inner {
         reply
     }
 
-    fn answer(&mut self, route: Option<Route>, request: &Request<Bytes>, now: Timestamp) -> Answer {
-        let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not found."))?;
+    fn handle(
+        &mut self,
+        route: Option<Route>,
+        request: &Request<Bytes>,
+        now: Timestamp,
+    ) -> HandlerResult {
+        let route = route.ok_or_else(|| ErrorResponse::new(StatusCode::NOT_FOUND, "Not found."))?;
         let (method, allow) = match route {
             Route::Token => (Method::POST, "POST"),
             Route::Job(_) | Route::Jobs => (Method::GET, "GET"),
         };
         if request.method() != method {
-            return Err(Refusal::method(allow));
+            return Err(ErrorResponse::method(allow));
         }
         if matches!(route, Route::Token) {
             return self.issue_token(request, now);
         }
-        let tenant = self.admit(request.headers(), now)?;
+        let tenant = self.authorize(request.headers(), now)?;
         match route {
             Route::Job(id) => self.job(&tenant, &id, now),
             Route::Jobs | Route::Token => {
@@ -96,73 +102,80 @@ impl Inner {
         }
     }
 
-    /// Lets in whoever shows a good token, names its tenant and the version,
-    /// and does not ask too often. The tenant is the token's.
-    fn admit(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<Arc<str>, Refusal> {
-        let unauthorized = || Refusal::new(StatusCode::UNAUTHORIZED, "Authentication required.");
+    /// Checks token, tenant, version and rate limit; returns the tenant.
+    fn authorize(
+        &mut self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Arc<str>, ErrorResponse> {
+        let unauthorized =
+            || ErrorResponse::new(StatusCode::UNAUTHORIZED, "Authentication required.");
         let token = bearer(headers).ok_or_else(unauthorized)?;
         let owner = self.tokens.tenant(token, now).ok_or_else(unauthorized)?;
         let tenant = single(headers, "amperity-tenant")
-            .ok_or_else(|| Refusal::bad_request("The amperity-tenant header is required."))?;
+            .ok_or_else(|| ErrorResponse::bad_request("The amperity-tenant header is required."))?;
         if single(headers, "api-version") != Some(API_VERSION) {
             let message = format!("The api-version header must be {API_VERSION}.");
-            return Err(Refusal::bad_request(&message));
+            return Err(ErrorResponse::bad_request(&message));
         }
         if *tenant != *owner {
             let message = "The API key does not have permission for this tenant.";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, message));
+            return Err(ErrorResponse::new(StatusCode::FORBIDDEN, message));
         }
         if self
-            .rate
-            .passes(&owner, self.options.requests_per_second, now)
+            .rate_limiter
+            .allow(&owner, self.options.requests_per_second, now)
         {
             Ok(owner)
         } else {
-            Err(Refusal::new(
+            Err(ErrorResponse::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests.",
             ))
         }
     }
 
-    fn job(&self, tenant: &str, id: &str, now: Timestamp) -> Answer {
-        let instead = self.instead.get(&(tenant.to_owned(), Some(id.to_owned())));
-        if let Some(body) = instead {
+    fn job(&self, tenant: &str, id: &str, now: Timestamp) -> HandlerResult {
+        let overrides = self
+            .overrides
+            .get(&(tenant.to_owned(), Some(id.to_owned())));
+        if let Some(body) = overrides {
             return Ok(json(StatusCode::OK, body.clone()));
         }
         let job = self
             .world
             .get(tenant)
             .and_then(|tenant| tenant.find(id, now));
-        let job = job.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "No such ingest job."))?;
-        Ok(written(&JobAnswer::of(job, now)))
+        let job =
+            job.ok_or_else(|| ErrorResponse::new(StatusCode::NOT_FOUND, "No such ingest job."))?;
+        Ok(to_json(&JobBody::of(job, now)))
     }
 
-    fn jobs(&self, tenant: &str, query: &str, now: Timestamp) -> Answer {
-        let question = question(query).map_err(|message| Refusal::bad_request(&message))?;
-        if let Some(body) = self.instead.get(&(tenant.to_owned(), None)) {
+    fn jobs(&self, tenant: &str, query: &str, now: Timestamp) -> HandlerResult {
+        let list = list_query(query).map_err(|message| ErrorResponse::bad_request(&message))?;
+        if let Some(body) = self.overrides.get(&(tenant.to_owned(), None)) {
             return Ok(json(StatusCode::OK, body.clone()));
         }
-        // Only what has started, and not longer than seven days ago.
+        // Jobs that have started, at most seven days ago.
         let oldest = now.saturating_sub(LONGEST).unwrap_or(Timestamp::MIN);
-        let next = super::a_millisecond_after(now);
-        let window = question.window.start.max(oldest)..question.window.end.min(next);
+        let next = super::just_after(now);
+        let window = list.window.start.max(oldest)..list.window.end.min(next);
         let jobs = self.world.get(tenant).map(|tenant| tenant.jobs(window));
-        let data: Vec<JobAnswer> = jobs
+        let data: Vec<JobBody> = jobs
             .into_iter()
             .flatten()
-            .map(|job| JobAnswer::of(job, now))
+            .map(|job| JobBody::of(job, now))
             .collect();
-        Ok(written(&ListAnswer {
+        Ok(to_json(&ListBody {
             next_token: self.options.next_token.then_some("ZVEy1iwsKBs9a6H"),
-            total: question.with_total.then_some(data.len()),
+            total: list.with_total.then_some(data.len()),
             data,
         }))
     }
 
-    /// The headers every answer wears, and compression.
-    fn dress(&self, asked: &HeaderMap, response: &mut Response<Bytes>, now: Timestamp) {
-        let accepted = asked.get(header::ACCEPT_ENCODING);
+    /// Adds the headers of every response, and compresses the body.
+    fn finish(&self, request: &HeaderMap, response: &mut Response<Bytes>, now: Timestamp) {
+        let accepted = request.get(header::ACCEPT_ENCODING);
         if self.options.gzip
             && accepted.is_some_and(takes_gzip)
             && let Ok(compressed) = gzip(response.body())
@@ -204,13 +217,14 @@ fn route(path: &str) -> Option<Route> {
         "ingest/jobs" => Some(Route::Jobs),
         path => {
             let id = path.strip_prefix("ingest/jobs/")?;
-            let whole = !id.is_empty() && !id.contains('/');
-            whole.then(|| decoded(id).map(Route::Job))?
+            let valid = !id.is_empty() && !id.contains('/');
+            let decoded = percent_decode_str(id).decode_utf8().ok()?;
+            valid.then(|| Route::Job(decoded.into_owned()))
         }
     }
 }
 
-/// The value of a header that is there exactly once and not empty.
+/// The value of a header that occurs exactly once and is not empty.
 pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values
@@ -238,7 +252,7 @@ fn shortened(target: &str) -> Box<str> {
     target.chars().take(300).collect()
 }
 
-/// Whether gzip is named, and not with a weight of zero.
+/// Whether gzip is accepted, with a weight above zero.
 fn takes_gzip(accepted: &HeaderValue) -> bool {
     let mut encodings = accepted.to_str().unwrap_or_default().split(',');
     encodings.any(|encoding| {

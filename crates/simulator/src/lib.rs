@@ -2,9 +2,9 @@
 //! `demo`, `simulator` and tests. It shares no type with the exporter, so
 //! that the two cannot be wrong together.
 //!
-//! [`World`] is what there is to tell, [`Simulator::respond`] tells it over
-//! HTTP by the vendor's rules, [`Fault`]s spoil the answers on demand, and
-//! [`serve`] puts all of it on a socket under the base path `/api`.
+//! [`World`] holds the tenants and their jobs, [`Simulator::respond`] answers
+//! HTTP requests by the vendor's rules, [`Fault`]s change the responses on
+//! demand, and [`serve`] serves all of it on a socket under `/api`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,14 +15,14 @@ use bytes::Bytes;
 use hyper::Request;
 use jiff::{SignedDuration, Timestamp};
 
-mod chance;
 mod control;
 mod faults;
 mod http;
 mod log;
 mod query;
+mod random;
 mod rate;
-mod reply;
+mod response;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -30,36 +30,38 @@ mod token;
 mod world;
 
 pub use control::Credentials;
-pub use faults::{Act, Fault, Reply, RetryAfter, Trouble};
+pub use faults::{Delivery, Fault, FaultKind, Reply, RetryAfter};
 pub use log::{Endpoint, Entry};
 pub use serve::serve;
 pub use world::{
-    Counts, Incident, Job, Outcome, Parametric, Rows, State, Table, Tally, Tenant, World,
+    Counts, FeedTotals, Incident, Job, Outcome, Rows, SimulatedTenant, Table, TableState, World,
+    WorldParameters,
 };
 
-/// The simulated API. Cloning gives another handle to the same one.
+/// The simulated API. A clone is another handle to the same one.
 #[derive(Clone)]
 pub struct Simulator {
     inner: Arc<Mutex<Inner>>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// What can be set while the simulator runs.
+/// Settings that can be changed while the simulator runs.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Requests of a tenant in any one second; 10.
+    /// Requests per tenant in any period of one second; default 10.
     pub requests_per_second: usize,
-    /// How long tokens of the token endpoint are good for; an hour.
+    /// The lifetime of tokens from the token endpoint; default one hour.
     pub token_lifetime: Duration,
-    /// Whether answers are compressed for those who accept gzip; yes.
+    /// Whether responses are compressed for clients that accept gzip; default
+    /// true.
     pub gzip: bool,
-    /// Whether lists carry a `next_token`, which is good for nothing; yes.
+    /// Whether lists contain a `next_token`, which has no use; default true.
     pub next_token: bool,
-    /// How far the simulator's clock is ahead of ours; not at all.
+    /// How far the simulator's clock is ahead of the given one; default 0.
     pub clock_skew: SignedDuration,
-    /// The `Deprecation` header; none.
+    /// The `Deprecation` header; default none.
     pub deprecation: Option<Timestamp>,
-    /// The `Sunset` header; none.
+    /// The `Sunset` header; default none.
     pub sunset: Option<Timestamp>,
 }
 
@@ -68,13 +70,13 @@ struct Inner {
     world: World,
     options: Options,
     tokens: token::Tokens,
-    rate: rate::Rate,
+    rate_limiter: rate::RateLimiter,
     faults: Vec<Fault>,
-    /// Bodies to give instead of the world's, by tenant and job id; without
-    /// an id it is the list.
-    instead: HashMap<(String, Option<String>), Bytes>,
+    /// Response bodies set by tests, by tenant and job id; without an id, the
+    /// list.
+    overrides: HashMap<(String, Option<String>), Bytes>,
     log: log::Log,
-    /// Counts requests and keys.
+    /// The number of requests and tokens so far.
     serial: u64,
 }
 
@@ -112,9 +114,9 @@ impl Simulator {
             world,
             options: Options::default(),
             tokens,
-            rate: rate::Rate::default(),
+            rate_limiter: rate::RateLimiter::default(),
             faults: Vec::new(),
-            instead: HashMap::new(),
+            overrides: HashMap::new(),
             log: log::Log::default(),
             serial: 0,
         };
@@ -124,8 +126,7 @@ impl Simulator {
         }
     }
 
-    /// Answers a request. Waiting, hanging and resetting is left to the
-    /// caller.
+    /// Answers a request. The caller carries out delay and delivery.
     #[must_use]
     pub fn respond(&self, request: &Request<Bytes>) -> Reply {
         let (mut inner, now) = self.lock();
@@ -143,47 +144,52 @@ impl Simulator {
         change(&mut self.lock().0.options);
     }
 
-    /// Lets a fault strike from now on.
+    /// Adds a fault.
     pub fn inject(&self, fault: Fault) {
         self.lock().0.faults.push(fault);
     }
 
-    /// Ends all faults.
-    pub fn mend(&self) {
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
         self.lock().0.faults.clear();
     }
 
-    /// Gives this body, with status 200, for every job of this id, whether
-    /// there is one or not.
-    pub fn answer_job(&self, tenant: &str, id: &str, body: impl Into<Bytes>) {
+    /// Responds with 200 and this body to requests for this job id, whether
+    /// the job exists or not.
+    pub fn override_job(&self, tenant: &str, id: &str, body: impl Into<Bytes>) {
         let key = (tenant.to_owned(), Some(id.to_owned()));
-        self.lock().0.instead.insert(key, body.into());
+        self.lock().0.overrides.insert(key, body.into());
     }
 
-    /// Gives this body, with status 200, for every valid question for a list.
-    pub fn answer_jobs(&self, tenant: &str, body: impl Into<Bytes>) {
+    /// Responds with 200 and this body to every valid list request.
+    pub fn override_list(&self, tenant: &str, body: impl Into<Bytes>) {
         let key = (tenant.to_owned(), None);
-        self.lock().0.instead.insert(key, body.into());
+        self.lock().0.overrides.insert(key, body.into());
     }
 
-    /// The requests so far, the last 200,000 of them.
+    /// The last 200,000 requests.
     #[must_use]
     pub fn log(&self) -> Vec<Entry> {
         self.lock().0.log.entries.iter().cloned().collect()
     }
 
-    /// How many requests so far are of some kind.
-    pub fn count(&self, mut kind: impl FnMut(&Entry) -> bool) -> usize {
+    /// The number of logged requests that match.
+    pub fn count(&self, mut matches: impl FnMut(&Entry) -> bool) -> usize {
         let (inner, _) = self.lock();
-        inner.log.entries.iter().filter(|entry| kind(entry)).count()
+        inner
+            .log
+            .entries
+            .iter()
+            .filter(|entry| matches(entry))
+            .count()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the log of requests.
     pub fn clear_log(&self) {
         self.lock().0.log.entries.clear();
     }
 
-    /// What is inside, and the time there.
+    /// The state and the simulator's time.
     fn lock(&self) -> (MutexGuard<'_, Inner>, Timestamp) {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (self.clock)().saturating_add(inner.options.clock_skew);
@@ -191,8 +197,8 @@ impl Simulator {
     }
 }
 
-/// The exclusive end of everything that happened up to `time`.
-fn a_millisecond_after(time: Timestamp) -> Timestamp {
+/// The exclusive end of a range that includes `time`.
+fn just_after(time: Timestamp) -> Timestamp {
     time.saturating_add(SignedDuration::from_millis(1))
         .unwrap_or(Timestamp::MAX)
 }

@@ -1,13 +1,13 @@
-//! What was asked of the simulator, so that tests can count it.
+//! A log of requests, for tests.
 
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-/// Older entries are dropped beyond this many.
+/// The number of entries kept; the oldest are dropped.
 const CAPACITY: usize = 200_000;
 
-/// What a request asks for. Nothing else is served.
+/// The endpoints of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Endpoint {
     /// `POST /api/v0/oauth2/token`.
@@ -18,26 +18,26 @@ pub enum Endpoint {
     IngestJobs,
 }
 
-/// One request and what came of it.
+/// One request and its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// When it arrived, by the simulator's clock.
     pub at: Timestamp,
     /// The tenant header as sent; empty without one.
     pub tenant: Box<str>,
-    /// What it asked for; `None` for a path that does not exist.
+    /// `None` for a path that does not exist.
     pub endpoint: Option<Endpoint>,
     /// The method.
     pub method: hyper::Method,
-    /// Path and query as sent, at most 300 bytes of them.
+    /// Path and query as sent, at most 300 characters.
     pub target: Box<str>,
-    /// The status; `None` if the fault was to give no answer.
+    /// The status; `None` if a fault prevented a response.
     pub status: Option<u16>,
-    /// Bytes of the answer's body as sent, compressed or cut short.
+    /// Bytes of the body as sent.
     pub bytes: usize,
 }
 
-/// The requests so far.
+/// The latest requests.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     pub(super) entries: VecDeque<Entry>,

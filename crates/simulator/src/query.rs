@@ -1,6 +1,7 @@
-//! The query of `GET /ingest/jobs`: percent-encoding, partial timestamps, and
-//! the rules for a window.
+//! The query of `GET /ingest/jobs`: partial timestamps and the rules for a
+//! window.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use jiff::civil::{DateTime, date};
@@ -10,30 +11,28 @@ use jiff::{SignedDuration, Timestamp};
 /// The longest window, and how far back jobs are listed at all.
 pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What `GET /ingest/jobs` was asked.
+/// The parameters of `GET /ingest/jobs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Question {
+pub(super) struct ListQuery {
     pub(super) window: Range<Timestamp>,
     pub(super) with_total: bool,
 }
 
-/// Reads a query; the error is the message for the client.
-pub(super) fn question(query: &str) -> Result<Question, String> {
+/// Parses a query; the error is the message for the client.
+pub(super) fn list_query(query: &str) -> Result<ListQuery, String> {
     let (mut from, mut to, mut with_total) = (None, None, None);
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let known = match decoded(key).as_deref() {
-            Some("created_from") => &mut from,
-            Some("created_to") => &mut to,
-            Some("with_total") => &mut with_total,
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        let parameter = match &*key {
+            "created_from" => &mut from,
+            "created_to" => &mut to,
+            "with_total" => &mut with_total,
             _ => continue,
         };
-        let value = decoded(value).ok_or_else(|| format!("{key} is not valid UTF-8"))?;
-        if known.replace(value).is_some() {
+        if parameter.replace(value).is_some() {
             return Err(format!("{key} must be given once"));
         }
     }
-    let time = |name, value: Option<String>| {
+    let time = |name, value: Option<Cow<str>>| {
         let value = value.ok_or_else(|| format!("{name} is required"))?;
         timestamp(&value).ok_or_else(|| format!("{name} must be an ISO-8601 timestamp in UTC"))
     };
@@ -49,28 +48,10 @@ pub(super) fn question(query: &str) -> Result<Question, String> {
         Some("true") => true,
         Some(_) => return Err("with_total must be true or false".to_owned()),
     };
-    Ok(Question { window, with_total })
+    Ok(ListQuery { window, with_total })
 }
 
-/// Percent-decodes, with `+` for a blank as forms have it. `None`: a broken
-/// escape or no UTF-8.
-pub(super) fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-/// A timestamp in UTC, with `Z` or without, cut off after any of its parts:
+/// A timestamp in UTC, with or without `Z`, that may end after any part:
 /// `2024-06`, `2024-06-01T04`, `2024-06-01T04:02:54.433Z`.
 pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix('Z').unwrap_or(text);

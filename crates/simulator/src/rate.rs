@@ -1,28 +1,28 @@
-//! The rate limit: so many requests of a tenant in any one second, a sliding
-//! one. A refused request does not count, so waiting always helps.
+//! The rate limit of a tenant: a number of requests within a sliding second.
+//! Refused requests do not count.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// When each tenant's latest requests were let through.
+/// When each tenant's latest requests were allowed, in milliseconds.
 #[derive(Debug, Default)]
-pub(super) struct Rate {
-    passed: HashMap<Arc<str>, VecDeque<i64>>,
+pub(super) struct RateLimiter {
+    allowed: HashMap<Arc<str>, VecDeque<i64>>,
 }
 
-impl Rate {
-    /// Whether one more request may pass now.
-    pub(super) fn passes(&mut self, tenant: &Arc<str>, limit: usize, now: Timestamp) -> bool {
+impl RateLimiter {
+    /// Whether one more request is allowed now.
+    pub(super) fn allow(&mut self, tenant: &Arc<str>, limit: usize, now: Timestamp) -> bool {
         let now = now.as_millisecond();
-        let passed = self.passed.entry(Arc::clone(tenant)).or_default();
-        while passed.front().is_some_and(|time| now - time >= 1000) {
-            passed.pop_front();
+        let allowed = self.allowed.entry(Arc::clone(tenant)).or_default();
+        while allowed.front().is_some_and(|time| now - time >= 1000) {
+            allowed.pop_front();
         }
-        let free = passed.len() < limit;
+        let free = allowed.len() < limit;
         if free {
-            passed.push_back(now);
+            allowed.push_back(now);
         }
         free
     }

@@ -1,4 +1,4 @@
-//! The socket face: HTTP/1.1 on a listener, with the faults acted out.
+//! Serves the simulator over HTTP/1.1 and carries out the faults.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,13 +19,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{Act, Simulator};
+use super::{Delivery, Simulator};
 
 /// Requests with a larger body are refused.
 const REQUEST_BYTES: usize = 64 * 1024;
 
-/// Serves until `shutdown` resolves; then drops every connection. Trouble
-/// with one connection ends that connection only.
+/// Serves until `shutdown` resolves, then drops every connection. An error of
+/// a connection ends that connection only.
 pub async fn serve(
     listener: TcpListener,
     simulator: Simulator,
@@ -41,23 +41,23 @@ pub async fn serve(
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, simulator.clone()));
                 }
-                // Out of file descriptors, most likely: let some go first.
+                // Probably out of file descriptors: wait until some are free.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
         }
     }
 }
 
-/// How a connection ends before its time.
+/// Tells a connection to end early.
 #[derive(Debug, Default)]
-struct Ends {
+struct ConnectionEnd {
     reset: Notify,
     close: Notify,
 }
 
 async fn connection(stream: TcpStream, simulator: Simulator) {
-    let ends = Arc::new(Ends::default());
-    let service = service_fn(|request| answer(request, simulator.clone(), Arc::clone(&ends)));
+    let ends = Arc::new(ConnectionEnd::default());
+    let service = service_fn(|request| respond(request, simulator.clone(), Arc::clone(&ends)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new());
     let mut connection = http.serve_connection(TokioIo::new(stream), service);
@@ -66,78 +66,80 @@ async fn connection(stream: TcpStream, simulator: Simulator) {
         _ = &mut connection => {}
         () = ends.close.notified() => {}
         () = ends.reset.notified() => {
-            // Without time to linger the system sends a reset. If even that
-            // fails the connection is closed, which is broken enough.
+            // With a linger time of zero the system sends a reset. If that
+            // fails, the connection is closed, which breaks it as well.
             let stream = connection.into_parts().io.into_inner();
             stream.set_zero_linger().unwrap_or_default();
         }
     }
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
     simulator: Simulator,
-    ends: Arc<Ends>,
-) -> Result<Response<Delivery>, Infallible> {
+    ends: Arc<ConnectionEnd>,
+) -> Result<Response<ResponseBody>, Infallible> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, REQUEST_BYTES).collect().await else {
-        let mut response = Response::new(Delivery::whole(Bytes::new()));
+        let mut response = Response::new(ResponseBody::whole(Bytes::new()));
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
     let (method, path) = (head.method.clone(), head.uri.path().to_owned());
     let reply = simulator.respond(&Request::from_parts(head, body.to_bytes()));
-    say(&method, &path, &reply.response);
+    log_response(&method, &path, &reply.response);
     tokio::time::sleep(reply.delay).await;
     let (mut head, body) = reply.response.into_parts();
     head.headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    let delivery = match reply.act {
-        Act::Send => Delivery::whole(body),
-        Act::Hang => std::future::pending().await,
-        Act::Reset => {
+    let delivery = match reply.delivery {
+        Delivery::Send => ResponseBody::whole(body),
+        Delivery::Hang => std::future::pending().await,
+        Delivery::Reset => {
             ends.reset.notify_one();
             std::future::pending().await
         }
-        Act::ResetAfter(bytes) | Act::CloseAfter(bytes) => Delivery {
-            whole: body.len(),
+        Delivery::ResetAfter(bytes) | Delivery::CloseAfter(bytes) => ResponseBody {
+            length: body.len(),
             sent: false,
             part: body.slice(..bytes.min(body.len())),
-            then: Some((reply.act, ends)),
+            then: Some((reply.delivery, ends)),
         },
     };
     Ok(Response::from_parts(head, delivery))
 }
 
-/// Tells whoever tries a configuration what was asked, and why it was refused.
-fn say(method: &Method, path: &str, response: &Response<Bytes>) {
+/// Logs requests, with the reason if refused, for who tries a configuration.
+fn log_response(method: &Method, path: &str, response: &Response<Bytes>) {
     #[derive(serde::Deserialize)]
-    struct Refused {
+    struct ErrorBody {
         message: String,
     }
     let status = response.status().as_u16();
     if response.status().is_success() {
-        tracing::debug!(%method, path, status, "answered");
+        tracing::debug!(%method, path, status, "request answered");
         return;
     }
-    let refused = serde_json::from_slice::<Refused>(response.body());
-    let message = refused.map(|refused| refused.message).unwrap_or_default();
-    tracing::info!(%method, path, status, message, "refused");
+    let error = serde_json::from_slice::<ErrorBody>(response.body());
+    let message = error.map(|error| error.message).unwrap_or_default();
+    tracing::info!(%method, path, status, message, "request refused");
 }
 
-/// A body that may break off.
+/// A body that may end early.
 #[derive(Debug)]
-struct Delivery {
-    whole: usize,
+struct ResponseBody {
+    /// The `Content-Length`.
+    length: usize,
     sent: bool,
+    /// The bytes to send.
     part: Bytes,
-    then: Option<(Act, Arc<Ends>)>,
+    then: Option<(Delivery, Arc<ConnectionEnd>)>,
 }
 
-impl Delivery {
+impl ResponseBody {
     fn whole(body: Bytes) -> Self {
         Self {
-            whole: body.len(),
+            length: body.len(),
             sent: body.is_empty(),
             part: body,
             then: None,
@@ -145,7 +147,7 @@ impl Delivery {
     }
 }
 
-impl Body for Delivery {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -159,11 +161,11 @@ impl Body for Delivery {
         }
         match &self.then {
             None => Poll::Ready(None),
-            Some((act, ends)) => {
-                // hyper flushes what it has while this is pending, and then
-                // the connection's task acts.
-                match act {
-                    Act::CloseAfter(_) => ends.close.notify_one(),
+            Some((delivery, ends)) => {
+                // hyper flushes its buffer while this is pending; then the
+                // connection's task ends the connection.
+                match delivery {
+                    Delivery::CloseAfter(_) => ends.close.notify_one(),
                     _ => ends.reset.notify_one(),
                 }
                 Poll::Pending
@@ -172,6 +174,6 @@ impl Body for Delivery {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.whole as u64)
+        SizeHint::with_exact(self.length as u64)
     }
 }

@@ -8,7 +8,7 @@ use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Job, Outcome, Rows, Simulator, Table, Tenant, World};
+use super::{Job, Outcome, Rows, SimulatedTenant, Simulator, Table, World};
 
 mod faults;
 mod rules;
@@ -49,11 +49,11 @@ fn small_world() -> World {
         .workflow("wf-1")
         .table(table);
     World::empty()
-        .tenant(Tenant::new("socktown").job(job))
-        .tenant(Tenant::new("acme"))
+        .tenant(SimulatedTenant::new("socktown").job(job))
+        .tenant(SimulatedTenant::new("acme"))
 }
 
-/// A request as it should be, by the tenant `socktown`.
+/// A valid request for the tenant `socktown`.
 fn get(target: &str) -> Request<Bytes> {
     Request::get(format!("/api{target}"))
         .header("authorization", "Bearer token-of-socktown")
@@ -65,7 +65,7 @@ fn get(target: &str) -> Request<Bytes> {
 
 const TODAY: &str = "/ingest/jobs?created_from=2024-07-01&created_to=2024-07-02";
 
-/// The request with a header changed, or taken away by an empty value.
+/// The request with a header replaced, or removed by an empty value.
 fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
     let headers = request.headers_mut();
     headers.remove(name);
@@ -86,7 +86,7 @@ fn token_request(body: &'static str) -> Request<Bytes> {
         .unwrap()
 }
 
-const GOOD_CLIENT: &str =
+const VALID_CLIENT: &str =
     "grant_type=client_credentials&client_id=client-of-socktown&client_secret=secret-of-socktown";
 
 fn ask(simulator: &Simulator, request: &Request<Bytes>) -> (StatusCode, Value) {

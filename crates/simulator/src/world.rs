@@ -1,30 +1,30 @@
-//! The world behind the simulated API: tenants with their pipelines and jobs.
-//! A pure function of its making and the time: it is never advanced, only
-//! asked how things stand at a given moment.
+//! The tenants of the simulated API, with their pipelines and jobs. The state
+//! of a job is a pure function of the world and the time; nothing has to be
+//! advanced.
 //!
-//! [`super::http`] asks it and writes what it learns as answers.
+//! [`super::http`] reads it to answer requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-mod answer;
+mod body;
 mod demo;
 mod generated;
 mod job;
 mod tenant;
 
-pub(super) use answer::JobAnswer;
-pub use demo::Parametric;
+pub(super) use body::JobBody;
+pub use demo::WorldParameters;
 pub use generated::Incident;
-pub use job::{Counts, Job, Outcome, Rows, State, Table};
-pub use tenant::{Tally, Tenant};
+pub use job::{Counts, Job, Outcome, Rows, Table, TableState};
+pub use tenant::{FeedTotals, SimulatedTenant};
 
-/// Tenants by name. Cloning gives a world that goes its own way.
+/// Tenants by name. A clone is independent of the original.
 #[derive(Clone, Debug, Default)]
 pub struct World {
-    tenants: BTreeMap<Arc<str>, Tenant>,
+    tenants: BTreeMap<Arc<str>, SimulatedTenant>,
 }
 
 impl World {
@@ -34,22 +34,22 @@ impl World {
         Self::default()
     }
 
-    /// One more tenant; it takes the place of one with the same name.
+    /// Adds a tenant or replaces the one with the same name.
     #[must_use]
-    pub fn tenant(mut self, tenant: Tenant) -> Self {
+    pub fn tenant(mut self, tenant: SimulatedTenant) -> Self {
         self.tenants.insert(Arc::clone(&tenant.name), tenant);
         self
     }
 
-    pub(super) fn tenants(&self) -> impl Iterator<Item = &Tenant> {
+    pub(super) fn tenants(&self) -> impl Iterator<Item = &SimulatedTenant> {
         self.tenants.values()
     }
 
-    pub(super) fn get(&self, tenant: &str) -> Option<&Tenant> {
+    pub(super) fn get(&self, tenant: &str) -> Option<&SimulatedTenant> {
         self.tenants.get(tenant)
     }
 
-    pub(super) fn get_mut(&mut self, tenant: &str) -> Option<&mut Tenant> {
+    pub(super) fn get_mut(&mut self, tenant: &str) -> Option<&mut SimulatedTenant> {
         self.tenants.get_mut(tenant)
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::Source;
 use crate::telemetry::Reason;
-use amperity_simulator::{Job, Simulator, Table, Tenant as SimulatedTenant, World, serve};
+use amperity_simulator::{Job, SimulatedTenant, Simulator, Table, World, serve};
 
 async fn report(text: &str) -> String {
     checked(text, false).await.0

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_simulator::{Incident, Outcome, Parametric, World};
+use amperity_simulator::{Incident, Outcome, World, WorldParameters};
 
 use super::chain::Chain;
 use super::demo::ask;
@@ -15,7 +15,7 @@ const TENANT: &str = "tenant-0";
 
 /// Two feeds, each with a run of a second every four.
 fn world() -> World {
-    World::parametric(&Parametric {
+    World::generated(&WorldParameters {
         seed: 1,
         start: Clock::system().now(),
         tenants: 1,
@@ -98,7 +98,12 @@ async fn a_failed_job(chain: &Chain, table: &str, feed: &str) {
     let others = chain.inbox.after(0);
     assert!(others.iter().all(is_down), "{others:#?}");
     let failure = Incident::Ends(Outcome::Failed);
-    assert!(chain.simulator.order(TENANT, feed, failure).is_some());
+    assert!(
+        chain
+            .simulator
+            .schedule_incident(TENANT, feed, failure)
+            .is_some()
+    );
 
     let told = chain.told(0, "AmperityFeedFailed", "firing").await;
     assert_eq!(told.label("tenant"), TENANT);
@@ -133,7 +138,7 @@ async fn a_failed_job(chain: &Chain, table: &str, feed: &str) {
 
 async fn a_late_feed(chain: &Chain, table: &str, feed: &str) {
     let since = chain.inbox.len();
-    assert!(chain.simulator.hold_back(TENANT, feed));
+    assert!(chain.simulator.pause_feed(TENANT, feed));
     let told = chain.told(since, "AmperityFeedLate", "firing").await;
     assert_eq!((told.label("table"), told.label("feed")), (table, feed));
     assert_eq!(told.label("severity"), "critical");
@@ -143,7 +148,7 @@ async fn a_late_feed(chain: &Chain, table: &str, feed: &str) {
         "{description}"
     );
 
-    assert!(chain.simulator.let_go(TENANT, feed));
+    assert!(chain.simulator.resume_feed(TENANT, feed));
     chain.told(since, "AmperityFeedLate", "resolved").await;
     let others = chain.inbox.after(since);
     let late =

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_simulator::{Tenant, World};
+use amperity_simulator::{SimulatedTenant, World};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use tempfile::TempDir;
@@ -193,7 +193,10 @@ fn world(dice: &mut Rng, seconds: u64) -> World {
     let end = now + SignedDuration::from_secs(seconds.cast_signed());
     TENANTS.iter().fold(World::empty(), |world, name| {
         let jobs = script::jobs(dice, begin..end);
-        world.tenant(jobs.into_iter().fold(Tenant::new(*name), Tenant::job))
+        world.tenant(
+            jobs.into_iter()
+                .fold(SimulatedTenant::new(*name), SimulatedTenant::job),
+        )
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use amperity_simulator::{Endpoint, Job, Outcome, Rows, Simulator, Table, Tally};
+use amperity_simulator::{Endpoint, FeedTotals, Job, Outcome, Rows, Simulator, Table};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
@@ -73,9 +73,9 @@ pub(super) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
     });
     let first = first.expect("a list was answered").at;
     let always = Timestamp::UNIX_EPOCH..Timestamp::MAX;
-    let history = simulator.tally(tenant, always.clone(), first);
+    let history = simulator.feed_totals(tenant, always.clone(), first);
     let mut samples = Samples::new();
-    for ((table, feed), all) in simulator.tally(tenant, always, Timestamp::MAX) {
+    for ((table, feed), all) in simulator.feed_totals(tenant, always, Timestamp::MAX) {
         let before = history.get(&(table.clone(), feed.clone()));
         let before = before.cloned().unwrap_or_default();
         let labels = format!("tenant=\"{tenant}\",table=\"{table}\",feed=\"{feed}\"");
@@ -85,10 +85,10 @@ pub(super) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]
-fn enter(samples: &mut Samples, labels: &str, all: &Tally, before: &Tally) {
+fn enter(samples: &mut Samples, labels: &str, all: &FeedTotals, before: &FeedTotals) {
     let mut runs = 0;
     for state in STATES {
-        let of = |tally: &Tally| tally.runs.get(state).copied().unwrap_or_default();
+        let of = |tally: &FeedTotals| tally.runs.get(state).copied().unwrap_or_default();
         let counted = of(all) - of(before);
         runs += counted;
         let series = format!("amperity_feed_runs_total{{{labels},state=\"{state}\"}}");

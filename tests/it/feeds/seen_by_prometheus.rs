@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_simulator::{Job, Rows, Simulator, Table, Tenant, World};
+use amperity_simulator::{Job, Rows, SimulatedTenant, Simulator, Table, World};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -149,7 +149,7 @@ async fn check_spikes(prometheus: &Prometheus, simulator: &Simulator) {
 /// What a feed had read by some time, without its history.
 fn read_by(simulator: &Simulator, feed: &str, time: f64) -> f64 {
     let by = Timestamp::from_second(0).unwrap() + SignedDuration::from_secs_f64(time);
-    let tallies = simulator.tally(TENANT, Timestamp::UNIX_EPOCH..Timestamp::MAX, by);
+    let tallies = simulator.feed_totals(TENANT, Timestamp::UNIX_EPOCH..Timestamp::MAX, by);
     let mut tallies = tallies.into_iter().filter(|((_, id), _)| id == feed);
     let read = tallies.next().unwrap().1.counts.read - ROWS_OF_HISTORY;
     precise(read)
@@ -166,7 +166,7 @@ fn history() -> World {
         let job = Job::new(format!("isj-history-{feed}"), long_ago);
         job.table(table(feed).rows(rows))
     });
-    World::empty().tenant(jobs.fold(Tenant::new(TENANT), Tenant::job))
+    World::empty().tenant(jobs.fold(SimulatedTenant::new(TENANT), SimulatedTenant::job))
 }
 
 /// Has runs start from now on; tells how many rows each feed will read.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_simulator::{Job, Rows, Table, Tenant, World};
+use amperity_simulator::{Job, Rows, SimulatedTenant, Table, World};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -36,7 +36,7 @@ impl Place {
             };
             Job::new(format!("isj-{second}"), started).table(table.rows(rows))
         });
-        let tenant = jobs.fold(Tenant::new("acme"), Tenant::job);
+        let tenant = jobs.fold(SimulatedTenant::new("acme"), SimulatedTenant::job);
         let upstream = Upstream::serve(World::empty().tenant(tenant)).await;
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("amperity_exporter.yml");

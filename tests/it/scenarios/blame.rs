@@ -1,6 +1,6 @@
 //! Whose failure it is: a job's, a list's, or the tenant's.
 
-use amperity_simulator::{Fault, Simulator, Trouble};
+use amperity_simulator::{Fault, FaultKind, Simulator};
 use hyper::StatusCode;
 use jiff::SignedDuration;
 
@@ -10,7 +10,7 @@ use crate::support::{Stage, hours, minutes, settings, start, tenant};
 const UP: &str = r#"amperity_up{tenant="socktown"}"#;
 
 /// Strikes from the tenth minute to the twentieth.
-fn ten_minutes_of(trouble: Trouble) -> impl FnOnce(&Simulator) {
+fn ten_minutes_of(trouble: FaultKind) -> impl FnOnce(&Simulator) {
     let from = start() + SignedDuration::from_mins(10);
     let fault = Fault::new(trouble).between(from, from + SignedDuration::from_mins(10));
     |simulator| simulator.inject(fault)
@@ -26,8 +26,8 @@ fn configured(ids: &[&str]) -> amperity_exporter::config::Tenant {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_whose_configured_jobs_all_fail_is_down_and_says_so_in_one_line() {
     let troubles = [
-        Trouble::Status(StatusCode::INTERNAL_SERVER_ERROR, None),
-        Trouble::Html,
+        FaultKind::Status(StatusCode::INTERNAL_SERVER_ERROR, None),
+        FaultKind::Html,
     ];
     for trouble in troubles {
         let jobs = ["isj-1", "isj-2", "isj-3"];
@@ -54,7 +54,7 @@ async fn a_tenant_whose_configured_jobs_all_fail_is_down_and_says_so_in_one_line
 #[tokio::test(start_paused = true)]
 async fn the_only_configured_job_that_fails_is_the_tenants_failure() {
     let world = world([job("isj-1", -30, hours(2))]);
-    let prepare = ten_minutes_of(Trouble::Html);
+    let prepare = ten_minutes_of(FaultKind::Html);
     let stage = Stage::with(world, settings([configured(&["isj-1"])]), None, prepare).await;
     stage.pass(minutes(14)).await;
     assert_eq!(stage.page().await.value(UP), Some(0.0));
@@ -63,7 +63,7 @@ async fn the_only_configured_job_that_fails_is_the_tenants_failure() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_500s_costs_the_same_few_requests_however_many_jobs_run() {
     let jobs = (0..100).map(|n| job(&format!("isj-{n:03}"), -60, hours(5)));
-    let prepare = ten_minutes_of(Trouble::Status(StatusCode::INTERNAL_SERVER_ERROR, None));
+    let prepare = ten_minutes_of(FaultKind::Status(StatusCode::INTERNAL_SERVER_ERROR, None));
     let stage = Stage::with(world(jobs), settings([tenant("socktown")]), None, prepare).await;
     stage.pass(minutes(10)).await;
     stage.simulator.clear_log();
@@ -75,7 +75,7 @@ async fn an_outage_of_500s_costs_the_same_few_requests_however_many_jobs_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_fails_for_longer_than_stale_after_leaves_the_page_alone() {
-    for trouble in [Trouble::Html, Trouble::Hang, Trouble::Reset] {
+    for trouble in [FaultKind::Html, FaultKind::Hang, FaultKind::Reset] {
         let jobs = ["isj-1", "isj-2", "isj-3"];
         let world = world(jobs.map(|id| job(id, -30, hours(2))));
         let from = start() + SignedDuration::from_mins(10);
@@ -102,7 +102,7 @@ async fn a_job_that_fails_for_longer_than_stale_after_leaves_the_page_alone() {
 async fn a_job_that_hangs_from_the_start_does_not_hide_the_others() {
     let jobs = ["isj-1", "isj-2", "isj-3"];
     let world = world(jobs.map(|id| job(id, -30, hours(2))));
-    let hang = Fault::new(Trouble::Hang).job("isj-1");
+    let hang = Fault::new(FaultKind::Hang).job("isj-1");
     let prepare = |simulator: &Simulator| simulator.inject(hang);
     let stage = Stage::with(world, settings([configured(&jobs)]), None, prepare).await;
     stage.pass(minutes(5)).await;
@@ -133,7 +133,7 @@ async fn a_revoked_token_and_a_dead_api_show_though_every_configured_job_is_sett
     assert_eq!(page.value(UP), Some(0.0));
     let reason = r#"amperity_refresh_failures_total{tenant="socktown",reason="unauthorized"}"#;
     assert_eq!(page.value(reason), Some(1.0));
-    stage.simulator.inject(Fault::new(Trouble::Reset));
+    stage.simulator.inject(Fault::new(FaultKind::Reset));
     stage.pass(minutes(2)).await;
     let reason = r#"amperity_refresh_failures_total{tenant="socktown",reason="unreachable"}"#;
     assert!(stage.page().await.value(reason) > Some(0.0));
@@ -148,14 +148,14 @@ async fn entries_of_a_list_that_are_no_jobs_are_said_once_and_once_more_when_the
     .await;
     stage.pass(minutes(5)).await;
     let list = r#"{"data":[{"id":"isj-2","tables":[]},{"tables":[]},17]}"#;
-    stage.simulator.answer_jobs("socktown", list);
+    stage.simulator.override_list("socktown", list);
     stage.pass(minutes(5)).await;
     let page = stage.page().await;
     assert_eq!(page.value(UP), Some(1.0));
     assert_eq!(page.jobs(), ["isj-1", "isj-2"]);
     let malformed = r#"amperity_exporter_malformed_jobs_total{tenant="socktown"}"#;
     assert_eq!(page.value(malformed), Some(10.0), "two in each of five");
-    stage.simulator.answer_jobs("socktown", r#"{"data":[]}"#);
+    stage.simulator.override_list("socktown", r#"{"data":[]}"#);
     stage.pass(hours(2)).await;
     let log = stage.log();
     assert_eq!(log.len(), 2, "{log:#?}");
@@ -169,7 +169,7 @@ async fn an_outage_is_not_taken_for_jobs_that_fit_in_the_limit_again() {
     let mut tenant = tenant("socktown");
     tenant.max_jobs = 3;
     let from = start() + SignedDuration::from_mins(10);
-    let fault = Fault::new(Trouble::Reset).between(from, from + SignedDuration::from_hours(1));
+    let fault = Fault::new(FaultKind::Reset).between(from, from + SignedDuration::from_hours(1));
     let prepare = |simulator: &Simulator| simulator.inject(fault);
     let stage = Stage::with(world(jobs), settings([tenant]), None, prepare).await;
     stage.pass(hours(2)).await;

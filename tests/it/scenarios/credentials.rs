@@ -101,7 +101,7 @@ async fn a_token_endpoint_that_is_down_is_an_outage_only_once_the_token_has_ende
     );
     stage.pass(minutes(30)).await;
     assert_eq!(stage.page().await.value(UP), Some(0.0));
-    stage.simulator.mend();
+    stage.simulator.clear_faults();
     stage.pass(minutes(3)).await;
     assert_eq!(stage.page().await.value(UP), Some(1.0));
     let log = stage.log();

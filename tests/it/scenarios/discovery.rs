@@ -59,12 +59,12 @@ async fn a_job_that_runs_eight_days_stays_on_the_page_until_its_end_is_known() {
 async fn a_job_that_never_begins_is_followed_for_a_window_and_no_longer() {
     let stage = Stage::open(world([]), settings([tenant("socktown")])).await;
     let list = r#"{"data":[{"id":"isj-1","tables":[]}]}"#;
-    stage.simulator.answer_jobs("socktown", list);
+    stage.simulator.override_list("socktown", list);
     stage.pass(minutes(5)).await;
-    stage.simulator.answer_jobs("socktown", r#"{"data":[]}"#);
+    stage.simulator.override_list("socktown", r#"{"data":[]}"#);
     stage
         .simulator
-        .answer_job("socktown", "isj-1", r#"{"id":"isj-1","tables":[]}"#);
+        .override_job("socktown", "isj-1", r#"{"id":"isj-1","tables":[]}"#);
     stage.pass(hours(23)).await;
     assert_eq!(stage.page().await.jobs(), ["isj-1"]);
     stage.pass(hours(2)).await;

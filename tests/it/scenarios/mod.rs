@@ -12,13 +12,15 @@ mod tenants;
 
 use std::time::Duration;
 
-use amperity_simulator::{Job, Outcome, Rows, Table, Tenant, World};
+use amperity_simulator::{Job, Outcome, Rows, SimulatedTenant, Table, World};
 
 use crate::support::start;
 
 /// A world with one tenant, `socktown`, and these jobs.
 fn world(jobs: impl IntoIterator<Item = Job>) -> World {
-    let tenant = jobs.into_iter().fold(Tenant::new("socktown"), Tenant::job);
+    let tenant = jobs
+        .into_iter()
+        .fold(SimulatedTenant::new("socktown"), SimulatedTenant::job);
     World::empty().tenant(tenant)
 }
 

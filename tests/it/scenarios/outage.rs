@@ -1,6 +1,6 @@
 //! What an outage of the API does to the page, to the log and to the API.
 
-use amperity_simulator::{Fault, RetryAfter, Simulator, Trouble};
+use amperity_simulator::{Fault, FaultKind, RetryAfter, Simulator};
 use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,7 +14,7 @@ fn failures(reason: &str) -> String {
 }
 
 /// Strikes from the tenth minute on, for so many minutes.
-fn from_minute_ten(trouble: Trouble, minutes: i64) -> Fault {
+fn from_minute_ten(trouble: FaultKind, minutes: i64) -> Fault {
     let from = start() + SignedDuration::from_mins(10);
     Fault::new(trouble).between(from, from + SignedDuration::from_mins(minutes))
 }
@@ -38,7 +38,10 @@ async fn with_fault(fault: Fault) -> Stage {
 
 #[tokio::test(start_paused = true)]
 async fn ten_minutes_of_500_leave_the_data_on_the_page_and_two_lines_in_the_log() {
-    let fault = from_minute_ten(Trouble::Status(StatusCode::INTERNAL_SERVER_ERROR, None), 10);
+    let fault = from_minute_ten(
+        FaultKind::Status(StatusCode::INTERNAL_SERVER_ERROR, None),
+        10,
+    );
     let stage = with_fault(fault).await;
     stage.pass(minutes(9)).await;
     assert_eq!(stage.page().await.value(UP), Some(1.0));
@@ -64,7 +67,7 @@ async fn ten_minutes_of_500_leave_the_data_on_the_page_and_two_lines_in_the_log(
 
 #[tokio::test(start_paused = true)]
 async fn data_that_is_stale_leaves_the_page_and_the_feeds_stay() {
-    let fault = from_minute_ten(Trouble::Status(StatusCode::SERVICE_UNAVAILABLE, None), 60);
+    let fault = from_minute_ten(FaultKind::Status(StatusCode::SERVICE_UNAVAILABLE, None), 60);
     let stage = with_fault(fault).await;
     stage.pass(minutes(23)).await;
     assert_eq!(stage.page().await.jobs().len(), 2, "not stale yet");
@@ -89,7 +92,7 @@ async fn a_storm_of_429_slows_the_requests_down_and_lets_them_recover() {
     let mut tenant = tenant("socktown");
     tenant.jobs = jobs.iter().map(|id| id.as_str().into()).collect();
     tenant.discovery = None;
-    let storm = from_minute_ten(Trouble::Status(StatusCode::TOO_MANY_REQUESTS, None), 10);
+    let storm = from_minute_ten(FaultKind::Status(StatusCode::TOO_MANY_REQUESTS, None), 10);
     let inject = |simulator: &Simulator| simulator.inject(storm);
     let stage = Stage::with(world(running), settings([tenant]), None, inject).await;
 
@@ -115,7 +118,7 @@ async fn a_storm_of_429_slows_the_requests_down_and_lets_them_recover() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_honoured_within_a_cap() {
-    let trouble = Trouble::Status(StatusCode::TOO_MANY_REQUESTS, Some(RetryAfter::Seconds(20)));
+    let trouble = FaultKind::Status(StatusCode::TOO_MANY_REQUESTS, Some(RetryAfter::Seconds(20)));
     let stage = with_fault(from_minute_ten(trouble, 1).times(1)).await;
     stage.pass(minutes(12)).await;
     let log = stage.simulator.log();
@@ -136,18 +139,18 @@ async fn retry_after_is_honoured_within_a_cap() {
 #[tokio::test(start_paused = true)]
 async fn every_way_to_break_a_connection_is_a_counted_reason() {
     let troubles = [
-        (Trouble::Hang, "timeout"),
-        (Trouble::Reset, "unreachable"),
-        (Trouble::ResetInBody, "unreachable"),
-        (Trouble::TruncatedJson, "malformed"),
-        (Trouble::Html, "malformed"),
-        (Trouble::WrongContent, "malformed"),
+        (FaultKind::Hang, "timeout"),
+        (FaultKind::Reset, "unreachable"),
+        (FaultKind::ResetInBody, "unreachable"),
+        (FaultKind::TruncatedJson, "malformed"),
+        (FaultKind::Html, "malformed"),
+        (FaultKind::WrongContent, "malformed"),
         (
-            Trouble::Redirect("https://elsewhere.test/".to_owned()),
+            FaultKind::Redirect("https://elsewhere.test/".to_owned()),
             "bad_request",
         ),
-        (Trouble::Status(StatusCode::FORBIDDEN, None), "forbidden"),
-        (Trouble::Status(StatusCode::NOT_FOUND, None), "not_found"),
+        (FaultKind::Status(StatusCode::FORBIDDEN, None), "forbidden"),
+        (FaultKind::Status(StatusCode::NOT_FOUND, None), "not_found"),
     ];
     for (trouble, reason) in troubles {
         let stage = with_fault(from_minute_ten(trouble.clone(), 5)).await;
@@ -169,7 +172,7 @@ async fn every_way_to_break_a_connection_is_a_counted_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_that_changes_its_reason_is_three_lines_in_the_log() {
-    let stage = with_fault(from_minute_ten(Trouble::Reset, 5)).await;
+    let stage = with_fault(from_minute_ten(FaultKind::Reset, 5)).await;
     let later = start() + SignedDuration::from_mins(15);
     let then =
         Fault::status(StatusCode::FORBIDDEN).between(later, later + SignedDuration::from_mins(5));
@@ -194,7 +197,7 @@ async fn a_job_that_cannot_be_read_does_not_hide_the_others() {
         job("isj-2", -600, minutes(1)),
     ];
     let prepare = |simulator: &Simulator| {
-        simulator.inject(Fault::new(Trouble::Html).job("isj-2"));
+        simulator.inject(Fault::new(FaultKind::Html).job("isj-2"));
     };
     let stage = Stage::with(world(jobs), settings([tenant]), None, prepare).await;
     stage.pass(minutes(5)).await;

@@ -8,7 +8,7 @@ use amperity_exporter::clock::Clock;
 use amperity_exporter::config::Mode;
 use amperity_exporter::refresh::{Environment, Exporter};
 use amperity_exporter::telemetry::{Reason, Telemetry};
-use amperity_simulator::{Entry, Fault, Tenant, Trouble, World};
+use amperity_simulator::{Entry, Fault, FaultKind, SimulatedTenant, World};
 
 use super::{job, world};
 use crate::support::{Stage, hours, minutes, seconds, settings, start, tenant};
@@ -17,14 +17,14 @@ use crate::support::{Stage, hours, minutes, seconds, settings, start, tenant};
 async fn a_tenant_removed_during_its_refresh_is_not_asked_for_from_that_moment() {
     let ids: Vec<String> = (0..12).map(|n| format!("isj-{n:02}")).collect();
     let jobs = ids.iter().map(|id| job(id, -60, hours(5)));
-    let removed = jobs.fold(Tenant::new("removed"), Tenant::job);
+    let removed = jobs.fold(SimulatedTenant::new("removed"), SimulatedTenant::job);
     let world = World::empty()
         .tenant(removed)
-        .tenant(Tenant::new("stays").job(job("isj-1", -60, hours(5))));
+        .tenant(SimulatedTenant::new("stays").job(job("isj-1", -60, hours(5))));
     let mut leaving = tenant("removed");
     leaving.discovery = None;
     leaving.jobs = ids.iter().map(|id| id.as_str().into()).collect();
-    let slow = Fault::new(Trouble::Delay(seconds(20))).tenant("removed");
+    let slow = Fault::new(FaultKind::Delay(seconds(20))).tenant("removed");
     let stage = Stage::with(
         world,
         settings([leaving, tenant("stays")]),
@@ -49,7 +49,7 @@ async fn what_a_refresh_had_learned_is_counted_though_a_reload_gave_it_up() {
     tenant.jobs = ["isj-1".into(), "isj-2".into()].into();
     let stage = Stage::open(world, settings([tenant.clone()])).await;
     stage.pass(seconds(250)).await;
-    let slow = Fault::new(Trouble::Delay(seconds(20))).job("isj-2");
+    let slow = Fault::new(FaultKind::Delay(seconds(20))).job("isj-2");
     stage.simulator.inject(slow);
     let by_id = |entry: &Entry| entry.target.ends_with("isj-1");
     let before = stage.simulator.count(by_id);
@@ -60,7 +60,7 @@ async fn what_a_refresh_had_learned_is_counted_though_a_reload_gave_it_up() {
     stage.pass(seconds(1)).await;
     tenant.max_jobs = 9;
     stage.exporter.apply(settings([tenant])).await.unwrap();
-    stage.simulator.mend();
+    stage.simulator.clear_faults();
     stage.pass(minutes(2)).await;
     let page = stage.page().await;
     assert_eq!(page.state("isj-1").as_deref(), Some("succeeded"));
@@ -136,7 +136,7 @@ async fn whoever_changes_from_scrapes_to_the_clock_is_healthy_from_the_start() {
     };
     let stage = Stage::open(world([job("isj-1", -600, minutes(1))]), present.clone()).await;
     stage.pass(hours(1)).await;
-    stage.simulator.inject(Fault::new(Trouble::Hang));
+    stage.simulator.inject(Fault::new(FaultKind::Hang));
     present.refresh.mode = Mode::Interval(minutes(1));
     stage.exporter.apply(present).await.unwrap();
     stage.pass(seconds(1)).await;

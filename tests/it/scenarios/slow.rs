@@ -1,13 +1,13 @@
 //! An API that takes its time.
 
 use amperity_exporter::config::Mode;
-use amperity_simulator::{Endpoint, Entry, Fault, Simulator, Trouble};
+use amperity_simulator::{Endpoint, Entry, Fault, FaultKind, Simulator};
 
 use super::{job, world};
 use crate::support::{Stage, hours, minutes, seconds, settings, tenant};
 
 fn slow(simulator: &Simulator, endpoint: Endpoint, delay: u64) {
-    let delay = Trouble::Delay(seconds(delay));
+    let delay = FaultKind::Delay(seconds(delay));
     simulator.inject(Fault::new(delay).endpoint(endpoint));
 }
 
@@ -60,7 +60,7 @@ async fn a_scrape_after_a_long_pause_shows_no_stale_jobs_while_the_api_hangs() {
     stage.pass(seconds(5)).await;
     assert_eq!(stage.page().await.jobs(), ["isj-1"]);
     stage.pass(minutes(16)).await;
-    stage.simulator.inject(Fault::new(Trouble::Hang));
+    stage.simulator.inject(Fault::new(FaultKind::Hang));
     let page = stage.page_within(seconds(9)).await;
     assert_eq!(page.jobs(), [""; 0]);
     assert_eq!(page.family("amperity_feed_state").len(), 11, "feeds stay");

@@ -1,6 +1,6 @@
 //! The end.
 
-use amperity_simulator::{Fault, Trouble};
+use amperity_simulator::{Fault, FaultKind};
 use tokio::time::Instant;
 
 use super::{job, world};
@@ -11,7 +11,7 @@ async fn who_stops_gives_up_the_refresh_under_way_and_asks_nothing_any_more() {
     let world = world([job("isj-1", -60, minutes(5))]);
     let stage = Stage::open(world, settings([tenant("socktown")])).await;
     stage.pass(seconds(10)).await;
-    stage.simulator.inject(Fault::new(Trouble::Hang));
+    stage.simulator.inject(Fault::new(FaultKind::Hang));
     stage.pass(minutes(1)).await;
     let asked = stage.simulator.count(|_| true);
     assert!(asked > 1, "no refresh is under way");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use amperity_exporter::config::Mode;
-use amperity_simulator::{Fault, Simulator, Tenant, Trouble, World};
+use amperity_simulator::{Fault, FaultKind, SimulatedTenant, Simulator, World};
 use tokio::time::Instant;
 
 use super::{job, world};
@@ -14,14 +14,16 @@ fn name(number: usize) -> String {
 }
 
 fn fifty() -> World {
-    let tenants = (0..50).map(|n| Tenant::new(name(n)).job(job("isj-1", -600, minutes(1))));
+    let tenants =
+        (0..50).map(|n| SimulatedTenant::new(name(n)).job(job("isj-1", -600, minutes(1))));
     tenants.fold(World::empty(), World::tenant)
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_of_fifty_tenants_hanging_delays_no_other_and_not_the_page() {
     let settings = settings((0..50).map(|n| tenant(&name(n))));
-    let hang = |simulator: &Simulator| simulator.inject(Fault::new(Trouble::Hang).tenant(name(7)));
+    let hang =
+        |simulator: &Simulator| simulator.inject(Fault::new(FaultKind::Hang).tenant(name(7)));
     let stage = Stage::with(fifty(), settings, None, hang).await;
     stage.pass(seconds(5)).await;
     let page = stage.page().await;
@@ -42,7 +44,7 @@ async fn concurrent_scrapes_share_one_refresh() {
     settings.refresh.mode = Mode::Scrape {
         max_age: Duration::ZERO,
     };
-    let slow = |simulator: &Simulator| simulator.inject(Fault::new(Trouble::Delay(seconds(2))));
+    let slow = |simulator: &Simulator| simulator.inject(Fault::new(FaultKind::Delay(seconds(2))));
     let stage = Stage::with(
         world([job("isj-1", -600, minutes(1))]),
         settings,
@@ -90,7 +92,7 @@ async fn when_the_budget_runs_out_the_last_good_page_is_served_and_the_refresh_g
     stage.pass(minutes(5)).await;
     stage
         .simulator
-        .inject(Fault::new(Trouble::Delay(seconds(12))));
+        .inject(Fault::new(FaultKind::Delay(seconds(12))));
     let asked = Instant::now();
     stage.exporter.page(None, Some(seconds(9))).await.unwrap();
     assert_eq!(asked.elapsed(), seconds(9));
@@ -135,7 +137,7 @@ async fn a_changed_tenant_keeps_its_data_while_the_new_settings_are_tried() {
     ];
     let stage = Stage::open(world(jobs), settings([tenant("socktown")])).await;
     stage.pass(seconds(10)).await;
-    stage.simulator.inject(Fault::new(Trouble::Hang));
+    stage.simulator.inject(Fault::new(FaultKind::Hang));
     let mut changed = tenant("socktown");
     changed.discovery = Some(hours(48));
     changed.collect.feeds = false;
@@ -155,7 +157,7 @@ async fn a_refresh_under_way_when_its_tenant_is_removed_brings_nothing_back() {
     stage.pass(seconds(50)).await;
     stage
         .simulator
-        .inject(Fault::new(Trouble::Delay(seconds(20))));
+        .inject(Fault::new(FaultKind::Delay(seconds(20))));
     stage.pass(seconds(30)).await;
     stage
         .exporter

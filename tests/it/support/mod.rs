@@ -21,7 +21,7 @@ use amperity_exporter::exposition::{self, Encoding, Format};
 use amperity_exporter::feeds::store::Store;
 use amperity_exporter::refresh::{Environment, Exporter};
 use amperity_exporter::telemetry::{Reason, Telemetry};
-use amperity_simulator::{Act, Simulator, World};
+use amperity_simulator::{Delivery, Simulator, World};
 use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -273,11 +273,11 @@ impl Transport for InProcess {
                 status,
                 headers: reqwest::header::HeaderMap::new(),
             };
-            match reply.act {
-                Act::Send => Ok(reply.response),
-                Act::Hang => std::future::pending().await,
-                Act::Reset => Err(broken(None)),
-                Act::ResetAfter(_) | Act::CloseAfter(_) => {
+            match reply.delivery {
+                Delivery::Send => Ok(reply.response),
+                Delivery::Hang => std::future::pending().await,
+                Delivery::Reset => Err(broken(None)),
+                Delivery::ResetAfter(_) | Delivery::CloseAfter(_) => {
                     Err(broken(Some(reply.response.status().as_u16())))
                 }
             }

@@ -1,10 +1,10 @@
 //! One test per rule of the vendor.
 
 use super::*;
-use crate::Parametric;
+use crate::WorldParameters;
 
 #[tokio::test(start_paused = true)]
-async fn a_request_as_documented_is_answered() {
+async fn a_documented_request_succeeds() {
     let simulator = simulator(small_world());
     assert_eq!(status(&simulator, &get("/ingest/jobs/isj-1")), 200);
     assert_eq!(listed_ids(&simulator, TODAY), ["isj-1"]);
@@ -28,7 +28,7 @@ async fn a_missing_or_wrong_authorization_is_401() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_scheme_of_the_authorization_may_be_in_any_case() {
+async fn the_authorization_scheme_is_case_insensitive() {
     let request = with(get(TODAY), "authorization", "bearer token-of-socktown");
     assert_eq!(status(&simulator(small_world()), &request), 200);
 }
@@ -36,7 +36,7 @@ async fn the_scheme_of_the_authorization_may_be_in_any_case() {
 #[tokio::test(start_paused = true)]
 async fn an_expired_token_is_401() {
     let expiry = seconds_after_start(10);
-    let tenant = Tenant::new("socktown").token("short", Some(expiry));
+    let tenant = SimulatedTenant::new("socktown").token("short", Some(expiry));
     let simulator = simulator(World::empty().tenant(tenant));
     let request = with(get(TODAY), "authorization", "Bearer short");
     assert_eq!(status(&simulator, &request), 200);
@@ -99,7 +99,7 @@ async fn a_job_of_another_tenant_is_404() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_not_started_is_404_and_not_listed() {
     let job = Job::new("isj-2", seconds_after_start(5)).table(Table::new("T", "df-1"));
-    let tenant = Tenant::new("socktown").job(job);
+    let tenant = SimulatedTenant::new("socktown").job(job);
     let simulator = simulator(World::empty().tenant(tenant));
     assert_eq!(status(&simulator, &get("/ingest/jobs/isj-2")), 404);
     assert!(listed_ids(&simulator, TODAY).is_empty());
@@ -109,7 +109,7 @@ async fn a_job_that_has_not_started_is_404_and_not_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_method_is_405_and_names_the_right_one() {
+async fn another_method_is_405_with_the_allowed_one() {
     let simulator = simulator(small_world());
     for (method, target, allow) in [
         ("POST", TODAY, "GET"),
@@ -139,7 +139,7 @@ async fn more_than_ten_requests_in_any_second_are_429() {
     let other = with(get(TODAY), "amperity-tenant", "acme");
     let other = with(other, "authorization", "Bearer token-of-acme");
     assert_eq!(status(&simulator, &other), 200, "another tenant may");
-    assert_eq!(status(&simulator, &token_request(GOOD_CLIENT)), 200);
+    assert_eq!(status(&simulator, &token_request(VALID_CLIENT)), 200);
     tokio::time::advance(Duration::from_millis(100)).await;
     for expected in [200, 200, 200, 200, 200, 429] {
         assert_eq!(status(&simulator, &get(TODAY)), expected);
@@ -147,9 +147,9 @@ async fn more_than_ten_requests_in_any_second_are_429() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_against_the_rules_is_400_and_says_why() {
+async fn an_invalid_window_is_400_with_the_reason() {
     let simulator = simulator(small_world());
-    let mut said = String::new();
+    let mut messages = String::new();
     for query in [
         "",
         "created_from=2024-07-01",
@@ -167,11 +167,11 @@ async fn a_window_against_the_rules_is_400_and_says_why() {
     ] {
         let (status, body) = ask(&simulator, &get(&format!("/ingest/jobs?{query}")));
         assert_eq!(status, 400, "{query}");
-        said += body["message"].as_str().unwrap();
-        said.push('\n');
+        messages += body["message"].as_str().unwrap();
+        messages.push('\n');
         tokio::time::advance(Duration::from_secs(1)).await;
     }
-    insta::assert_snapshot!(said, @r"
+    insta::assert_snapshot!(messages, @r"
     created_from is required
     created_to is required
     created_from is required
@@ -183,7 +183,7 @@ async fn a_window_against_the_rules_is_400_and_says_why() {
     created_from must be before created_to
     created_from and created_to must be at most 7 days apart
     created_from must be given once
-    created_from is not valid UTF-8
+    created_from must be an ISO-8601 timestamp in UTC
     with_total must be true or false
     ");
 }
@@ -202,7 +202,7 @@ async fn a_window_includes_its_start_and_excludes_its_end() {
 }
 
 #[test]
-fn a_timestamp_may_be_cut_off_after_any_part() {
+fn a_timestamp_may_end_after_any_part() {
     let read = |text| crate::query::timestamp(text).map(|time| time.to_string());
     for (text, time) in [
         ("2024", "2024-01-01T00:00:00Z"),
@@ -231,11 +231,11 @@ fn a_timestamp_may_be_cut_off_after_any_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_older_than_seven_days_is_found_by_its_id_only() {
+async fn a_job_older_than_seven_days_is_found_by_id_only() {
     let eight_days = Duration::from_hours(8 * 24);
     let table = Table::new("Slow", "df-1").lasting(eight_days * 2);
     let job = Job::new("isj-old", start()).table(table);
-    let simulator = simulator(World::empty().tenant(Tenant::new("socktown").job(job)));
+    let simulator = simulator(World::empty().tenant(SimulatedTenant::new("socktown").job(job)));
     tokio::time::advance(eight_days).await;
     assert!(listed_ids(&simulator, TODAY).is_empty());
     let (_, job) = ask(&simulator, &get("/ingest/jobs/isj-old"));
@@ -243,7 +243,7 @@ async fn a_job_older_than_seven_days_is_found_by_its_id_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_total_is_given_only_when_asked_for() {
+async fn the_total_is_included_on_request() {
     let simulator = simulator(small_world());
     let (_, list) = ask(&simulator, &get(TODAY));
     assert_eq!(list.get("total"), None);
@@ -252,7 +252,7 @@ async fn a_total_is_given_only_when_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_has_the_vendors_body() {
+async fn an_error_has_the_documented_body() {
     let (_, body) = ask(&simulator(small_world()), &get("/ingest/jobs/isj-2"));
     let body = serde_json::to_string_pretty(&body).unwrap();
     insta::assert_snapshot!(body, @r#"
@@ -266,9 +266,9 @@ async fn an_error_has_the_vendors_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_made_for_the_client_and_opens_the_door_until_it_expires() {
+async fn an_issued_token_is_valid_until_it_expires() {
     let simulator = simulator(small_world());
-    let (status_code, token) = ask(&simulator, &token_request(GOOD_CLIENT));
+    let (status_code, token) = ask(&simulator, &token_request(VALID_CLIENT));
     assert_eq!(status_code, 200);
     assert_eq!(token["expires_in"], 3600);
     assert_eq!(token["token_type"], "Bearer");
@@ -282,9 +282,9 @@ async fn a_token_is_made_for_the_client_and_opens_the_door_until_it_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_request_against_the_rules_is_refused() {
+async fn an_invalid_token_request_is_refused() {
     let simulator = simulator(small_world());
-    let good = || token_request(GOOD_CLIENT);
+    let good = || token_request(VALID_CLIENT);
     for (expected, request) in [
         (400, with(good(), "x-amperity-tenant", "")),
         (400, with(good(), "content-type", "application/json")),
@@ -315,7 +315,7 @@ async fn a_token_request_against_the_rules_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_token_is_401_and_a_new_one_is_let_in() {
+async fn a_revoked_token_is_401_and_a_new_one_is_valid() {
     let simulator = simulator(small_world());
     simulator.revoke_tokens("socktown");
     assert_eq!(status(&simulator, &get(TODAY)), 401);
@@ -325,11 +325,11 @@ async fn a_revoked_token_is_401_and_a_new_one_is_let_in() {
     assert_eq!(status(&simulator, &request), 200);
     assert_eq!(simulator.credentials()[1].token, token);
     assert!(simulator.set_client_secret("socktown", "another"));
-    assert_eq!(status(&simulator, &token_request(GOOD_CLIENT)), 401);
+    assert_eq!(status(&simulator, &token_request(VALID_CLIENT)), 401);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_compressed_for_those_who_accept_it() {
+async fn a_response_is_compressed_if_accepted() {
     let simulator = simulator(World::demo(1, start()));
     let token = simulator.credentials()[0].token.clone();
     let request = with(get(TODAY), "authorization", &format!("Bearer {token}"));
@@ -358,7 +358,7 @@ async fn an_answer_is_compressed_for_those_who_accept_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_servers_clock_and_the_announcements_are_in_the_headers() {
+async fn date_deprecation_and_sunset_are_in_the_headers() {
     let simulator = simulator(small_world());
     simulator.set(|options| {
         options.clock_skew = SignedDuration::from_hours(1);
@@ -377,8 +377,8 @@ async fn the_servers_clock_and_the_announcements_are_in_the_headers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_jobs_come_in_one_list() {
-    let world = World::parametric(&Parametric {
+async fn ten_thousand_jobs_are_one_list() {
+    let world = World::generated(&WorldParameters {
         seed: 1,
         start: start(),
         tenants: 1,
@@ -405,7 +405,7 @@ proptest::proptest! {
         accept in "[a-z;,=. 0-9]{0,20}",
     ) {
         let simulator = simulator(small_world());
-        let _ = crate::query::question(&query);
+        let _ = crate::query::list_query(&query);
         let _ = crate::query::timestamp(&query);
         for target in [format!("/api/ingest/jobs/{target}"), format!("/api/ingest/jobs?{target}"), format!("/{target}")] {
             let Ok(request) = Request::get(target).body(Bytes::from(body.clone())) else { continue };

@@ -1,4 +1,4 @@
-//! The socket face acts out what the handler decided.
+//! What a client sees on the socket.
 
 use std::io::ErrorKind;
 
@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::{Fault, Trouble, serve};
+use crate::{Fault, FaultKind, serve};
 
-async fn served(trouble: Option<Trouble>) -> (TcpStream, oneshot::Sender<()>, JoinHandle<()>) {
+async fn served(kind: Option<FaultKind>) -> (TcpStream, oneshot::Sender<()>, JoinHandle<()>) {
     let simulator = Simulator::new(small_world(), clock());
-    if let Some(trouble) = trouble {
-        simulator.inject(Fault::new(trouble));
+    if let Some(kind) = kind {
+        simulator.inject(Fault::new(kind));
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -23,9 +23,9 @@ async fn served(trouble: Option<Trouble>) -> (TcpStream, oneshot::Sender<()>, Jo
     (TcpStream::connect(address).await.unwrap(), stop, server)
 }
 
-/// Sends a good request; what comes back, and how the connection ended.
-async fn exchange(trouble: Option<Trouble>) -> (String, Result<usize, ErrorKind>) {
-    let (mut stream, _stop, _server) = served(trouble).await;
+/// Sends a valid request; returns the response and how the connection ended.
+async fn exchange(kind: Option<FaultKind>) -> (String, Result<usize, ErrorKind>) {
+    let (mut stream, _stop, _server) = served(kind).await;
     let request = "GET /api/ingest/jobs/isj-1 HTTP/1.1\r\nhost: localhost\r\n\
         authorization: Bearer token-of-socktown\r\namperity-tenant: socktown\r\n\
         api-version: 2024-04-01\r\nconnection: close\r\n\r\n";
@@ -44,7 +44,7 @@ fn body_and_length(answer: &str) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn an_answer_arrives_whole() {
+async fn a_response_arrives_complete() {
     let (answer, end) = exchange(None).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert_eq!(answer.matches("date: ").count(), 1, "{answer}");
@@ -58,29 +58,29 @@ async fn an_answer_arrives_whole() {
 }
 
 #[tokio::test]
-async fn a_reset_comes_instead_of_an_answer() {
-    let (answer, end) = exchange(Some(Trouble::Reset)).await;
+async fn a_connection_is_reset_without_a_response() {
+    let (answer, end) = exchange(Some(FaultKind::Reset)).await;
     assert_eq!(answer, "");
     assert_eq!(end, Err(ErrorKind::ConnectionReset));
 }
 
 #[tokio::test]
-async fn a_reset_comes_in_the_middle_of_the_body() {
-    let (_, end) = exchange(Some(Trouble::ResetInBody)).await;
+async fn a_connection_is_reset_in_the_middle_of_the_body() {
+    let (_, end) = exchange(Some(FaultKind::ResetInBody)).await;
     assert_eq!(end, Err(ErrorKind::ConnectionReset));
 }
 
 #[tokio::test]
 async fn a_connection_is_closed_in_the_middle_of_the_body() {
-    let (answer, end) = exchange(Some(Trouble::CloseInBody)).await;
+    let (answer, end) = exchange(Some(FaultKind::CloseInBody)).await;
     let (body, length) = body_and_length(&answer);
     assert_eq!(body, length / 2);
     assert!(end.is_ok());
 }
 
 #[tokio::test]
-async fn a_hanging_connection_ends_with_the_server() {
-    let (mut stream, stop, server) = served(Some(Trouble::Hang)).await;
+async fn a_hanging_connection_ends_when_the_server_stops() {
+    let (mut stream, stop, server) = served(Some(FaultKind::Hang)).await;
     let request = "GET /api/x HTTP/1.1\r\nhost: localhost\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -98,7 +98,7 @@ async fn a_request_with_an_endless_body_is_refused() {
     let request = "POST /api/v0/oauth2/token HTTP/1.1\r\nhost: localhost\r\n\
         content-length: 100000\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
-    // The server may hang up before it has read everything.
+    // The server may close the connection before it has read the whole body.
     let _ = stream.write_all("x".repeat(70_000).as_bytes()).await;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();

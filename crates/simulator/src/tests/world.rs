@@ -1,11 +1,11 @@
-//! The world tells one story, always the same, and its numbers add up.
+//! The world is reproducible and its numbers add up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Incident, State, Tally};
+use crate::{FeedTotals, Incident, TableState};
 
 const ORDER: [&str; 7] = [
     "scheduled",
@@ -17,7 +17,7 @@ const ORDER: [&str; 7] = [
     "(ended)",
 ];
 
-fn place(state: &str) -> usize {
+fn state_index(state: &str) -> usize {
     let place = ORDER.iter().position(|name| *name == state);
     place.unwrap_or(ORDER.len() - 1)
 }
@@ -40,7 +40,7 @@ fn count(table: &Value, name: &str) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_finished_job_has_the_vendors_fields() {
+async fn a_finished_job_has_the_documented_fields() {
     let simulator = simulator(small_world());
     tokio::time::advance(Duration::from_mins(1)).await;
     let (_, job) = ask(&simulator, &get("/ingest/jobs/isj-1"));
@@ -76,8 +76,8 @@ async fn a_finished_job_has_the_vendors_fields() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_table_has_no_end_written_in_either_way() {
-    let mut tenant = Tenant::new("socktown");
+async fn the_end_of_a_running_table_is_absent_or_null() {
+    let mut tenant = SimulatedTenant::new("socktown");
     for number in 0..20 {
         let job = Job::new(format!("isj-{number}"), seconds_after_start(-30));
         tenant = tenant.job(job.table(Table::new("T", "df-1")));
@@ -101,7 +101,7 @@ async fn the_same_seed_and_time_give_the_same_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ids_look_like_the_vendors() {
+async fn ids_have_the_vendors_format() {
     let (simulator, request) = demo(World::demo(1, start()));
     let (_, list) = ask(&simulator, &request);
     let finished = tables(&list).find(|table| table["state"] == "succeeded");
@@ -113,7 +113,7 @@ async fn ids_look_like_the_vendors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_listed_job_is_found_by_its_id() {
+async fn every_listed_job_is_found_by_id() {
     let (simulator, request) = demo(World::demo(1, start()));
     simulator.set(|options| options.requests_per_second = usize::MAX);
     let (_, list) = ask(&simulator, &request);
@@ -128,7 +128,7 @@ async fn every_listed_job_is_found_by_its_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tables_only_move_forward_and_add_up_when_finished() {
+async fn states_move_forward_and_final_counts_add_up() {
     let (simulator, mut request) = demo(World::demo(1, start()));
     let target = "/api/ingest/jobs?created_from=2024-07-01T12&created_to=2024-07-02";
     *request.uri_mut() = target.parse().unwrap();
@@ -143,11 +143,14 @@ async fn tables_only_move_forward_and_add_up_when_finished() {
             states.insert(state.to_owned());
             if let Some(before) = seen.get(&key) {
                 let earlier = before["state"].as_str().unwrap();
-                assert!(place(earlier) <= place(state), "{earlier} → {state}");
+                assert!(
+                    state_index(earlier) <= state_index(state),
+                    "{earlier} → {state}"
+                );
                 for name in ["read", "inserted", "updated", "rejected", "errors"] {
                     assert!(count(before, name) <= count(table, name), "{table}");
                 }
-                if place(earlier) == 6 {
+                if state_index(earlier) == 6 {
                     assert_eq!(before, table, "a finished table does not change");
                 }
             }
@@ -156,7 +159,7 @@ async fn tables_only_move_forward_and_add_up_when_finished() {
             let files = table["files"].as_array().unwrap();
             let in_files = |name| files.iter().map(|file| count(file, name)).sum::<u64>();
             assert!(sum <= count(table, "read"), "{table}");
-            if place(state) == 6 {
+            if state_index(state) == 6 {
                 assert_eq!(sum, count(table, "read"), "{table}");
                 assert_eq!(in_files("errors"), count(table, "errors"), "{table}");
                 assert!(table["ended_at"].is_string(), "{table}");
@@ -174,85 +177,85 @@ async fn tables_only_move_forward_and_add_up_when_finished() {
     assert_eq!(states, all, "every documented state is seen");
 }
 
-const STATES: [State; 11] = [
-    State::Scheduled,
-    State::Started,
-    State::InProgress,
-    State::Running,
-    State::Finalizing,
-    State::Stopping,
-    State::Succeeded,
-    State::Stopped,
-    State::Failed,
-    State::Skipped,
-    State::Canceled,
+const STATES: [TableState; 11] = [
+    TableState::Scheduled,
+    TableState::Started,
+    TableState::InProgress,
+    TableState::Running,
+    TableState::Finalizing,
+    TableState::Stopping,
+    TableState::Succeeded,
+    TableState::Stopped,
+    TableState::Failed,
+    TableState::Skipped,
+    TableState::Canceled,
 ];
 
 #[tokio::test(start_paused = true)]
-async fn the_tally_equals_what_the_list_shows() {
+async fn the_totals_equal_the_sums_of_the_list() {
     let (simulator, request) = demo(World::demo(7, start()));
     tokio::time::advance(Duration::from_mins(30)).await;
     let (_, list) = ask(&simulator, &request);
-    let mut shown: BTreeMap<(String, String), Tally> = BTreeMap::new();
+    let mut listed: BTreeMap<(String, String), FeedTotals> = BTreeMap::new();
     for table in tables(&list) {
         let state = STATES.iter().find(|state| table["state"] == state.as_str());
         if !table["ended_at"].is_string() {
             continue;
         }
         let text = |name: &str| table[name].as_str().unwrap().to_owned();
-        let tally = shown
+        let feed_totals = listed
             .entry((text("table_name"), text("feed_id")))
             .or_default();
-        *tally.runs.entry(state.unwrap().as_str()).or_default() += 1;
-        tally.counts.read += count(table, "read");
-        tally.counts.rows.inserted += count(table, "inserted");
-        tally.counts.rows.updated += count(table, "updated");
-        tally.counts.rows.rejected += count(table, "rejected");
-        tally.counts.rows.errors += count(table, "errors");
+        *feed_totals.runs.entry(state.unwrap().as_str()).or_default() += 1;
+        feed_totals.counts.read += count(table, "read");
+        feed_totals.counts.rows.inserted += count(table, "inserted");
+        feed_totals.counts.rows.updated += count(table, "updated");
+        feed_totals.counts.rows.rejected += count(table, "rejected");
+        feed_totals.counts.rows.errors += count(table, "errors");
         let time = |name| text(name).parse::<Timestamp>().unwrap().as_millisecond();
-        tally.duration_ms += u64::try_from(time("ended_at") - time("started_at")).unwrap();
+        feed_totals.duration_ms += u64::try_from(time("ended_at") - time("started_at")).unwrap();
     }
     let ever = Timestamp::MIN..Timestamp::MAX;
-    let told = simulator.tally("socktown", ever, simulator.now());
-    assert_eq!(told, shown);
-    assert_eq!(told.len(), 9);
+    let totals = simulator.feed_totals("socktown", ever, simulator.now());
+    assert_eq!(totals, listed);
+    assert_eq!(totals.len(), 9);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_demo_shows_its_troubles_within_the_first_minutes_and_again() {
+async fn the_demo_incidents_recur_every_hour() {
     let (simulator, _) = demo(World::demo(1, start()));
-    let told = |from: i64, to: i64| {
+    let totals = |from: i64, to: i64| {
         let window = seconds_after_start(from)..seconds_after_start(to);
         simulator
-            .tally("socktown", window, seconds_after_start(to))
+            .feed_totals("socktown", window, seconds_after_start(to))
             .into_iter()
-            .map(|((table, _), tally)| (table, tally))
+            .map(|((table, _), feed_totals)| (table, feed_totals))
             .collect::<BTreeMap<_, _>>()
     };
     for hour in 0..24 {
         let from = hour * 3600;
-        let tallies = told(from, from + 300);
-        let rejected = &tallies["Store transactions"].counts;
+        let by_table = totals(from, from + 300);
+        let rejected = &by_table["Store transactions"].counts;
         assert!(rejected.rows.rejected * 10 > rejected.read, "{hour}");
-        assert!(tallies["Web orders"].duration_ms > 180_000, "{hour}");
+        assert!(by_table["Web orders"].duration_ms > 180_000, "{hour}");
         // Due every minute.
-        assert!(tallies["Customers"].runs["succeeded"] <= 3, "{hour}");
+        assert!(by_table["Customers"].runs["succeeded"] <= 3, "{hour}");
     }
-    let tallies = told(0, 240);
-    assert_eq!(tallies["Loyalty members"].runs["failed"], 1);
-    assert_eq!(tallies["Product catalog"].runs["skipped"], 1);
-    assert_eq!(tallies["Customers"].runs["succeeded"], 2);
+    let by_table = totals(0, 240);
+    assert_eq!(by_table["Loyalty members"].runs["failed"], 1);
+    assert_eq!(by_table["Product catalog"].runs["skipped"], 1);
+    assert_eq!(by_table["Customers"].runs["succeeded"], 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_wrong_in_the_healthy_world() {
+async fn the_healthy_world_has_no_incidents() {
     let (simulator, _) = demo(World::healthy(1, start()));
     let day = start()..seconds_after_start(86_400);
-    let told = simulator.tally("socktown", day, seconds_after_start(90_000));
-    for ((table, _), tally) in told {
+    let totals = simulator.feed_totals("socktown", day, seconds_after_start(90_000));
+    for ((table, _), feed_totals) in totals {
         let (period, duration_ms) = match table.as_str() {
             "Customers" => (60, 20_000),
-            "Web orders" | "Web order items" | "Web returns" => (120, 45_000),
+            "Web orders" | "Web schedule_incident items" | "Web returns" => (120, 45_000),
             "Loyalty members" => (90, 30_000),
             "Email events" | "Email unsubscribes" => (180, 75_000),
             "Store transactions" => (75, 25_000),
@@ -260,17 +263,20 @@ async fn nothing_is_wrong_in_the_healthy_world() {
         };
         let runs = 86_400 / period;
         let states = BTreeMap::from([("succeeded", runs)]);
-        assert_eq!(tally.runs, states, "{table}: none fails, none is late");
+        assert_eq!(feed_totals.runs, states, "{table}");
         let usual = duration_ms * runs;
-        assert!(tally.duration_ms.abs_diff(usual) * 50 < usual, "{table}");
-        let (read, rows) = (tally.counts.read, tally.counts.rows);
+        assert!(
+            feed_totals.duration_ms.abs_diff(usual) * 50 < usual,
+            "{table}"
+        );
+        let (read, rows) = (feed_totals.counts.read, feed_totals.counts.rows);
         assert!(rows.rejected * 50 < read, "{table}");
         assert!(rows.errors * 200 < read, "{table}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_incident_can_be_ordered_for_the_next_run_of_a_feed() {
+async fn an_incident_applies_to_the_next_run_of_a_feed() {
     let simulator = simulator(World::healthy(1, start()));
     let feeds = simulator.feeds("socktown");
     let (table, feed) = feeds
@@ -278,16 +284,16 @@ async fn an_incident_can_be_ordered_for_the_next_run_of_a_feed() {
         .find(|(table, _)| table == "Web returns")
         .unwrap();
     let id = simulator
-        .order("socktown", feed, Incident::Ends(Outcome::Failed))
+        .schedule_incident("socktown", feed, Incident::Ends(Outcome::Failed))
         .unwrap();
     let by = seconds_after_start(7200);
-    let told = simulator.tally("socktown", start()..by, by);
-    assert_eq!(told[&(table.clone(), feed.clone())].runs["failed"], 1);
-    let failed: u64 = told
+    let totals = simulator.feed_totals("socktown", start()..by, by);
+    assert_eq!(totals[&(table.clone(), feed.clone())].runs["failed"], 1);
+    let failed: u64 = totals
         .values()
-        .filter_map(|tally| tally.runs.get("failed"))
+        .filter_map(|feed_totals| feed_totals.runs.get("failed"))
         .sum();
-    assert_eq!(failed, 1, "the tables beside it come through");
+    assert_eq!(failed, 1, "other tables of the job succeed");
     assert!(
         simulator.job_ids("socktown", start()..by).is_empty(),
         "not yet"
@@ -295,31 +301,31 @@ async fn an_incident_can_be_ordered_for_the_next_run_of_a_feed() {
     tokio::time::advance(Duration::from_mins(2)).await;
     assert!(simulator.job_ids("socktown", start()..by).contains(&id));
     assert_eq!(
-        simulator.order("socktown", "df-none", Incident::Absent),
+        simulator.schedule_incident("socktown", "df-none", Incident::Absent),
         None
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_feed_can_be_held_back_and_let_go() {
+async fn a_feed_can_be_paused_and_resumed() {
     let simulator = simulator(World::healthy(1, start()));
     let (table, feed) = simulator.feeds("socktown")[0].clone();
-    assert!(simulator.hold_back("socktown", &feed));
-    assert!(!simulator.hold_back("socktown", "df-none"));
+    assert!(simulator.pause_feed("socktown", &feed));
+    assert!(!simulator.pause_feed("socktown", "df-none"));
     tokio::time::advance(Duration::from_mins(10)).await;
     let runs = |simulator: &Simulator| {
-        let told = simulator.tally("socktown", start()..Timestamp::MAX, simulator.now());
-        let tally = told.get(&(table.clone(), feed.clone()));
-        tally.map_or(0, |tally| tally.runs["succeeded"])
+        let totals = simulator.feed_totals("socktown", start()..Timestamp::MAX, simulator.now());
+        let feed_totals = totals.get(&(table.clone(), feed.clone()));
+        feed_totals.map_or(0, |feed_totals| feed_totals.runs["succeeded"])
     };
     assert_eq!(runs(&simulator), 0);
-    assert!(simulator.let_go("socktown", &feed));
+    assert!(simulator.resume_feed("socktown", &feed));
     tokio::time::advance(Duration::from_mins(10)).await;
     assert!(runs(&simulator) >= 9);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_can_be_added_or_replaced_at_run_time() {
+async fn a_job_can_be_added_or_replaced() {
     let simulator = simulator(small_world());
     let job = |table: &str| Job::new("isj-1", start()).table(Table::new(table, "df-2"));
     assert!(simulator.add_job("socktown", job("Other")));
@@ -331,7 +337,7 @@ async fn a_job_can_be_added_or_replaced_at_run_time() {
 
 proptest! {
     #[test]
-    fn any_plan_adds_up_and_moves_forward(
+    fn progress_of_any_plan_moves_forward_and_adds_up(
         parts in prop::array::uniform4(0_u64..u64::MAX / 4),
         files in 0_u64..40,
         milliseconds in 0_u64..2_000_000_000,
@@ -350,7 +356,7 @@ proptest! {
         times.sort_unstable();
         let progress: Vec<_> = times.iter().map(|time| table.progress(*time)).collect();
         for pair in progress.windows(2) {
-            prop_assert!(place(pair[0].state.as_str()) <= place(pair[1].state.as_str()));
+            prop_assert!(state_index(pair[0].state.as_str()) <= state_index(pair[1].state.as_str()));
             prop_assert!(pair[0].counts.read <= pair[1].counts.read);
         }
         for progress in progress {

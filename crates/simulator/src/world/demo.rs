@@ -1,4 +1,4 @@
-//! Ready-made worlds: the one of `demo`, the same without trouble, and one of
+//! Generated worlds: the one of `demo`, the same without incidents, and one of
 //! any size for load tests.
 
 use std::collections::BTreeMap;
@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::generated::{Incident, Pipeline, Recurring};
+use super::generated::{Incident, Pipeline, RecurringIncident};
 use super::job::{Outcome, milliseconds};
-use super::{Tenant, World};
-use crate::chance::{dice, mixed, number_of};
+use super::{SimulatedTenant, World};
+use crate::random::{hash, mixed, rng};
 use crate::token;
 
-/// How long before `start` the demo world's history begins.
+/// How long before `start` the first runs of the demo world begin.
 const HISTORY: Duration = Duration::from_hours(3);
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// A pipeline of the demo world: seconds from `start` to its first run,
-/// between runs, and for a run; its tables and their rows; its troubles.
-type Sketch = (
+/// between runs and of a run; its tables and their rows; its incidents.
+type PipelineSpec = (
     i64,
     i64,
     u64,
     &'static [(&'static str, u64)],
-    &'static [Recurring],
+    &'static [RecurringIncident],
 );
 
-const fn trouble(incident: Incident, first: i64, every: i64, slots: i64) -> Recurring {
-    Recurring {
+const fn recurring(incident: Incident, first: i64, every: i64, slots: i64) -> RecurringIncident {
+    RecurringIncident {
         incident,
         first,
         every,
@@ -35,13 +35,13 @@ const fn trouble(incident: Incident, first: i64, every: i64, slots: i64) -> Recu
     }
 }
 
-const SKETCHES: &[Sketch] = &[
+const DEMO_PIPELINES: &[PipelineSpec] = &[
     (
         1,
         60,
         20,
         &[("Customers", 48_000)],
-        &[trouble(Incident::Absent, 2, 60, 7)],
+        &[recurring(Incident::Absent, 2, 60, 7)],
     ),
     (
         5,
@@ -49,31 +49,31 @@ const SKETCHES: &[Sketch] = &[
         45,
         &[
             ("Web orders", 36_000),
-            ("Web order items", 94_000),
+            ("Web schedule_incident items", 94_000),
             ("Web returns", 2_600),
         ],
-        &[trouble(Incident::Slow(5), 0, 30, 2)],
+        &[recurring(Incident::Slow(5), 0, 30, 2)],
     ),
     (
         9,
         90,
         30,
         &[("Loyalty members", 21_000)],
-        &[trouble(Incident::Ends(Outcome::Failed), 0, 20, 1)],
+        &[recurring(Incident::Ends(Outcome::Failed), 0, 20, 1)],
     ),
     (
         25,
         180,
         75,
         &[("Email events", 310_000), ("Email unsubscribes", 1_300)],
-        &[trouble(Incident::Ends(Outcome::Stopped), 2, 15, 1)],
+        &[recurring(Incident::Ends(Outcome::Stopped), 2, 15, 1)],
     ),
     (
         13,
         75,
         25,
         &[("Store transactions", 64_000)],
-        &[trouble(Incident::Rejects, 0, 24, 1)],
+        &[recurring(Incident::Rejects, 0, 24, 1)],
     ),
     (
         17,
@@ -81,75 +81,75 @@ const SKETCHES: &[Sketch] = &[
         15,
         &[("Product catalog", 8_800)],
         &[
-            trouble(Incident::Ends(Outcome::Skipped), 0, 6, 1),
-            trouble(Incident::Ends(Outcome::Canceled), 2, 6, 1),
+            recurring(Incident::Ends(Outcome::Skipped), 0, 6, 1),
+            recurring(Incident::Ends(Outcome::Canceled), 2, 6, 1),
         ],
     ),
 ];
 
-/// The measures of [`World::parametric`].
+/// The parameters of [`World::generated`].
 #[derive(Clone, Debug)]
-pub struct Parametric {
-    /// Worlds of the same measures and seed are the same.
+pub struct WorldParameters {
+    /// The same parameters give the same world.
     pub seed: u64,
-    /// Where [`Parametric::history`] ends.
+    /// The end of [`WorldParameters::history`].
     pub start: Timestamp,
     /// Tenants, named `tenant-0` and so on.
     pub tenants: usize,
     /// Feeds per tenant, one table each.
     pub feeds: usize,
-    /// The time between two runs of a feed; at least a second.
+    /// The time between two runs of a feed; at least one second.
     pub period: Duration,
-    /// The usual time a run takes, give or take an eighth.
+    /// The usual duration of a run; it varies by 12 %.
     pub duration: Duration,
-    /// How long before `start` the first runs began.
+    /// How long before `start` the first runs start.
     pub history: Duration,
 }
 
 impl World {
-    /// The tenant `socktown` as `demo` shows it: nine tables, runs of 15 to
-    /// 90 seconds every one to five minutes, three hours of history, and
-    /// within four minutes of `start`, and again and again after that, a
-    /// failure, a late feed, a slow run, a spike of rejected rows, a skipped
-    /// run, and now and then a stopped or canceled one.
+    /// The tenant `socktown` of `demo`: nine tables, runs of 15 to 90 seconds
+    /// every one to five minutes, three hours of history, and recurring
+    /// incidents: within four minutes of `start` a failure, a late feed, a
+    /// slow run, a spike of rejected rows and a skipped run, less often a
+    /// stopped or canceled run.
     #[must_use]
     pub fn demo(seed: u64, start: Timestamp) -> Self {
         Self::socktown(seed, start, true)
     }
 
-    /// The demo world on a good day: nothing that anyone should be woken for.
+    /// The demo world without incidents: no alert fires.
     #[must_use]
     pub fn healthy(seed: u64, start: Timestamp) -> Self {
         Self::socktown(seed, start, false)
     }
 
-    /// A world of any size without trouble.
+    /// A world of any size without incidents.
     #[must_use]
-    pub fn parametric(measures: &Parametric) -> Self {
-        let period = i64::try_from(measures.period.as_millis())
+    pub fn generated(parameters: &WorldParameters) -> Self {
+        let period = i64::try_from(parameters.period.as_millis())
             .unwrap_or(i64::MAX)
             .max(1000);
-        let history = i64::try_from(measures.history.as_millis()).unwrap_or(i64::MAX);
+        let history = i64::try_from(parameters.history.as_millis()).unwrap_or(i64::MAX);
         let mut world = Self::empty();
-        for number in 0..measures.tenants {
-            let mut tenant = Tenant::new(format!("tenant-{number}"));
-            for feed in 0..measures.feeds {
-                let seed = seed_of(measures.seed, &tenant.name, feed as u64);
+        for number in 0..parameters.tenants {
+            let mut tenant = SimulatedTenant::new(format!("tenant-{number}"));
+            for feed in 0..parameters.feeds {
+                let seed = seed_of(parameters.seed, &tenant.name, feed as u64);
                 let share =
-                    u64::try_from(period).unwrap_or(0) / measures.feeds as u64 * feed as u64;
+                    u64::try_from(period).unwrap_or(0) / parameters.feeds as u64 * feed as u64;
                 tenant.pipelines.push(Pipeline {
                     seed,
                     tables: vec![(format!("Table {feed}"), feed_id(seed, 0), 5_000)],
-                    anchor: measures
+                    anchor: parameters
                         .start
                         .as_millisecond()
                         .saturating_add_unsigned(share),
                     period,
-                    duration: milliseconds(measures.duration),
+                    duration: milliseconds(parameters.duration),
                     first_slot: -(history / period),
                     recurring: Vec::new(),
-                    ordered: BTreeMap::new(),
-                    held_back: Vec::new(),
+                    scheduled: BTreeMap::new(),
+                    paused: Vec::new(),
                 });
             }
             world = world.tenant(tenant);
@@ -157,12 +157,14 @@ impl World {
         world
     }
 
-    fn socktown(seed: u64, start: Timestamp, troubled: bool) -> Self {
-        let mut tenant = Tenant::new("socktown");
-        let expiry = start.saturating_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
-        let made_by_hand = token::jwt(&tenant.name, "made-by-hand", start, expiry, seed);
-        tenant = tenant.token(made_by_hand, Some(expiry));
-        for (number, (offset, period, duration, tables, troubles)) in (0..).zip(SKETCHES) {
+    fn socktown(seed: u64, start: Timestamp, with_incidents: bool) -> Self {
+        let mut tenant = SimulatedTenant::new("socktown");
+        let expiry = start
+            .saturating_add(TOKEN_LIFETIME)
+            .unwrap_or(Timestamp::MAX);
+        let token = token::jwt(&tenant.name, "api-key", start, expiry, seed);
+        tenant = tenant.token(token, Some(expiry));
+        for (number, (offset, period, duration, tables, incidents)) in (0..).zip(DEMO_PIPELINES) {
             let seed = seed_of(seed, &tenant.name, number);
             let tables = (0..)
                 .zip(*tables)
@@ -174,13 +176,13 @@ impl World {
                 period: period * 1000,
                 duration: duration * 1000,
                 first_slot: -(i64::try_from(HISTORY.as_secs()).unwrap_or(0) / period),
-                recurring: if troubled {
-                    troubles.to_vec()
+                recurring: if with_incidents {
+                    incidents.to_vec()
                 } else {
                     Vec::new()
                 },
-                ordered: BTreeMap::new(),
-                held_back: Vec::new(),
+                scheduled: BTreeMap::new(),
+                paused: Vec::new(),
             });
         }
         Self::empty().tenant(tenant)
@@ -188,9 +190,9 @@ impl World {
 }
 
 fn seed_of(seed: u64, tenant: &str, pipeline: u64) -> u64 {
-    dice(&[seed, number_of(tenant), pipeline]).u64(..)
+    rng(&[seed, hash(tenant), pipeline]).u64(..)
 }
 
 fn feed_id(seed: u64, table: u64) -> String {
-    format!("df-{}", mixed(&mut dice(&[seed, table]), 8))
+    format!("df-{}", mixed(&mut rng(&[seed, table]), 8))
 }

@@ -1,8 +1,7 @@
-//! Runs that follow from a seed. A pipeline has a slot per period; whether a
-//! run starts in it, when exactly and what becomes of it is thrown with dice
-//! named after pipeline and slot. So any window of any length can be listed
-//! at the cost of its own slots, and nothing is remembered but what a test
-//! changed by hand.
+//! Runs generated from a seed. A pipeline has one slot per period. Whether a
+//! run starts in a slot, when, and how it ends follows from random numbers
+//! seeded by pipeline and slot. So the cost of listing a window depends on its
+//! own slots only, and only the changes made by tests are stored.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,54 +9,55 @@ use std::time::Duration;
 
 use super::at;
 use super::job::{Job, Outcome, Rows, Table};
-use crate::chance::{around, dice, digits, lower, mixed};
+use crate::random::{around, digits, lower, mixed, rng};
 
-/// What can happen to a run.
+/// What can go wrong with a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incident {
-    /// The run ends in another way than succeeded.
+    /// The run ends with this outcome.
     Ends(Outcome),
-    /// The run takes so many times the usual.
+    /// The run takes this many times the usual duration.
     Slow(u32),
     /// More than half of the rows are rejected.
     Rejects,
-    /// The run does not come at all.
+    /// The run does not start.
     Absent,
 }
 
-/// An incident that comes again and again: in the slots `first`,
-/// `first + every`, … and, for [`Incident::Absent`], the following ones up to
-/// `slots`. A slow run leaves out the rest of its `slots`, which it covers.
+/// An incident in the slots `first`, `first + every`, … No runs start in the
+/// following `slots - 1` slots: a slow run covers them, an absent run lasts
+/// that long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recurring {
+pub(super) struct RecurringIncident {
     pub(super) incident: Incident,
     pub(super) first: i64,
     pub(super) every: i64,
     pub(super) slots: i64,
 }
 
-/// What loads one table or some that are loaded together.
+/// Periodic jobs that load one table, or several tables together.
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
     pub(super) seed: u64,
     /// Table name, feed id and usual number of rows.
     pub(super) tables: Vec<(String, String, u64)>,
-    /// Slot 0 begins here; milliseconds since the epoch, as all that follows.
+    /// The start of slot 0 in milliseconds since the epoch. All times here are
+    /// in milliseconds.
     pub(super) anchor: i64,
     pub(super) period: i64,
     /// The usual duration.
     pub(super) duration: u64,
-    /// The first slot there is; history begins with it.
+    /// The oldest slot.
     pub(super) first_slot: i64,
-    pub(super) recurring: Vec<Recurring>,
-    /// What a test ordered for single slots, and for which of the tables.
-    pub(super) ordered: BTreeMap<i64, (Incident, usize)>,
-    /// While no run may start; milliseconds.
-    pub(super) held_back: Vec<Range<i64>>,
+    pub(super) recurring: Vec<RecurringIncident>,
+    /// Incidents of single slots set by tests, with the table's index.
+    pub(super) scheduled: BTreeMap<i64, (Incident, usize)>,
+    /// Periods in which no run starts.
+    pub(super) paused: Vec<Range<i64>>,
 }
 
 impl Pipeline {
-    /// The runs that start within `window`, in this order.
+    /// The runs that start within `window`, in order.
     pub(super) fn runs(&self, window: Range<i64>) -> impl Iterator<Item = Job> {
         let slots = self.slots(&window);
         slots
@@ -65,84 +65,84 @@ impl Pipeline {
             .filter_map(|slot| self.run(slot))
     }
 
-    /// The first slot whose run starts at `now` or later and is not left out.
+    /// The first slot with a run that starts at `now` or later.
     pub(super) fn next_slot(&self, now: i64) -> Option<i64> {
         let horizon = now.saturating_add(self.period().saturating_mul(10_000));
         self.slots(&(now..horizon))
-            .find(|slot| self.start(*slot) >= now && self.comes(*slot))
+            .find(|slot| self.start(*slot) >= now && self.has_run(*slot))
     }
 
-    /// The run of a slot, if it comes.
+    /// The run of a slot, if there is one.
     pub(super) fn run(&self, slot: i64) -> Option<Job> {
         let start = self.start(slot);
         let incident = self.incident(slot);
-        if !self.comes(slot) {
+        if !self.has_run(slot) {
             return None;
         }
         let started = at(start);
-        let mut dice = self.dice(slot, 1);
+        let mut rng = self.rng(slot, 1);
         let day = started.strftime("%Y%m%d").to_string();
-        // The second of the day is part of the id: so an id says where to
-        // look for its run.
+        // The id contains the second of the day, so that a run can be found
+        // by its id.
         let second = start.div_euclid(1000).rem_euclid(24 * 60 * 60);
-        let id = format!("isj-{day}-{second:05}-{}", mixed(&mut dice, 6));
-        let workflow = format!("wf-{day}-{}-{}", digits(&mut dice, 4), lower(&mut dice, 3));
+        let id = format!("isj-{day}-{second:05}-{}", mixed(&mut rng, 6));
+        let workflow = format!("wf-{day}-{}-{}", digits(&mut rng, 4), lower(&mut rng, 3));
         let job = Job::new(id, started).workflow(workflow);
         let tables = self.tables.iter().zip(0..).zip(0..);
         Some(
             tables.fold(job, |job, (((name, feed, usual), index), turn)| {
-                let incident = incident.filter(|(_, met)| *met == index);
+                let incident = incident.filter(|(_, affected)| *affected == index);
                 let table = Table::new(name.as_str(), feed.as_str())
                     .after(Duration::from_millis(self.duration / 8) * turn);
-                job.table(self.fate(
+                job.table(self.table_with_outcome(
                     table,
                     *usual,
                     incident.map(|(incident, _)| incident),
-                    &mut dice,
+                    &mut rng,
                 ))
             }),
         )
     }
 
-    fn fate(
+    fn table_with_outcome(
         &self,
         table: Table,
         usual: u64,
         incident: Option<Incident>,
-        dice: &mut fastrand::Rng,
+        rng: &mut fastrand::Rng,
     ) -> Table {
-        let mut duration = around(dice, self.duration, 12);
-        let mut rows = rows(around(dice, usual, 10), dice);
+        let mut duration = around(rng, self.duration, 12);
+        let mut rows = rows(around(rng, usual, 10), rng);
         let files = 1 + usual / 20_000;
-        let mut ending = Outcome::Succeeded;
+        let mut outcome = Outcome::Succeeded;
         match incident {
             Some(Incident::Slow(times)) => duration = duration.saturating_mul(times.into()),
             Some(Incident::Rejects) => rows = rows.mostly_rejected(),
-            Some(Incident::Ends(outcome)) => {
-                ending = outcome;
-                rows = rows.cut_short(outcome);
+            Some(Incident::Ends(ends)) => {
+                outcome = ends;
+                rows = rows.cut_short(ends);
             }
             Some(Incident::Absent) | None => {}
         }
         table
             .lasting(Duration::from_millis(duration))
-            .ending(ending)
+            .ending(outcome)
             .rows(rows)
             .files(files)
     }
 
-    /// Whether the run of a slot comes at all.
-    fn comes(&self, slot: i64) -> bool {
+    /// Whether a slot has a run.
+    fn has_run(&self, slot: i64) -> bool {
         let start = self.start(slot);
-        let held_back = self.held_back.iter().any(|held| held.contains(&start));
-        !held_back && !matches!(self.incident(slot), Some((Incident::Absent, _)))
+        let paused = self.paused.iter().any(|pause| pause.contains(&start));
+        !paused && !matches!(self.incident(slot), Some((Incident::Absent, _)))
     }
 
-    /// What happens to the run of a slot, and to which of its tables; of the
-    /// recurring troubles it is the first one, and the others come through.
+    /// The incident of a slot and the index of the table it affects; recurring
+    /// incidents affect the first table.
     fn incident(&self, slot: i64) -> Option<(Incident, usize)> {
-        let ordered = self.ordered.get(&slot).copied();
-        ordered.or_else(|| {
+        let scheduled = self.scheduled.get(&slot).copied();
+        scheduled.or_else(|| {
             self.recurring.iter().find_map(|recurring| {
                 let since = (slot - recurring.first).rem_euclid(recurring.every.max(1));
                 match since {
@@ -154,12 +154,12 @@ impl Pipeline {
         })
     }
 
-    /// When the run of a slot starts: up to a twentieth of a period after the
-    /// slot's begin.
+    /// When the run of a slot starts: at most a twentieth of a period after
+    /// the start of the slot.
     fn start(&self, slot: i64) -> i64 {
-        let late = self.dice(slot, 0).i64(0..=self.period() / 20);
+        let delay = self.rng(slot, 0).i64(0..=self.period() / 20);
         let begin = self.period().saturating_mul(slot);
-        self.anchor.saturating_add(begin).saturating_add(late)
+        self.anchor.saturating_add(begin).saturating_add(delay)
     }
 
     fn slots(&self, window: &Range<i64>) -> Range<i64> {
@@ -167,23 +167,23 @@ impl Pipeline {
         slot_of(window.start).max(self.first_slot)..slot_of(window.end).saturating_add(1)
     }
 
-    /// At least a second, so that a window always has an end.
+    /// At least one second, so that a window has a bounded number of slots.
     fn period(&self) -> i64 {
         self.period.max(1000)
     }
 
-    fn dice(&self, slot: i64, purpose: u64) -> fastrand::Rng {
-        dice(&[self.seed, slot.cast_unsigned(), purpose])
+    fn rng(&self, slot: i64, purpose: u64) -> fastrand::Rng {
+        rng(&[self.seed, slot.cast_unsigned(), purpose])
     }
 }
 
-/// A good run's rows: a third is new, one in a hundred is a duplicate, two in
-/// a thousand are broken.
-fn rows(read: u64, dice: &mut fastrand::Rng) -> Rows {
-    let rejected = around(dice, read / 100, 30);
-    let errors = around(dice, read / 500, 30);
+/// The rows of a successful run: one third is new, 1 % are duplicates, 0.2 %
+/// have errors.
+fn rows(read: u64, rng: &mut fastrand::Rng) -> Rows {
+    let rejected = around(rng, read / 100, 30);
+    let errors = around(rng, read / 500, 30);
     let good = read.saturating_sub(rejected + errors);
-    let inserted = around(dice, good / 3, 10);
+    let inserted = around(rng, good / 3, 10);
     Rows {
         inserted,
         updated: good - inserted,

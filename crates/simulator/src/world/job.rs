@@ -1,8 +1,7 @@
-//! The life of one job: what was decided about it from the start (its plan)
-//! and how far it has come at a given time. A plan never changes, so states
-//! only move forward and counts only grow.
+//! A job: its plan, and its progress at a given time. A plan does not change,
+//! so states only move forward and counts only grow.
 //!
-//! [`super::generated`] makes plans from a seed; tests write them by hand.
+//! [`super::generated`] makes plans from a seed; tests make their own.
 
 use std::time::Duration;
 
@@ -32,24 +31,24 @@ pub struct Table {
 /// How a table ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything was loaded.
+    /// All rows were loaded.
     Succeeded,
-    /// An error ended it.
+    /// It ended with an error.
     Failed,
-    /// Somebody stopped it while it ran.
+    /// A user stopped it while it ran.
     Stopped,
-    /// Somebody canceled it before it read anything.
+    /// A user canceled it before it read anything.
     Canceled,
     /// There was nothing to do.
     Skipped,
 }
 
-/// The rows of a table by what became of them; what was read is their sum.
+/// The rows of a table by result; their sum is the number of rows read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// New rows of the table.
+    /// New rows.
     pub inserted: u64,
-    /// Rows of the table that changed.
+    /// Changed rows.
     pub updated: u64,
     /// Duplicates, not ingested.
     pub rejected: u64,
@@ -59,43 +58,42 @@ pub struct Rows {
 
 /// The documented states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
-    /// Waits for its turn.
+pub enum TableState {
+    /// Is queued.
     Scheduled,
-    /// Was told to begin.
+    /// Is starting.
     Started,
-    /// Has begun.
+    /// Has started.
     InProgress,
     /// Reads rows.
     Running,
-    /// Writes what it read.
+    /// Writes the rows.
     Finalizing,
-    /// Was asked to stop.
+    /// Is being stopped.
     Stopping,
-    /// Ended well.
+    /// Ended without an error.
     Succeeded,
-    /// Ended because somebody stopped it.
+    /// Was stopped by a user.
     Stopped,
     /// Ended with an error.
     Failed,
-    /// Ended without having had anything to do.
+    /// Had nothing to do.
     Skipped,
-    /// Ended because somebody canceled it.
+    /// Was canceled by a user.
     Canceled,
 }
 
-/// Rows as they are counted at some time: `read` and what became of them.
+/// Row counts at some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows read so far.
     pub read: u64,
-    /// Those of them whose fate is known.
+    /// Those of them whose result is known.
     pub rows: Rows,
 }
 
 impl Job {
-    /// A run that starts at `started`, to the millisecond, and has no table
-    /// yet.
+    /// A run without tables that starts at `started`, to the millisecond.
     #[must_use]
     pub fn new(id: impl Into<String>, started: Timestamp) -> Self {
         Self {
@@ -106,14 +104,14 @@ impl Job {
         }
     }
 
-    /// The workflow that runs it.
+    /// Sets the workflow id.
     #[must_use]
     pub fn workflow(mut self, id: impl Into<String>) -> Self {
         self.workflow = id.into();
         self
     }
 
-    /// One more table.
+    /// Adds a table.
     #[must_use]
     pub fn table(mut self, table: Table) -> Self {
         self.tables.push(table);
@@ -128,7 +126,7 @@ impl Job {
 }
 
 impl Table {
-    /// A table that starts with its job, takes a minute and succeeds with no
+    /// A table that starts with its job, takes one minute and succeeds without
     /// rows in one file.
     #[must_use]
     pub fn new(name: impl Into<String>, feed: impl Into<String>) -> Self {
@@ -150,55 +148,55 @@ impl Table {
         self
     }
 
-    /// Takes this long from its own start to its end.
+    /// Sets the duration from its own start to its end.
     #[must_use]
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.duration = duration;
         self
     }
 
-    /// Ends in this way.
+    /// Sets the outcome.
     #[must_use]
     pub fn ending(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
         self
     }
 
-    /// The counts at its end.
+    /// Sets the final rows.
     #[must_use]
     pub fn rows(mut self, rows: Rows) -> Self {
         self.rows = rows;
         self
     }
 
-    /// The number of files it reads, at most 10,000.
+    /// Sets the number of files, at most 10,000.
     #[must_use]
     pub fn files(mut self, files: u64) -> Self {
         self.files = files.min(10_000);
         self
     }
 
-    /// Where it stands `elapsed` milliseconds after its job's start.
+    /// The progress `elapsed` milliseconds after the job's start.
     pub(crate) fn progress(&self, elapsed: u64) -> Progress {
         let (delay, duration) = (milliseconds(self.delay), milliseconds(self.duration));
         match elapsed.checked_sub(delay) {
             None => Progress::waiting(),
             Some(elapsed) if elapsed >= duration => Progress {
                 state: self.outcome.state(),
-                begun: true,
+                started: true,
                 ended: true,
                 counts: Counts {
                     read: self.rows.read(),
                     rows: self.rows,
                 },
             },
-            Some(elapsed) => self.underway(elapsed, duration),
+            Some(elapsed) => self.in_progress(elapsed, duration),
         }
     }
 
     /// `elapsed` is less than `duration` here. Rows are read while the state
     /// is `running`: from a fifth of the time to nine tenths.
-    fn underway(&self, elapsed: u64, duration: u64) -> Progress {
+    fn in_progress(&self, elapsed: u64, duration: u64) -> Progress {
         let (elapsed, duration) = (u128::from(elapsed), u128::from(duration));
         let state = self.outcome.state_before_end(elapsed * 1000 / duration);
         let running = (elapsed * 10)
@@ -210,7 +208,7 @@ impl Table {
         };
         Progress {
             state,
-            begun: true,
+            started: true,
             ended: false,
             counts: Counts {
                 read: share(self.rows.read()),
@@ -225,13 +223,13 @@ impl Table {
     }
 }
 
-/// How far a table has come.
+/// The progress of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
-    pub(crate) state: State,
-    /// Whether there is a `started_at`.
-    pub(crate) begun: bool,
-    /// Whether there is an `ended_at`.
+    pub(crate) state: TableState,
+    /// Whether `started_at` is known.
+    pub(crate) started: bool,
+    /// Whether `ended_at` is known.
     pub(crate) ended: bool,
     pub(crate) counts: Counts,
 }
@@ -239,8 +237,8 @@ pub(crate) struct Progress {
 impl Progress {
     fn waiting() -> Self {
         Self {
-            state: State::Scheduled,
-            begun: false,
+            state: TableState::Scheduled,
+            started: false,
             ended: false,
             counts: Counts::default(),
         }
@@ -248,32 +246,31 @@ impl Progress {
 }
 
 impl Outcome {
-    /// The state it is called by once the table ended.
-    #[must_use]
-    pub fn state(self) -> State {
+    /// The state of a table that ended.
+    pub(crate) fn state(self) -> TableState {
         match self {
-            Self::Succeeded => State::Succeeded,
-            Self::Failed => State::Failed,
-            Self::Stopped => State::Stopped,
-            Self::Canceled => State::Canceled,
-            Self::Skipped => State::Skipped,
+            Self::Succeeded => TableState::Succeeded,
+            Self::Failed => TableState::Failed,
+            Self::Stopped => TableState::Stopped,
+            Self::Canceled => TableState::Canceled,
+            Self::Skipped => TableState::Skipped,
         }
     }
 
-    fn state_before_end(self, permille: u128) -> State {
+    fn state_before_end(self, permille: u128) -> TableState {
         match (self, permille) {
-            (Self::Skipped, _) | (Self::Canceled, ..300) | (_, ..60) => State::Scheduled,
-            (Self::Canceled, ..600) | (_, ..120) => State::Started,
-            (Self::Canceled, _) | (_, ..200) => State::InProgress,
-            (Self::Succeeded, 900..) => State::Finalizing,
-            (Self::Stopped, 850..) => State::Stopping,
-            _ => State::Running,
+            (Self::Skipped, _) | (Self::Canceled, ..300) | (_, ..60) => TableState::Scheduled,
+            (Self::Canceled, ..600) | (_, ..120) => TableState::Started,
+            (Self::Canceled, _) | (_, ..200) => TableState::InProgress,
+            (Self::Succeeded, 900..) => TableState::Finalizing,
+            (Self::Stopped, 850..) => TableState::Stopping,
+            _ => TableState::Running,
         }
     }
 }
 
 impl Rows {
-    /// All rows that were read: the sum of the others.
+    /// The number of rows read.
     #[must_use]
     pub fn read(&self) -> u64 {
         self.inserted
@@ -283,10 +280,9 @@ impl Rows {
     }
 }
 
-impl State {
-    /// As it is written in answers.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+impl TableState {
+    /// The name in the API.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
             Self::Started => "started",

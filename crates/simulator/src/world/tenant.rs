@@ -1,5 +1,4 @@
-//! One tenant of the world: who may ask for it, which pipelines load it, and
-//! which runs a test wrote by hand.
+//! A tenant: its credentials, its pipelines, and the jobs added by tests.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -11,22 +10,22 @@ use super::at;
 use super::generated::{Incident, Pipeline};
 use super::job::{Counts, Job, milliseconds};
 
-/// A tenant and how to get in.
+/// A tenant with its credentials and jobs.
 #[derive(Clone, Debug)]
-pub struct Tenant {
+pub struct SimulatedTenant {
     pub(crate) name: Arc<str>,
-    /// Tokens made by hand, with their ends.
+    /// Long-lived tokens and their expiry.
     pub(crate) tokens: Vec<(String, Option<Timestamp>)>,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
     pub(super) pipelines: Vec<Pipeline>,
-    written: BTreeMap<(i64, String), Job>,
-    written_starts: HashMap<String, i64>,
+    added: BTreeMap<(i64, String), Job>,
+    added_starts: HashMap<String, i64>,
 }
 
-/// What a table and feed got from the runs that were counted.
+/// The totals of a table and feed over a set of runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct FeedTotals {
     /// Finished runs by state.
     pub runs: BTreeMap<&'static str, u64>,
     /// Their rows.
@@ -35,7 +34,7 @@ pub struct Tally {
     pub duration_ms: u64,
 }
 
-impl Tenant {
+impl SimulatedTenant {
     /// A tenant without jobs. The token is `token-of-NAME`, the client
     /// `client-of-NAME` with the secret `secret-of-NAME`.
     #[must_use]
@@ -46,20 +45,20 @@ impl Tenant {
             client_id: format!("client-of-{name}"),
             client_secret: format!("secret-of-{name}"),
             pipelines: Vec::new(),
-            written: BTreeMap::new(),
-            written_starts: HashMap::new(),
+            added: BTreeMap::new(),
+            added_starts: HashMap::new(),
             name,
         }
     }
 
-    /// Takes this token instead of the one it had, until `expiry`.
+    /// Replaces the tokens by this one, which is valid until `expiry`.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>, expiry: Option<Timestamp>) -> Self {
         self.tokens = vec![(token.into(), expiry)];
         self
     }
 
-    /// Takes this OAuth2 client instead of the one it had.
+    /// Replaces the OAuth2 client.
     #[must_use]
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.client_id = id.into();
@@ -67,8 +66,7 @@ impl Tenant {
         self
     }
 
-    /// One more run, written by hand; it takes the place of one with the same
-    /// id.
+    /// Adds a job or replaces the one with the same id.
     #[must_use]
     pub fn job(mut self, job: Job) -> Self {
         self.add(job);
@@ -77,14 +75,13 @@ impl Tenant {
 
     pub(crate) fn add(&mut self, job: Job) {
         let start = job.started.as_millisecond();
-        if let Some(start) = self.written_starts.insert(job.id.clone(), start) {
-            self.written.remove(&(start, job.id.clone()));
+        if let Some(start) = self.added_starts.insert(job.id.clone(), start) {
+            self.added.remove(&(start, job.id.clone()));
         }
-        self.written.insert((start, job.id.clone()), job);
+        self.added.insert((start, job.id.clone()), job);
     }
 
-    /// The runs that start in `window` (from inclusive, to exclusive),
-    /// ordered by start and id.
+    /// The runs that start in `window`, ordered by start and id.
     pub(crate) fn jobs(&self, window: Range<Timestamp>) -> Vec<Job> {
         let window = window.start.as_millisecond()..window.end.as_millisecond();
         if window.is_empty() {
@@ -92,7 +89,7 @@ impl Tenant {
         }
         let bounds = (window.start, String::new())..(window.end, String::new());
         let mut jobs: Vec<Job> = self
-            .written
+            .added
             .range(bounds)
             .map(|(_, job)| job.clone())
             .collect();
@@ -103,9 +100,9 @@ impl Tenant {
         jobs
     }
 
-    /// The run of this id, if it has started by `now`.
+    /// The run with this id, if it has started by `now`.
     pub(crate) fn find(&self, id: &str, now: Timestamp) -> Option<Job> {
-        let start = match self.written_starts.get(id) {
+        let start = match self.added_starts.get(id) {
             Some(start) => *start,
             None => start_in_id(id)?,
         };
@@ -114,15 +111,15 @@ impl Tenant {
         (job.started <= now).then_some(job)
     }
 
-    /// What the tables of the runs that started in `started` add up to, as
-    /// far as they have finished by `now`.
-    pub(crate) fn tally(
+    /// The totals of tables that finished by `now`, of runs that started in
+    /// `started`.
+    pub(crate) fn feed_totals(
         &self,
         started: Range<Timestamp>,
         now: Timestamp,
-    ) -> BTreeMap<(String, String), Tally> {
-        let mut tallies: BTreeMap<(String, String), Tally> = BTreeMap::new();
-        let end = started.end.min(crate::a_millisecond_after(now));
+    ) -> BTreeMap<(String, String), FeedTotals> {
+        let mut tallies: BTreeMap<(String, String), FeedTotals> = BTreeMap::new();
+        let end = started.end.min(crate::just_after(now));
         for job in self.jobs(started.start..end) {
             let elapsed = now.as_millisecond() - job.started.as_millisecond();
             let Ok(elapsed) = u64::try_from(elapsed) else {
@@ -131,21 +128,20 @@ impl Tenant {
             for table in job.tables {
                 let progress = table.progress(elapsed);
                 if progress.ended {
-                    let tally = tallies.entry((table.name, table.feed)).or_default();
-                    *tally.runs.entry(progress.state.as_str()).or_default() += 1;
-                    tally.counts.add(progress.counts);
+                    let feed_totals = tallies.entry((table.name, table.feed)).or_default();
+                    *feed_totals.runs.entry(progress.state.as_str()).or_default() += 1;
+                    feed_totals.counts.add(progress.counts);
                     let duration = milliseconds(table.duration);
-                    tally.duration_ms = tally.duration_ms.saturating_add(duration);
+                    feed_totals.duration_ms = feed_totals.duration_ms.saturating_add(duration);
                 }
             }
         }
         tallies
     }
 
-    /// Has something happen to the next run of a feed's pipeline and tells
-    /// which job that will be; `None` if there is no such feed or no run will
-    /// come.
-    pub(crate) fn order(
+    /// Applies an incident to the next run of a feed's pipeline and returns
+    /// the job's id; `None` if there is no such feed or no further run.
+    pub(crate) fn schedule_incident(
         &mut self,
         feed: &str,
         incident: Incident,
@@ -155,32 +151,31 @@ impl Tenant {
         let slot = pipeline.next_slot(now.as_millisecond())?;
         let mut tables = pipeline.tables.iter();
         let table = tables.position(|(_, id, _)| id == feed)?;
-        pipeline.ordered.insert(slot, (incident, table));
+        pipeline.scheduled.insert(slot, (incident, table));
         pipeline.run(slot).map(|job| job.id)
     }
 
-    /// Lets no run of a feed's pipeline start from now on. `false`: no such
-    /// feed.
-    pub(crate) fn hold_back(&mut self, feed: &str, now: Timestamp) -> bool {
+    /// Stops runs of a feed's pipeline from starting. `false`: no such feed.
+    pub(crate) fn pause_feed(&mut self, feed: &str, now: Timestamp) -> bool {
         let pipeline = self.pipeline_of(feed);
-        let held = now.as_millisecond()..i64::MAX;
+        let pause = now.as_millisecond()..i64::MAX;
         pipeline
-            .map(|pipeline| pipeline.held_back.push(held))
+            .map(|pipeline| pipeline.paused.push(pause))
             .is_some()
     }
 
-    /// Ends what [`Tenant::hold_back`] began. `false`: no such feed.
-    pub(crate) fn let_go(&mut self, feed: &str, now: Timestamp) -> bool {
+    /// Reverses [`SimulatedTenant::pause_feed`]. `false`: no such feed.
+    pub(crate) fn resume_feed(&mut self, feed: &str, now: Timestamp) -> bool {
         let Some(pipeline) = self.pipeline_of(feed) else {
             return false;
         };
-        for held in &mut pipeline.held_back {
-            held.end = held.end.min(now.as_millisecond());
+        for pause in &mut pipeline.paused {
+            pause.end = pause.end.min(now.as_millisecond());
         }
         true
     }
 
-    /// Table names and feed ids of the pipelines, in their order.
+    /// Table names and feed ids, in the order of the pipelines.
     pub(crate) fn feeds(&self) -> impl Iterator<Item = (&str, &str)> {
         let tables = self.pipelines.iter().flat_map(|pipeline| &pipeline.tables);
         tables.map(|(table, feed, _)| (table.as_str(), feed.as_str()))
@@ -204,7 +199,8 @@ impl Counts {
     }
 }
 
-/// The second a generated run started in, milliseconds since the epoch.
+/// The second in which a generated run started, in milliseconds since the
+/// epoch.
 fn start_in_id(id: &str) -> Option<i64> {
     let mut parts = id.strip_prefix("isj-")?.split('-');
     let day = jiff::civil::Date::strptime("%Y%m%d", parts.next()?).ok()?;

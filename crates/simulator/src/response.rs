@@ -1,4 +1,6 @@
-//! Answers in the vendor's form: JSON, the body of a refusal, dates.
+//! Responses in the vendor's format: JSON, errors, dates.
+
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hyper::header::{self, HeaderValue};
@@ -6,26 +8,26 @@ use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// A no, and why.
+/// An error response.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ErrorResponse {
     status: StatusCode,
     message: String,
     allow: Option<&'static str>,
 }
 
-/// What comes of a request before faults strike it.
-pub(super) type Answer = Result<Response<Bytes>, Refusal>;
+/// The response to a request before faults are applied.
+pub(super) type HandlerResult = Result<Response<Bytes>, ErrorResponse>;
 
 #[derive(Serialize)]
-struct ErrorAnswer<'a> {
+struct ErrorBody<'a> {
     status: u16,
     message: &'a str,
     request_id: &'a str,
     trace_id: &'a str,
 }
 
-impl Refusal {
+impl ErrorResponse {
     pub(super) fn new(status: StatusCode, message: &str) -> Self {
         Self {
             status,
@@ -38,7 +40,7 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 405, with the methods that are allowed.
+    /// 405, with the allowed method.
     pub(super) fn method(allow: &'static str) -> Self {
         Self {
             allow: Some(allow),
@@ -47,13 +49,13 @@ impl Refusal {
     }
 
     pub(super) fn response(&self, request_id: &str) -> Response<Bytes> {
-        let body = ErrorAnswer {
+        let body = ErrorBody {
             status: self.status.as_u16(),
             message: &self.message,
             request_id,
             trace_id: request_id,
         };
-        let mut response = written(&body);
+        let mut response = to_json(&body);
         *response.status_mut() = self.status;
         if let Some(allow) = self.allow {
             let allow = HeaderValue::from_static(allow);
@@ -64,7 +66,7 @@ impl Refusal {
 }
 
 /// 200 with this JSON.
-pub(super) fn written(body: &impl Serialize) -> Response<Bytes> {
+pub(super) fn to_json(body: &impl Serialize) -> Response<Bytes> {
     match serde_json::to_vec(body) {
         Ok(body) => json(StatusCode::OK, body.into()),
         Err(_) => json(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
@@ -82,8 +84,9 @@ pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     response
 }
 
-/// A time as HTTP writes it.
+/// A time as an HTTP date; `None` before 1970.
 pub(super) fn http_date(time: Timestamp) -> Option<HeaderValue> {
-    let time = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    HeaderValue::from_str(&time).ok()
+    let since_epoch = Duration::from_secs(time.as_second().try_into().ok()?);
+    let time = SystemTime::UNIX_EPOCH + since_epoch;
+    HeaderValue::from_str(&httpdate::fmt_http_date(time)).ok()
 }
