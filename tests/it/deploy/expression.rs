@@ -1,7 +1,11 @@
-//! Which metrics and labels an expression of Prometheus speaks of: just
-//! enough of its grammar for that. `promtool` knows the rest.
+//! The metrics and labels that a query names.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
+
+use promql_parser::label::{MatchOp, Matcher};
+use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
+use promql_parser::util::{ExprVisitor, walk_expr};
 
 /// One metric of an expression, with the labels its selector names.
 #[derive(Debug, PartialEq)]
@@ -14,119 +18,102 @@ pub(super) struct Selector {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Names {
     pub(super) selectors: Vec<Selector>,
-    /// Of `by (…)`, `on (…)` and their like.
+    /// Of `by (…)`, `on (…)`, `group_left (…)`.
     pub(super) grouping: BTreeSet<String>,
 }
 
-const LISTS: [&str; 6] = [
-    "by",
-    "without",
-    "on",
-    "ignoring",
-    "group_left",
-    "group_right",
-];
-const WORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
-
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Word(String),
-    Sign(char),
-}
-
-fn is_word(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || "_:$".contains(letter)
-}
-
-/// Words and signs; strings, numbers and ranges are left out.
-fn tokens(expression: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut rest = expression;
-    while let Some(first) = rest.chars().next() {
-        let length = if first == '"' {
-            let end = rest[1..].replace("\\\"", "__").find('"').unwrap();
-            end + 2
-        } else if first == '[' {
-            rest.find(']').unwrap() + 1
-        } else if is_word(first) {
-            rest.find(|letter| !is_word(letter)).unwrap_or(rest.len())
-        } else {
-            first.len_utf8()
-        };
-        let (token, after) = rest.split_at(length);
-        if is_word(first) && !first.is_ascii_digit() {
-            tokens.push(Token::Word(token.to_owned()));
-        } else if !first.is_whitespace() && !is_word(first) && !"\"[".contains(first) {
-            tokens.push(Token::Sign(first));
+impl Names {
+    fn select(&mut self, selector: &VectorSelector) {
+        let (names, labels): (Vec<&Matcher>, Vec<&Matcher>) = selector
+            .matchers
+            .matchers
+            .iter()
+            .partition(|matcher| matcher.name == "__name__");
+        let labels: BTreeSet<String> = labels.iter().map(|label| label.name.clone()).collect();
+        let mut metrics: Vec<String> = selector.name.iter().cloned().collect();
+        for matcher in names {
+            let MatchOp::Re(pattern) = &matcher.op else {
+                panic!("{matcher}: only a pattern of names is expected");
+            };
+            let families = super::catalogue().into_keys();
+            metrics.extend(families.filter(|name| pattern.is_match(name)));
         }
-        rest = after;
+        assert!(!metrics.is_empty(), "{selector}: no such metric");
+        self.selectors.extend(metrics.into_iter().map(|metric| {
+            let labels = labels.clone();
+            Selector { metric, labels }
+        }));
     }
-    tokens
+
+    fn group(&mut self, modifier: Option<&LabelModifier>) {
+        let labels = modifier
+            .into_iter()
+            .flat_map(|found| &found.labels().labels);
+        self.grouping.extend(labels.cloned());
+    }
 }
 
-/// The words up to the closing sign, and how many tokens they take.
-fn words_until(tokens: &[Token], end: char) -> (BTreeSet<String>, usize) {
-    let length = tokens
-        .iter()
-        .position(|token| *token == Token::Sign(end))
-        .unwrap();
-    let words = tokens[..length].iter().filter_map(|token| match token {
-        Token::Word(word) => Some(word.clone()),
-        Token::Sign(_) => None,
-    });
-    (words.collect(), length + 1)
-}
+impl ExprVisitor for Names {
+    type Error = Infallible;
 
-/// Reads an expression.
-pub(super) fn names(expression: &str) -> Names {
-    let tokens = tokens(expression);
-    let mut names = Names::default();
-    let mut at = 0;
-    while at < tokens.len() {
-        let Token::Word(word) = &tokens[at] else {
-            at += 1;
-            continue;
-        };
-        at += 1;
-        let next = tokens.get(at);
-        let called = next == Some(&Token::Sign('('));
-        if LISTS.contains(&word.as_str()) {
-            if called {
-                let (labels, length) = words_until(&tokens[at + 1..], ')');
-                names.grouping.extend(labels);
-                at += 1 + length;
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Infallible> {
+        match expression {
+            Expr::VectorSelector(selector) => self.select(selector),
+            Expr::MatrixSelector(selector) => self.select(&selector.vs),
+            Expr::Aggregate(aggregate) => {
+                self.group(aggregate.modifier.as_ref());
+                // The visitor leaves out the parameter, as of topk.
+                if let Some(parameter) = &aggregate.param {
+                    walk_expr(self, parameter)?;
+                }
             }
-        } else if next == Some(&Token::Sign('{')) {
-            let (labels, length) = words_until(&tokens[at + 1..], '}');
-            let metric = word.clone();
-            names.selectors.push(Selector { metric, labels });
-            at += 1 + length;
-        } else if !called && !WORDS.contains(&word.as_str()) && !is_aggregation(&tokens, at) {
-            let metric = word.clone();
-            let labels = BTreeSet::new();
-            names.selectors.push(Selector { metric, labels });
+            Expr::Binary(binary) => {
+                let modifier = binary.modifier.as_ref();
+                self.group(modifier.and_then(|modifier| modifier.matching.as_ref()));
+                let included = modifier.and_then(|modifier| modifier.card.labels());
+                let included = included.into_iter().flat_map(|found| &found.labels);
+                self.grouping.extend(included.cloned());
+            }
+            _ => {}
         }
+        Ok(true)
     }
-    names
 }
 
-/// `sum by (…) (…)`: the word before `by` is no metric.
-fn is_aggregation(tokens: &[Token], at: usize) -> bool {
-    let lists = ["by", "without"];
-    matches!(tokens.get(at), Some(Token::Word(word)) if lists.contains(&word.as_str()))
+/// Reads an expression; Grafana's variables in it may stand for durations.
+pub(super) fn names(expression: &str) -> Names {
+    let plain = expression
+        .replace("$__rate_interval", "5m")
+        .replace("$__interval", "5m")
+        .replace("$__range", "1d");
+    let parsed = parser::parse(&plain).unwrap_or_else(|error| panic!("{expression}: {error}"));
+    let mut names = Names::default();
+    match walk_expr(&mut names, &parsed) {
+        Ok(_) => names,
+    }
 }
 
 #[test]
-fn an_expression_gives_its_metrics_their_labels_and_those_it_groups_by() {
+fn an_expression_names_metrics_with_labels_and_groupings() {
     let names = names(
-        r#"max by (tenant) (rate(a_total{code=~"4..|{x}",tenant="$tenant"}[5m] offset 5m))
-           / on (feed) group_left () (b:c > 0) and d unless ignoring(state) scalar(e{})"#,
+        r#"topk by (tenant) (scalar(e), rate(a_total{code=~"4..|{x}",tenant="$tenant"}[5m] offset 5m))
+           / on (feed) group_left (table) (b:c > 0) and d unless ignoring(state)
+           {__name__=~"amperity_up|amperity_feed_state",job="x"}"#,
     );
     let selectors: Vec<_> = names
         .selectors
         .iter()
         .map(|selector| (selector.metric.as_str(), selector.labels.len()))
         .collect();
-    assert_eq!(selectors, [("a_total", 2), ("b:c", 0), ("d", 0), ("e", 0)]);
-    assert_eq!(Vec::from_iter(&names.grouping), ["feed", "state", "tenant"]);
+    let expected = [
+        ("e", 0),
+        ("a_total", 2),
+        ("b:c", 0),
+        ("d", 0),
+        ("amperity_feed_state", 1),
+        ("amperity_up", 1),
+    ];
+    assert_eq!(selectors, expected);
+    let grouping = Vec::from_iter(&names.grouping);
+    assert_eq!(grouping, ["feed", "state", "table", "tenant"]);
 }
