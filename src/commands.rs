@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn an_invalid_web_configuration_is_a_usage_error_that_names_the_flag() {
         let file = std::path::Path::new("/nowhere/web.yml");
-        let outcome = web::Gate::from_file(file).context("--web.config.file");
+        let outcome = web::WebSecurity::from_file(file).context("--web.config.file");
         let error = outcome.unwrap_err();
         insta::assert_snapshot!(describe(&error), @"--web.config.file: /nowhere/web.yml: No such file or directory (os error 2); check path and permissions");
         assert!(is_usage(&error));

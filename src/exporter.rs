@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Whether `POST /-/reload` is answered.
     pub(crate) enable_lifecycle: bool,
     /// The rules of the web configuration file.
-    pub(crate) gate: Arc<web::Gate>,
+    pub(crate) security: Arc<web::WebSecurity>,
     /// The wall clock.
     pub(crate) clock: Clock,
 }
@@ -87,8 +87,8 @@ pub(crate) async fn run(
         .unzip();
     let reload = reload.filter(|_| options.enable_lifecycle);
     let routes = web::Routes::new(exporter.clone(), &options.telemetry_path, reload);
-    let limits = web::Limits::default();
-    web::serve(listeners, routes, options.gate, limits, shutdown).await;
+    let limits = web::Limits::of_process();
+    web::serve(listeners, routes, options.security, limits, shutdown).await;
     if let Some(on_hangup) = on_hangup {
         on_hangup.abort();
     }

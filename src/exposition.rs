@@ -30,7 +30,7 @@ pub use negotiate::negotiate;
 pub use page::{Page, RenderedSnapshot};
 
 /// The text format of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Prometheus text 0.0.4.
     Text,
@@ -39,7 +39,7 @@ pub enum Format {
 }
 
 impl Format {
-    const fn content_type(self) -> &'static str {
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -48,7 +48,7 @@ impl Format {
 }
 
 /// The content coding of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// None.
     Identity,

@@ -1,46 +1,44 @@
-//! The HTTP side.
+//! The HTTP server.
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/` | the status page, for people; `?tenant=T` shows all jobs of one tenant |
-//! | `/metrics` | the page for Prometheus; `?tenant=T`, repeatable, restricts it to these tenants |
+//! | `/` | the status page; `?tenant=T` shows all jobs of one tenant |
+//! | `/metrics` | the metrics; `?tenant=T`, repeatable, restricts them to these tenants |
 //! | `/probe?tenant=T&job=ID` | one job, fetched now |
 //! | `/sd` | Prometheus HTTP service discovery: one target group per tenant |
 //! | `/-/healthy` | 200 while the refresh loops make progress, else 503 |
 //! | `/-/ready` | 200 once every tenant had its first refresh, else 503 |
 //! | `POST /-/reload` | reads the configuration again, with `--web.enable-lifecycle` |
 //!
-//! A request passes the accept loop (`connections`), TLS and the rules of
-//! the web configuration file ([`Gate`]) and then [`Routes`], which asks
-//! [`crate::refresh::Exporter`] for what is published. The sockets know nothing
-//! of the routes: [`serve`] takes any service.
+//! A request passes the accept loop (`connections`), TLS, the rules of the web
+//! configuration file ([`WebSecurity`]) and then [`Routes`], which asks
+//! [`crate::refresh::Exporter`] for what is published. Sockets and routes are
+//! independent: [`serve`] takes any service.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 mod activity;
 mod auth;
 mod body;
 mod config;
+mod connection;
 mod connections;
-mod fresh;
-mod gate;
 mod listen;
+mod page_cache;
 mod probe;
 mod query;
 mod respond;
 mod routes;
 mod scrape;
 mod sd;
+mod security;
+mod socket;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -48,50 +46,67 @@ mod tls;
 
 pub use body::{Body, Rest};
 pub use config::WebConfigError;
-pub use gate::Gate;
+pub use connections::serve;
 pub use listen::{ListenError, bind, inherited};
 pub use routes::{Reload, Routes};
+pub use security::WebSecurity;
 
-use connections::Connections;
-
-/// How much clients may take. The defaults suit a scraped exporter; tests
-/// take smaller ones.
+/// What clients may use. The defaults suit a scraped exporter; tests use
+/// smaller ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections open at a time.
     pub connections: usize,
-    /// Time from the first byte of a request to the end of its head, and from
-    /// the connection to the first such head, a TLS handshake included.
-    pub request_head: Duration,
-    /// Time between two requests on a connection.
+    /// Time without a complete request and without a response under way: the
+    /// wait for a request, for the rest of one and for the TLS handshake.
     pub idle: Duration,
-    /// Time from the head of a request to the last byte of its response.
-    pub exchange: Duration,
-    /// Time in which a client takes no byte of what is being sent.
-    pub write_stall: Duration,
+    /// Time from a response being ready to its last byte being sent. It also
+    /// bounds how long a replaced page stays in memory.
+    pub response: Duration,
     /// Time for requests under way after a shutdown began.
     pub drain: Duration,
 }
 
 impl Limits {
+    /// The defaults, with as many connections as the limit of open files
+    /// allows. Raises that limit as far as the process may.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let defaults = Self::default();
+        let mut files = getrlimit(Resource::Nofile);
+        let raised = Rlimit {
+            current: files.maximum,
+            ..files
+        };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            files = raised;
+        }
+        // The other half is for files, and for connections to the API.
+        let allowed = files.current.map_or(usize::MAX, |files| {
+            usize::try_from(files / 2).unwrap_or(usize::MAX)
+        });
+        Self {
+            connections: defaults.connections.min(allowed).max(4),
+            ..defaults
+        }
+    }
+
     /// The head of an HTTP/1 request, in bytes.
     const HEAD_BYTES: usize = 32 * 1024;
     /// The head of an HTTP/2 request, in bytes.
-    const HEAD_BYTES_HTTP2: u32 = 32 * 1024;
+    const HEAD_BYTES_HTTP2: u32 = 16 * 1024;
     /// Requests under way on one HTTP/2 connection.
-    const STREAMS: u32 = 32;
+    const STREAMS: u32 = 8;
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
-            request_head: Duration::from_secs(10),
-            // Longer than usual scrape intervals, so that Prometheus finds
-            // its connection open.
-            idle: Duration::from_mins(5),
-            exchange: Duration::from_mins(5),
-            write_stall: Duration::from_secs(30),
+            // Longer than usual scrape intervals, so that Prometheus can use
+            // its connection again.
+            idle: Duration::from_mins(2),
+            response: Duration::from_mins(1),
             drain: Duration::from_secs(10),
         }
     }
@@ -114,43 +129,4 @@ impl<S> Handler for S where
         + Sync
         + 'static
 {
-}
-
-/// Serves until `shutdown`, then lets requests under way end, within
-/// `limits.drain`. Errors of single connections never end it.
-pub async fn serve(
-    listeners: Vec<TcpListener>,
-    service: impl Handler,
-    gate: Arc<Gate>,
-    limits: Limits,
-    shutdown: impl Future<Output = ()>,
-) {
-    let connections = Arc::new(Connections::new(limits));
-    let (stop, stopping) = watch::channel(false);
-    let mut accepting = tokio::task::JoinSet::new();
-    for listener in listeners {
-        let accept = Arc::clone(&connections).accept(
-            listener,
-            Arc::clone(&gate),
-            service.clone(),
-            stopping.clone(),
-        );
-        accepting.spawn(accept);
-    }
-    let mut inspection = pin!(connections.inspect());
-    tokio::select! {
-        () = shutdown => {}
-        () = &mut inspection => {}
-    }
-    // Closes the listening sockets.
-    accepting.shutdown().await;
-    stop.send_replace(true);
-    tokio::select! {
-        cut = connections.drain() => {
-            if cut > 0 {
-                tracing::warn!(connections = cut, "stopped without waiting longer for requests under way");
-            }
-        }
-        () = &mut inspection => {}
-    }
 }

@@ -42,7 +42,7 @@ pub(super) async fn run(options: cli::Demo, clock: Clock) -> anyhow::Result<()> 
         reloading: None,
         telemetry_path: "/metrics".to_owned(),
         enable_lifecycle: false,
-        gate: Arc::new(web::Gate::open()),
+        security: Arc::new(web::WebSecurity::disabled()),
         clock,
     };
     print(&introduction(&listeners, &base_url, &file)?);

@@ -21,9 +21,9 @@ pub(super) async fn run(options: cli::Serve, clock: Clock) -> anyhow::Result<()>
     let stop = stop_signal()?;
     let hangup = signal(SignalKind::hangup()).context("cannot receive SIGHUP")?;
     let settings = options.settings.load()?;
-    let gate = match &options.web.config_file {
-        Some(file) => web::Gate::from_file(file).context("--web.config.file")?,
-        None => web::Gate::open(),
+    let security = match &options.web.config_file {
+        Some(file) => web::WebSecurity::from_file(file).context("--web.config.file")?,
+        None => web::WebSecurity::disabled(),
     };
     let listeners = if options.web.systemd_socket {
         web::inherited()?
@@ -43,7 +43,7 @@ pub(super) async fn run(options: cli::Serve, clock: Clock) -> anyhow::Result<()>
         }),
         telemetry_path: options.web.telemetry_path,
         enable_lifecycle: options.web.enable_lifecycle,
-        gate: Arc::new(gate),
+        security: Arc::new(security),
         clock,
     };
     exporter::run(options, listeners, stop).await?;

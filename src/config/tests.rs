@@ -330,5 +330,5 @@ fn assert_web_configuration(text: &str) {
     )
     .unwrap();
     fs::write(&file, text).unwrap();
-    crate::web::Gate::from_file(&file).unwrap();
+    crate::web::WebSecurity::from_file(&file).unwrap();
 }

@@ -1,330 +1,178 @@
-//! What a connection is doing, noted where it happens: bytes that arrive or
-//! cannot leave in [`Watched`], requests under way in [`Exchange`].
+//! What a connection is doing, as far as it decides how long it may stay open.
 //!
-//! Nothing here has a timer. [`super::connections`] looks at every connection
-//! once a second and closes those that are overdue, and when there is no room
-//! it closes the one that matters least.
+//! A connection makes progress when it is accepted, when a request is complete
+//! and when its client takes bytes of a response. Bytes of an incomplete
+//! request are no progress.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Limits;
 
-/// The time in which a client that means well has sent its request.
-const UNPROVEN: Duration = Duration::from_millis(100);
+/// The order in which connections are closed when there are too many, the
+/// smallest first: whether the server still owes it a response, then the time
+/// of its last progress.
+pub(super) type EvictionRank = (bool, Instant);
 
-/// The time in which a client that means well takes the next bytes of an
-/// answer, and in which it is known whether a request may pass.
-const STALLED: Duration = Duration::from_secs(1);
-
-/// Prometheus' usual scrape timeout: a request that takes longer is slow.
-const SLOW: Duration = Duration::from_secs(10);
-
-/// How much a connection matters when there are too many: the least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Worth {
-    /// It takes no byte of the answers it asked for.
-    Stalled,
-    /// It has not sent a whole request, though there was time.
-    Unproven,
-    /// It is not known yet whether its requests may pass, though there was
-    /// time.
-    Unadmitted,
-    /// It was answered and is kept for the next request.
-    Idle,
-    /// Its requests have been under way for long.
-    Slow,
-    /// It does what it is there for.
-    Busy,
-}
-
-/// What one connection is doing.
+/// The activity of one connection.
 #[derive(Debug)]
-pub(super) struct Activity {
-    doing: Mutex<Doing>,
-    close: Notify,
-}
+pub(super) struct Activity(Mutex<State>);
 
 #[derive(Debug)]
-struct Doing {
-    /// What it waits for while no request is under way, and since when.
-    waits_for: WaitsFor,
-    since: Instant,
-    /// Since when bytes cannot leave.
-    blocked_since: Option<Instant>,
-    /// Whether it speaks HTTP/2, where bytes that arrive need not be the
-    /// beginning of a request.
-    multiplexed: bool,
-    /// One at a time, or several with HTTP/2.
-    under_way: Vec<UnderWay>,
-    next_id: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WaitsFor {
-    /// The first request.
-    First,
-    /// The rest of a request that has begun.
-    Rest,
-    /// Another request after the last one.
-    Next,
-}
-
-#[derive(Debug)]
-struct UnderWay {
-    id: u64,
-    begun: Instant,
-    stage: Stage,
-    /// When it came to this stage.
-    since: Instant,
-}
-
-/// How far a request has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Asked,
-    Admitted,
-    /// There is an answer, and the client has taken nothing of it.
-    Answered,
-    /// The client took something of it, last at `since`.
-    Sending,
+struct State {
+    last_progress: Instant,
+    /// Requests without a response so far: one at most, or several with HTTP/2.
+    pending: usize,
+    /// When each response that is being sent was ready.
+    sending: Vec<Instant>,
+    /// Whether the server closes it without sending the rest.
+    discarded: bool,
 }
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self {
-            doing: Mutex::new(Doing {
-                waits_for: WaitsFor::First,
-                since: Instant::now(),
-                blocked_since: None,
-                multiplexed: false,
-                under_way: Vec::new(),
-                next_id: 0,
-            }),
-            close: Notify::new(),
-        }
+        Self(Mutex::new(State {
+            last_progress: Instant::now(),
+            pending: 0,
+            sending: Vec::new(),
+            discarded: false,
+        }))
     }
 
-    /// Notes that it speaks HTTP/2.
-    pub(super) fn multiplexed(&self) {
-        self.doing().multiplexed = true;
-    }
-
-    /// A request came in; it lasts until the returned value is dropped.
+    /// A request is complete. It lasts until the returned value is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Exchange {
-        let mut doing = self.doing();
-        let (id, now) = (doing.next_id, Instant::now());
-        doing.next_id += 1;
-        doing.under_way.push(UnderWay {
-            id,
-            begun: now,
-            stage: Stage::Asked,
-            since: now,
-        });
+        let mut state = self.state();
+        state.last_progress = Instant::now();
+        state.pending += 1;
         Exchange {
             activity: Arc::clone(self),
-            id,
+            ready: None,
         }
     }
 
-    /// Whether it should have got further by now.
+    pub(super) fn eviction_rank(&self) -> EvictionRank {
+        let state = self.state();
+        (state.pending > 0, state.last_progress)
+    }
+
+    /// Whether it has no request whose response is not wholly sent.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.pending == 0 && state.sending.is_empty()
+    }
+
+    /// Whether it has been idle, or sending one response, for too long.
     pub(super) fn is_overdue(&self, limits: &Limits) -> bool {
-        let doing = self.doing();
-        let over = |since: Instant, limit: Duration| since.elapsed() > limit;
-        let stuck = |request: &UnderWay| {
-            let waits_for_client = matches!(request.stage, Stage::Answered | Stage::Sending);
-            over(request.begun, limits.exchange)
-                || waits_for_client && over(request.since, limits.write_stall)
-        };
-        let waits = match doing.waits_for {
-            WaitsFor::Next => limits.idle,
-            WaitsFor::First | WaitsFor::Rest => limits.request_head,
-        };
-        doing
-            .blocked_since
-            .is_some_and(|since| over(since, limits.write_stall))
-            || doing.under_way.iter().any(stuck)
-            || doing.under_way.is_empty() && over(doing.since, waits)
-    }
-
-    /// How much it matters, and since when: the smaller, the sooner it has to
-    /// go.
-    pub(super) fn worth(&self) -> (Worth, Instant) {
-        let doing = self.doing();
-        let requests = doing.under_way.iter();
-        // Its best request speaks for it.
-        requests.map(UnderWay::worth).max().unwrap_or_else(|| {
-            let worth = match doing.waits_for {
-                WaitsFor::Next => Worth::Idle,
-                _ if doing.since.elapsed() > UNPROVEN => Worth::Unproven,
-                _ => Worth::Busy,
-            };
-            (worth, doing.since)
-        })
-    }
-
-    /// Whether no whole request is there, not even one that was answered.
-    pub(super) fn is_unproven(&self) -> bool {
-        let doing = self.doing();
-        doing.under_way.is_empty() && doing.waits_for != WaitsFor::Next
-    }
-
-    /// Asks the connection to close at once.
-    pub(super) fn close(&self) {
-        self.close.notify_one();
-    }
-
-    /// Waits until it is asked to close.
-    pub(super) async fn closed(&self) {
-        self.close.notified().await;
-    }
-
-    fn arrived(&self) {
-        let mut doing = self.doing();
-        if doing.waits_for == WaitsFor::Next && !doing.multiplexed && doing.under_way.is_empty() {
-            doing.since = Instant::now();
-            doing.waits_for = WaitsFor::Rest;
+        let state = self.state();
+        match state.sending.iter().min() {
+            Some(ready) => ready.elapsed() > limits.response,
+            None => state.pending == 0 && state.last_progress.elapsed() > limits.idle,
         }
     }
 
-    fn wrote<T>(&self, outcome: &Poll<io::Result<T>>) {
-        let mut doing = self.doing();
-        if outcome.is_pending() {
-            doing.blocked_since.get_or_insert_with(Instant::now);
-        } else {
-            doing.blocked_since = None;
-        }
+    /// The server closes the connection without sending the rest.
+    pub(super) fn discard(&self) {
+        self.state().discarded = true;
     }
 
-    fn doing(&self) -> MutexGuard<'_, Doing> {
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn is_discarded(&self) -> bool {
+        self.state().discarded
     }
-}
 
-impl UnderWay {
-    fn worth(&self) -> (Worth, Instant) {
-        let stands_still = self.since.elapsed() > STALLED;
-        let worth = match self.stage {
-            Stage::Answered | Stage::Sending if stands_still => Worth::Stalled,
-            Stage::Asked if stands_still => Worth::Unadmitted,
-            _ if self.begun.elapsed() > SLOW => Worth::Slow,
-            _ => Worth::Busy,
-        };
-        (worth, self.since)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request under way, from its head to the last byte of its response.
+/// One request and its response, until the last byte is sent.
 #[derive(Debug)]
 pub(super) struct Exchange {
     activity: Arc<Activity>,
-    id: u64,
+    /// When the response was ready to be sent.
+    ready: Option<Instant>,
 }
 
 impl Exchange {
-    /// The request may pass.
-    pub(super) fn admitted(&self) {
-        self.reached(Stage::Admitted);
-    }
-
-    /// Its answer is ready to be taken.
-    pub(super) fn answered(&self) {
-        self.reached(Stage::Answered);
-    }
-
-    /// The client takes some of its answer.
-    pub(super) fn sending(&self) {
-        self.reached(Stage::Sending);
-    }
-
-    fn reached(&self, stage: Stage) {
-        let mut doing = self.activity.doing();
-        let mut under_way = doing.under_way.iter_mut();
-        if let Some(request) = under_way.find(|request| request.id == self.id) {
-            request.stage = stage;
-            request.since = Instant::now();
+    /// The response is ready to be sent.
+    pub(super) fn ready(&mut self) {
+        let now = Instant::now();
+        let mut state = self.activity.state();
+        if self.ready.replace(now).is_none() {
+            state.pending -= 1;
+            state.sending.push(now);
         }
+    }
+
+    /// The client took bytes of the response.
+    pub(super) fn progress(&self) {
+        self.activity.state().last_progress = Instant::now();
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let mut doing = self.activity.doing();
-        doing.under_way.retain(|request| request.id != self.id);
-        doing.since = Instant::now();
-        doing.waits_for = WaitsFor::Next;
-    }
-}
-
-/// A stream that notes in [`Activity`] what passes through it.
-#[derive(Debug)]
-pub(super) struct Watched<S> {
-    stream: S,
-    activity: Arc<Activity>,
-}
-
-impl<S> Watched<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.arrived();
+        let mut state = self.activity.state();
+        match self.ready {
+            None => state.pending -= 1,
+            Some(ready) => {
+                let index = state.sending.iter().position(|other| *other == ready);
+                if let Some(index) = index {
+                    state.sending.swap_remove(index);
+                }
+            }
         }
-        outcome
+        state.last_progress = Instant::now();
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.activity.wrote(&outcome);
-        outcome
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::advance;
+
+    const LIMITS: Limits = Limits {
+        connections: 1,
+        idle: Duration::from_secs(10),
+        response: Duration::from_secs(5),
+        drain: Duration::ZERO,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_are_ranked_by_progress_and_after_them_those_without_a_response() {
+        let [pending, reading, idle, stalled] = [(); 4].map(|()| Arc::new(Activity::new()));
+        let _pending = pending.begin();
+        let mut sending = reading.begin();
+        sending.ready();
+        let mut not_sending = stalled.begin();
+        not_sending.ready();
+        advance(Duration::from_secs(1)).await;
+        drop(idle.begin());
+        advance(Duration::from_secs(1)).await;
+        sending.progress();
+        let mut ranked = [&pending, &reading, &idle, &stalled];
+        ranked.sort_by_key(|activity| activity.eviction_rank());
+        let expected = [&stalled, &idle, &reading, &pending];
+        let same = |(one, other): (&&Arc<Activity>, &&Arc<Activity>)| Arc::ptr_eq(one, other);
+        assert!(ranked.iter().zip(&expected).all(same));
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.activity.wrote(&outcome);
-        outcome
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_flush(context);
-        self.activity.wrote(&outcome);
-        outcome
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.activity.wrote(&outcome);
-        outcome
+    #[tokio::test(start_paused = true)]
+    async fn a_response_that_is_sent_for_too_long_makes_its_connection_overdue() {
+        let activity = Arc::new(Activity::new());
+        let mut exchange = activity.begin();
+        advance(LIMITS.idle * 2).await;
+        assert!(!activity.is_overdue(&LIMITS), "no response so far");
+        exchange.ready();
+        advance(LIMITS.response / 2).await;
+        exchange.progress();
+        assert!(!activity.is_overdue(&LIMITS));
+        advance(LIMITS.response).await;
+        assert!(activity.is_overdue(&LIMITS));
+        drop(exchange);
+        assert!(!activity.is_overdue(&LIMITS));
+        advance(LIMITS.idle * 2).await;
+        assert!(activity.is_overdue(&LIMITS));
     }
 }

@@ -1,8 +1,8 @@
-//! Response bodies: bytes that are ready before the first one is sent, shared
-//! by every response that sends them, never copied.
+//! Response bodies: bytes that are complete before the first one is sent,
+//! shared by all responses that send them and never copied.
 //!
-//! A body is a single frame, whatever the number of its pieces, so that the
-//! head and all of them leave in one system call if the socket takes as much.
+//! A body is a single frame of several chunks, so that the head and all chunks
+//! leave in one system call if the socket takes that much.
 
 use std::convert::Infallible;
 use std::io::IoSlice;
@@ -12,23 +12,25 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::Exchange;
 use crate::exposition;
 
-/// What is left to send of some chunks, none of which is empty.
+/// The unsent part of some chunks, none of which is empty.
 #[derive(Debug)]
 pub struct Rest {
     chunks: Arc<[Bytes]>,
     next: usize,
-    /// How much of the next chunk was sent.
+    /// Bytes of the next chunk that were sent.
     sent: usize,
     remaining: usize,
     exchange: Option<Exchange>,
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Rest {
-    /// Slices of what is left, in order.
+    /// The unsent slices, in order.
     fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let left = self.chunks.get(self.next..).unwrap_or_default();
         let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
@@ -56,7 +58,7 @@ impl Buf for Rest {
 
     fn advance(&mut self, count: usize) {
         if let Some(exchange) = &self.exchange {
-            exchange.sending();
+            exchange.progress();
         }
         self.remaining = self.remaining.saturating_sub(count);
         self.sent = self.sent.saturating_add(count);
@@ -73,22 +75,40 @@ impl Buf for Rest {
 #[derive(Debug)]
 pub struct Body {
     chunks: Arc<[Bytes]>,
-    /// Bytes that are yet to be handed on: all or nothing.
+    /// All bytes until they are handed to hyper, then 0.
     remaining: usize,
     exchange: Option<Exchange>,
+    /// Given back when the last body with these bytes is dropped.
+    permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Body {
-    /// Nothing.
+    /// A body without bytes.
     #[must_use]
     pub fn empty() -> Self {
         Self::from(String::new())
     }
 
-    /// Holds the exchange open until the last byte was taken: hyper keeps what
-    /// it was handed, and advances it as the client makes room.
-    pub(super) fn during(mut self, exchange: Exchange) -> Self {
-        exchange.answered();
+    /// Keeps the permit as long as the bytes are in memory.
+    pub(super) fn holding(mut self, permit: Arc<OwnedSemaphorePermit>) -> Self {
+        self.permit = Some(permit);
+        self
+    }
+
+    /// Another body of the same bytes.
+    pub(super) fn share(&self) -> Self {
+        Self {
+            chunks: Arc::clone(&self.chunks),
+            remaining: self.remaining,
+            exchange: None,
+            permit: self.permit.clone(),
+        }
+    }
+
+    /// Keeps the exchange open until the last byte is sent: hyper holds the data
+    /// it was given, and advances it as the socket takes bytes.
+    pub(super) fn during(mut self, mut exchange: Exchange) -> Self {
+        exchange.ready();
         self.exchange = Some(exchange);
         self
     }
@@ -100,6 +120,7 @@ impl From<exposition::Body> for Body {
             remaining: body.length(),
             chunks: body.chunks,
             exchange: None,
+            permit: None,
         }
     }
 }
@@ -110,6 +131,7 @@ impl From<String> for Body {
             remaining: text.len(),
             chunks: [Bytes::from(text)].into(),
             exchange: None,
+            permit: None,
         }
     }
 }
@@ -132,6 +154,7 @@ impl hyper::body::Body for Body {
             sent: 0,
             remaining,
             exchange: self.exchange.take(),
+            _permit: self.permit.take(),
         };
         Poll::Ready(Some(Ok(Frame::data(rest))))
     }
@@ -158,13 +181,13 @@ mod tests {
         let mut context = Context::from_waker(std::task::Waker::noop());
         match hyper::body::Body::poll_frame(body.as_mut(), &mut context) {
             Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap(),
-            _ => panic!("a body that is not empty has a frame at once"),
+            _ => panic!("a body with bytes has a frame"),
         }
     }
 
     proptest! {
         #[test]
-        fn any_pieces_are_sent_whole_in_order_by_writes_of_any_length(
+        fn chunks_are_sent_completely_and_in_order_by_writes_of_any_length(
             pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..9),
             writes in proptest::collection::vec(1_usize..12, 1..9),
         ) {

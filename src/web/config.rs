@@ -1,12 +1,11 @@
-//! `--web.config.file`: the file that every exporter of the ecosystem reads,
-//! as written ([`Written`]) and as meant ([`Rules`]).
+//! `--web.config.file`: the format that all exporters share, as written
+//! ([`WebConfigFile`]) and as validated ([`Rules`]).
 //!
-//! What this exporter cannot do is an error that says so; nothing in the file
-//! is ever ignored. [`super::gate`] reads it again when it changes.
+//! Nothing in the file is ignored: what this exporter does not support is an
+//! error. [`super::security`] reads the file again when it changes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
@@ -16,160 +15,213 @@ use serde::Deserialize;
 use crate::config::yaml;
 
 use super::auth::Users;
-use super::tls;
+use super::tls::{Tls, TlsSection};
 
-/// The file as written.
+/// The file as written. Empty strings and nulls mean not set.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Written {
-    tls_server_config: Option<tls::Written>,
-    http_server_config: Http,
-    basic_auth_users: BTreeMap<String, SecretString>,
-    rate_limit: RateLimit,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Http {
-    http2: bool,
-    headers: BTreeMap<String, String>,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            http2: true,
-            headers: BTreeMap::new(),
-        }
-    }
+struct WebConfigFile {
+    tls_server_config: Option<TlsSection>,
+    http_server_config: Option<HttpSection>,
+    basic_auth_users: Option<BTreeMap<String, Option<SecretString>>>,
+    rate_limit: Option<RateLimitSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RateLimit {
+struct HttpSection {
+    http2: Option<String>,
+    headers: Option<BTreeMap<String, Option<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RateLimitSection {
     interval: Option<String>,
     burst: Option<u32>,
 }
 
-/// The headers the file may set.
-const HEADERS: [&str; 5] = [
-    "Content-Security-Policy",
-    "Strict-Transport-Security",
-    "X-Content-Type-Options",
-    "X-Frame-Options",
-    "X-XSS-Protection",
+/// The headers the file may set, and their values if these are restricted.
+const HEADERS: [(&str, &[&str]); 5] = [
+    ("Content-Security-Policy", &[]),
+    ("Strict-Transport-Security", &[]),
+    ("X-Content-Type-Options", &["nosniff"]),
+    ("X-Frame-Options", &["deny", "sameorigin"]),
+    ("X-XSS-Protection", &[]),
 ];
 
-/// The file as meant.
+/// The file as validated.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    /// TLS, with the protocols it offers; without it, plain HTTP/1.
-    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+    /// Without it, plain HTTP/1.
+    pub(super) tls: Option<Tls>,
     /// Set on every response.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Who may come in; nobody in it means everybody may.
+    /// Allowed users; without any, no authentication.
     pub(super) users: Users,
-    /// One request per interval, after a burst of so many.
-    pub(super) rate: Option<(Duration, u32)>,
+    /// The interval of one request, and the burst before it applies.
+    pub(super) rate_limit: Option<(Duration, u32)>,
+    /// Whether the file has no content.
+    pub(super) is_empty: bool,
 }
 
-/// A web configuration file that cannot be used: one line that names the file
-/// and the place, and holds no secret.
+impl Rules {
+    /// What protected the exporter by the rules `before` and is missing now.
+    pub(super) fn missing_protection(&self, before: &Self) -> Option<&'static str> {
+        let has = |rules: &Self, restriction: fn(&Tls) -> bool| {
+            rules.tls.as_ref().is_some_and(restriction)
+        };
+        let lost = |restriction| has(before, restriction) && !has(self, restriction);
+        if self.is_empty && !before.is_empty {
+            Some("the file is empty")
+        } else if self.tls.is_none() && before.tls.is_some() {
+            Some("tls_server_config is missing")
+        } else if self.users.is_empty() && !before.users.is_empty() {
+            Some("basic_auth_users is missing")
+        } else if lost(|tls| tls.verifies_clients) {
+            Some("client_auth_type no longer verifies certificates")
+        } else if lost(|tls| tls.restricts_sans) {
+            Some("client_allowed_sans is missing")
+        } else {
+            None
+        }
+    }
+}
+
+/// A web configuration file that cannot be used: one line with the file and
+/// the place, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", file.display())]
 pub struct WebConfigError {
     file: PathBuf,
     message: String,
-    /// The file itself is sound; a certificate, key or CA it names is not.
+    /// The file itself is valid; a certificate, key or CA it names is not.
     pub(super) in_tls_files: bool,
 }
 
-/// Reads and checks the file, and the certificates it names. Every file is
-/// announced before it is read.
+impl WebConfigError {
+    pub(super) fn new(file: &Path, message: String) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            message,
+            in_tls_files: false,
+        }
+    }
+}
+
+/// Reads and validates the file and the certificates it names. Calls
+/// `before_reading` for every file.
 pub(super) fn load(
     file: &Path,
-    mut announce: impl FnMut(PathBuf),
+    mut before_reading: impl FnMut(PathBuf),
 ) -> Result<Rules, WebConfigError> {
-    announce(file.to_path_buf());
-    let failed = |message: String| WebConfigError {
-        file: file.to_path_buf(),
-        message,
-        in_tls_files: false,
-    };
+    before_reading(file.to_path_buf());
+    let failed = |message: String| WebConfigError::new(file, message);
     let text = std::fs::read_to_string(file)
         .map_err(|error| failed(format!("{error}; check path and permissions")))?;
-    let written = parse(&text).map_err(failed)?;
+    let is_empty = text.lines().all(is_blank);
+    let written = if is_empty {
+        WebConfigFile::default()
+    } else {
+        parse(&text).map_err(failed)?
+    };
     let folder = file.parent().unwrap_or(Path::new(""));
-    let http2 = written.http_server_config.http2;
-    let tls = match written.tls_server_config {
-        Some(tls) if !tls.is_empty() => {
-            tls.files(folder).for_each(&mut announce);
-            let config = tls.server_config(folder, http2);
-            Some(config.map_err(|error| WebConfigError {
+    let http = written.http_server_config.unwrap_or_default();
+    let http2 = flag(http.http2.as_deref());
+    let http2 = http2.map_err(|error| failed(format!("http_server_config.http2: {error}")))?;
+    let tls = written.tls_server_config.and_then(TlsSection::normalized);
+    let tls = tls.map(|section| {
+        section.files(folder).for_each(&mut before_reading);
+        section
+            .load(folder, http2.unwrap_or(true))
+            .map_err(|error| WebConfigError {
                 in_tls_files: error.in_files,
                 ..failed(format!("tls_server_config: {}", error.message))
-            })?)
-        }
-        _ => None,
-    };
+            })
+    });
     Ok(Rules {
-        tls: tls.map(Arc::new),
-        headers: headers(&written.http_server_config.headers).map_err(failed)?,
-        users: users(&written.basic_auth_users).map_err(failed)?,
-        rate: rate(&written.rate_limit).map_err(failed)?,
+        tls: tls.transpose()?,
+        headers: headers(http.headers.unwrap_or_default()).map_err(failed)?,
+        users: users(written.basic_auth_users.unwrap_or_default()).map_err(failed)?,
+        rate_limit: rate_limit(&written.rate_limit.unwrap_or_default()).map_err(failed)?,
+        is_empty,
     })
 }
 
-fn parse(text: &str) -> Result<Written, String> {
-    let void = |line: &str| {
-        let line = line.trim();
-        line.is_empty() || line.starts_with('#') || line == "---"
-    };
-    if text.lines().all(void) {
-        return Ok(Written::default());
+/// A boolean in any spelling of YAML 1.1, as other exporters read it.
+pub(super) fn flag(text: Option<&str>) -> Result<Option<bool>, &'static str> {
+    match text.unwrap_or_default().to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "true" | "yes" | "on" | "y" => Ok(Some(true)),
+        "false" | "no" | "off" | "n" => Ok(Some(false)),
+        _ => Err("expected true or false"),
     }
+}
+
+fn is_blank(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#') || line == "---"
+}
+
+fn parse(text: &str) -> Result<WebConfigFile, String> {
     yaml::read(text).map_err(|fault| match fault.line {
         Some(line) => format!("line {line}: {}", fault.message),
         None => fault.message,
     })
 }
 
-fn headers(written: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+fn headers(
+    written: BTreeMap<String, Option<String>>,
+) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let mut headers = Vec::with_capacity(written.len());
     for (name, value) in written {
         let place = "http_server_config.headers";
-        if !HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            let known = HEADERS.join(", ");
+        let mut known = HEADERS.iter();
+        let Some((_, allowed)) = known.find(|(known, _)| known.eq_ignore_ascii_case(&name)) else {
+            let known: Vec<&str> = HEADERS.iter().map(|(name, _)| *name).collect();
+            let known = known.join(", ");
             return Err(format!("{place}: {name:?} cannot be set; only {known} can"));
+        };
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        if !allowed.is_empty() && !allowed.contains(&value.as_str()) {
+            let allowed = allowed.join(" or ");
+            return Err(format!("{place}: {name} must be {allowed}"));
         }
-        let name = HeaderName::try_from(name.as_str()).map_err(|error| error.to_string())?;
-        let value = HeaderValue::try_from(value.as_str())
-            .map_err(|_| format!("{place}: the value of {name} is no header value"))?;
-        headers.push((name, value));
+        let header = HeaderName::try_from(name.as_str()).map_err(|error| error.to_string())?;
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| format!("{place}: the value of {name} is not a valid header value"))?;
+        headers.push((header, value));
     }
     Ok(headers)
 }
 
-fn users(written: &BTreeMap<String, SecretString>) -> Result<Users, String> {
-    let hashes = written
-        .iter()
-        .map(|(user, hash)| (user.clone(), hash.expose_secret().to_owned()));
+fn users(written: BTreeMap<String, Option<SecretString>>) -> Result<Users, String> {
+    // A user without a hash is an error of its own there, not a user less.
+    let hash = |hash: Option<SecretString>| {
+        hash.map_or_else(String::new, |hash| hash.expose_secret().to_owned())
+    };
+    let hashes = written.into_iter().map(|(user, value)| (user, hash(value)));
     Users::new(hashes).map_err(|error| format!("basic_auth_users: {error}"))
 }
 
-fn rate(written: &RateLimit) -> Result<Option<(Duration, u32)>, String> {
-    let Some(interval) = &written.interval else {
+fn rate_limit(written: &RateLimitSection) -> Result<Option<(Duration, u32)>, String> {
+    let interval = written.interval.as_deref().filter(|text| !text.is_empty());
+    let Some(interval) = interval else {
         return match written.burst {
-            Some(_) => Err("rate_limit: burst needs an interval, such as 1s".to_owned()),
-            None => Ok(None),
+            Some(1..) => Err("rate_limit: burst needs an interval, such as 1s".to_owned()),
+            _ => Ok(None),
         };
     };
     let interval = humantime::parse_duration(interval).map_err(|_| {
         "rate_limit.interval: expected a duration such as 100ms, 1s or 1m".to_owned()
     })?;
-    let burst = written.burst.unwrap_or(1);
-    if burst == 0 {
-        return Err("rate_limit.burst: 0 would refuse every request; at least 1".to_owned());
+    if interval.is_zero() {
+        return Ok(None);
     }
-    Ok((!interval.is_zero()).then_some((interval, burst)))
+    match written.burst.unwrap_or(1) {
+        0 => Err("rate_limit.burst: 0 would refuse every request; use at least 1".to_owned()),
+        burst => Ok(Some((interval, burst))),
+    }
 }

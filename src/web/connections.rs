@@ -1,149 +1,192 @@
-//! The accept loop and the life of each connection.
+//! The accept loop, and which connections may stay open.
 //!
-//! A fixed number of connections is open at a time. When there is no room for
-//! another, the one that matters least makes place ([`Worth`]): first those
-//! that take no byte of their answers or have not sent a whole request, then
-//! idle ones, then those whose request takes long. So clients that only open
-//! connections, send their request byte by byte or do not read what they asked
-//! for cost a fixed amount of memory and stand in nobody's way. A connection
-//! that does what it is there for is closed only if for a second no other
-//! made place.
+//! When the limit of connections is reached, a new connection replaces the one
+//! that made no progress for the longest time (see [`Activity`]), though none
+//! that made some within [`TENURE`] and none whose response is still being
+//! prepared. Clients that only connect, send a request byte by byte or do not
+//! read their response therefore cost a fixed amount of memory and delay no
+//! other client.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper_util::server::graceful::GracefulShutdown;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
-use super::activity::{Activity, Watched, Worth};
-use super::body::Body;
-use super::gate::Gate;
+use super::activity::Activity;
+use super::connection::serve_connection;
+use super::security::WebSecurity;
 use super::{Handler, Limits};
 
-/// How often connections are looked at for being overdue.
-const INSPECTION: Duration = Duration::from_secs(1);
+/// The kernel's buffer of unsent bytes of a connection, in bytes; Linux takes
+/// twice as much. Without it, each client that does not read costs several MiB.
+const SEND_BUFFER: usize = 128 * 1024;
 
-/// The wait after an accept error that will not go away by itself, such as
-/// too many open files.
+/// How often overdue connections are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a connection may stay open without progress however many others
+/// are waiting: enough for a request to arrive and be read. It is what lets a
+/// scrape through while many clients connect at once.
+const TENURE: Duration = Duration::from_millis(100);
+
+/// The wait after an accept error that does not pass by itself, such as too
+/// many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a new connection waits for a place before it looks for one again.
-const TURN: Duration = Duration::from_millis(50);
+/// A lack of file descriptors is logged at most this often.
+const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_mins(5);
 
-/// How long it waits before one that was answered has to make place: until
-/// then it has turned out which of the others never ask.
-const MOMENT: Duration = Duration::from_millis(200);
-
-/// How long it waits before one that does no wrong has to make place.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// A lack of file descriptors is said at most this often.
-const REMINDER: Duration = Duration::from_mins(5);
-
-/// All open connections of all listeners.
-#[derive(Debug)]
-pub(super) struct Connections {
+/// Serves until `shutdown`, then lets requests under way finish, within
+/// `limits.drain`. Errors of single connections never end it.
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    service: impl Handler,
+    security: Arc<WebSecurity>,
     limits: Limits,
-    room: Arc<Semaphore>,
-    open: Mutex<Open>,
-    /// When it was last logged that connections cannot be accepted.
-    warned: Mutex<Option<Instant>>,
+    shutdown: impl Future<Output = ()>,
+) {
+    for listener in &listeners {
+        // Accepted sockets inherit it.
+        let _unimportant = SockRef::from(listener).set_send_buffer_size(SEND_BUFFER);
+    }
+    for warning in security.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let mut connections = Connections::new(limits);
+    let mut sweep = interval(SWEEP_INTERVAL);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_listener = 0;
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            _ = sweep.tick() => connections.close_overdue(),
+            Some(ended) = connections.tasks.join_next_with_id() => connections.remove(ended),
+            accepted = accept(&listeners, &mut next_listener) => match accepted {
+                Ok((stream, _)) => {
+                    connections.make_room().await;
+                    connections.open(stream, &security, &service);
+                }
+                Err(error) => connections.accept_failed(&error).await,
+            },
+        }
+    }
+    drop(listeners);
+    connections.drain().await;
 }
 
-#[derive(Debug, Default)]
-struct Open {
-    next: u64,
-    connections: HashMap<u64, Arc<Activity>>,
+/// The next connection of any listener, each in its turn.
+async fn accept(
+    listeners: &[TcpListener],
+    next: &mut usize,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    poll_fn(|context| {
+        for _ in 0..listeners.len() {
+            let index = *next % listeners.len();
+            *next = index + 1;
+            if let Poll::Ready(accepted) = listeners[index].poll_accept(context) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+struct Connection {
+    handle: AbortHandle,
+    activity: Arc<Activity>,
+}
+
+impl Connection {
+    fn close(&self) {
+        self.activity.discard();
+        self.handle.abort();
+    }
+}
+
+/// All open connections.
+struct Connections {
+    limits: Limits,
+    tasks: JoinSet<()>,
+    open: HashMap<Id, Connection>,
+    graceful: GracefulShutdown,
+    accept_warned: Option<Instant>,
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits) -> Self {
+    fn new(limits: Limits) -> Self {
         Self {
             limits,
-            room: Arc::new(Semaphore::new(limits.connections)),
-            open: Mutex::default(),
-            warned: Mutex::default(),
+            tasks: JoinSet::new(),
+            open: HashMap::new(),
+            graceful: GracefulShutdown::new(),
+            accept_warned: None,
         }
     }
 
-    /// Closes overdue connections, for ever.
-    pub(super) async fn inspect(&self) {
-        let mut ticks = interval(INSPECTION);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            for connection in self.lock().connections.values() {
-                if connection.is_overdue(&self.limits) {
-                    connection.close();
-                }
-            }
-        }
+    fn open(&mut self, stream: TcpStream, security: &Arc<WebSecurity>, service: &impl Handler) {
+        let activity = Arc::new(Activity::new());
+        let handle = self.tasks.spawn(serve_connection(
+            stream,
+            Arc::clone(&activity),
+            Arc::clone(security),
+            service.clone(),
+            self.graceful.watcher(),
+        ));
+        let connection = Connection { handle, activity };
+        self.open.insert(connection.handle.id(), connection);
     }
 
-    /// Accepts and serves connections, for ever.
-    pub(super) async fn accept(
-        self: Arc<Self>,
-        listener: TcpListener,
-        gate: Arc<Gate>,
-        service: impl Handler,
-        stopping: watch::Receiver<bool>,
-    ) {
-        loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    self.accept_failed(&error).await;
-                    continue;
-                }
-            };
-            let registration = self.register().await;
-            let activity = Arc::clone(&registration.activity);
-            let (gate, service, stopping) = (Arc::clone(&gate), service.clone(), stopping.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = converse(stream, &activity, gate, service, stopping) => {}
-                    () = activity.closed() => {}
-                }
-                drop(registration);
-            });
-        }
+    fn remove(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+        self.open.remove(&id);
     }
 
-    /// Waits until every connection has ended, `limits.drain` at most, and
-    /// tells how many had not. Those that have not asked for anything are not
-    /// waited for.
-    pub(super) async fn drain(&self) -> usize {
-        for connection in self.lock().connections.values() {
-            if connection.is_unproven() {
+    fn close_overdue(&self) {
+        for connection in self.open.values() {
+            if connection.activity.is_overdue(&self.limits) {
                 connection.close();
             }
         }
-        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
-        let everyone_left = self.room.acquire_many(all);
-        if timeout(self.limits.drain, everyone_left).await.is_ok() {
-            return 0;
-        }
-        let open = self.lock();
-        for connection in open.connections.values() {
-            connection.close();
-        }
-        open.connections.len()
     }
 
-    /// A failed accept tells of a client that has left already, or of a lack
-    /// of file descriptors or memory: the latter passes with time, or when
-    /// somebody makes place.
-    async fn accept_failed(&self, error: &io::Error) {
+    fn first_to_close(&self) -> Option<&Connection> {
+        let connections = self.open.values();
+        connections.min_by_key(|connection| connection.activity.eviction_rank())
+    }
+
+    /// Waits until there is room for another connection, and closes the one
+    /// without progress for the longest time if need be.
+    async fn make_room(&mut self) {
+        while self.tasks.len() >= self.limits.connections {
+            let Some(oldest) = self.first_to_close() else {
+                return;
+            };
+            let (_, last_progress) = oldest.activity.eviction_rank();
+            let tenure = TENURE.saturating_sub(last_progress.elapsed());
+            if tenure.is_zero() {
+                oldest.close();
+            }
+            tokio::select! {
+                Some(ended) = self.tasks.join_next_with_id() => self.remove(ended),
+                () = sleep(tenure), if !tenure.is_zero() => {}
+            }
+        }
+    }
+
+    /// A failed accept means that a client has left already, or that file
+    /// descriptors or memory are short, which passes when a connection closes.
+    async fn accept_failed(&mut self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
         if matches!(
             error.kind(),
@@ -151,172 +194,33 @@ impl Connections {
         ) {
             return;
         }
-        if self.is_news() {
-            tracing::warn!(%error, "cannot accept a connection, and tries on; if too many files are open, raise the limit (ulimit -n, LimitNOFILE=)");
+        let warned = self.accept_warned;
+        if warned.is_none_or(|warned| warned.elapsed() > ACCEPT_WARNING_INTERVAL) {
+            self.accept_warned = Some(Instant::now());
+            tracing::warn!(%error, "accept failed, retrying; if too many files are open, raise the limit (ulimit -n, LimitNOFILE=)");
         }
-        self.make_room(Worth::Slow);
+        if let Some(oldest) = self.first_to_close() {
+            oldest.close();
+        }
         sleep(ACCEPT_PAUSE).await;
     }
 
-    /// Whether it is long ago that a failed accept was logged.
-    fn is_news(&self) -> bool {
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = warned.is_none_or(|warned| warned.elapsed() > REMINDER);
-        if is_news {
-            *warned = Some(Instant::now());
-        }
-        is_news
-    }
-
-    async fn register(self: &Arc<Self>) -> Registration {
-        let mut arrived = None;
-        let permit = loop {
-            if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
-                break Some(permit);
+    /// Waits until every request under way has its response. Connections
+    /// without one are closed at once.
+    async fn drain(mut self) {
+        for connection in self.open.values() {
+            if connection.activity.is_idle() {
+                connection.handle.abort();
             }
-            let arrived = *arrived.get_or_insert_with(Instant::now);
-            self.make_room(match arrived.elapsed() {
-                waited if waited < MOMENT => Worth::Unadmitted,
-                waited if waited < PATIENCE => Worth::Slow,
-                _ => Worth::Busy,
-            });
-            let freed = Arc::clone(&self.room).acquire_owned();
-            if let Ok(permit) = timeout(TURN, freed).await {
-                break permit.ok();
-            }
-        };
-        let activity = Arc::new(Activity::new());
-        let mut open = self.lock();
-        let id = open.next;
-        open.next += 1;
-        open.connections.insert(id, Arc::clone(&activity));
-        Registration {
-            id,
-            activity,
-            all: Arc::clone(self),
-            _permit: permit,
         }
-    }
-
-    /// Closes the connection that matters least, if it matters no more than
-    /// `most`.
-    fn make_room(&self, most: Worth) {
-        let open = self.lock();
-        let connections = open.connections.values();
-        let ranked = connections.map(|connection| (connection.worth(), connection));
-        let least = ranked.min_by_key(|(worth, _)| *worth);
-        if let Some(((worth, _), connection)) = least
-            && worth <= most
+        if timeout(self.limits.drain, self.graceful.shutdown())
+            .await
+            .is_err()
         {
-            connection.close();
+            while self.tasks.try_join_next().is_some() {}
+            let connections = self.tasks.len();
+            tracing::warn!(connections, "stopped before all requests were finished");
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection's place, given back when dropped.
-#[derive(Debug)]
-struct Registration {
-    id: u64,
-    activity: Arc<Activity>,
-    all: Arc<Connections>,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.all.lock().connections.remove(&self.id);
-    }
-}
-
-/// One connection, from its first byte to its last.
-async fn converse(
-    stream: TcpStream,
-    activity: &Arc<Activity>,
-    gate: Arc<Gate>,
-    service: impl Handler,
-    stopping: watch::Receiver<bool>,
-) {
-    // Without it a small response can wait for an acknowledgement.
-    let _unimportant = stream.set_nodelay(true);
-    let tls = gate.tls().await;
-    let noted = Arc::clone(activity);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (gate, service) = (Arc::clone(&gate), service.clone());
-        let exchange = noted.begin();
-        async move {
-            let mut response = match gate.admit(&request).await {
-                Ok(()) => {
-                    exchange.admitted();
-                    service.call(request).await?
-                }
-                Err(refusal) => *refusal,
-            };
-            gate.mark(response.headers_mut());
-            Ok::<_, Infallible>(response.map(|body| body.during(exchange)))
-        }
-    });
-    let Some(tls) = tls else {
-        return serve(stream, activity, service, false, stopping).await;
-    };
-    match TlsAcceptor::from(tls).accept(stream).await {
-        Ok(stream) => {
-            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            serve(stream, activity, service, http2, stopping).await;
-        }
-        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
-    }
-}
-
-/// Speaks HTTP/1.1, or HTTP/2 where TLS agreed on it.
-async fn serve<I, S>(
-    stream: I,
-    activity: &Arc<Activity>,
-    service: S,
-    http2: bool,
-    mut stopping: watch::Receiver<bool>,
-) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>,
-    S: Send + 'static,
-{
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(activity)));
-    let stop = async move { stopping.wait_for(|stopping| *stopping).await.is_ok() };
-    let outcome = if http2 {
-        activity.multiplexed();
-        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-            .max_header_list_size(Limits::HEAD_BYTES_HTTP2)
-            .max_concurrent_streams(Limits::STREAMS)
-            .serve_connection(io, service);
-        tokio::pin!(connection);
-        tokio::select! {
-            outcome = connection.as_mut() => outcome,
-            _ = stop => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    } else {
-        let connection = hyper::server::conn::http1::Builder::new()
-            // `Activity` knows the difference between a slow and an idle one.
-            .header_read_timeout(None)
-            // A client may close its half once it has asked.
-            .half_close(true)
-            .max_buf_size(Limits::HEAD_BYTES)
-            .serve_connection(io, service);
-        tokio::pin!(connection);
-        tokio::select! {
-            outcome = connection.as_mut() => outcome,
-            _ = stop => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "connection ended early");
+        self.tasks.shutdown().await;
     }
 }

@@ -1,6 +1,5 @@
-//! Where connections come from: addresses as the ecosystem writes them
-//! (`:10109`, `0.0.0.0:80`, `[::1]:80`, `localhost:80`), or sockets handed
-//! over by systemd.
+//! Listening sockets: addresses as Prometheus components write them (`:10109`,
+//! `0.0.0.0:80`, `[::1]:80`, `localhost:80`), or sockets passed by systemd.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,28 +7,28 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-/// Connections the system keeps until they are accepted: enough for a burst
-/// of them not to make a scrape wait for its second attempt.
+/// Connections the kernel queues until they are accepted, so that a burst does
+/// not make a scrape wait for a retransmission.
 const BACKLOG: u32 = 4096;
 
-/// Nothing to accept connections from.
+/// There is no socket to listen on.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// The address is no address: a usage error.
+    /// The address is malformed: a usage error.
     #[error("listen address {0:?}: expected HOST:PORT or :PORT, such as 127.0.0.1:10109")]
     Address(String),
     /// The address cannot be used.
     #[error("cannot listen on {0}: {1}")]
     Bind(String, #[source] io::Error),
-    /// systemd handed over no TCP socket.
+    /// systemd passed no TCP socket.
     #[error(
-        "--web.systemd-socket: no TCP socket was handed over; \
+        "--web.systemd-socket: systemd passed no TCP socket; \
          start the service through its .socket unit (ListenStream=)"
     )]
     NoInheritedSocket,
-    /// A socket handed over by systemd cannot be used.
+    /// A socket passed by systemd cannot be used.
     #[error(
-        "cannot use the socket handed over by systemd: {0}; \
+        "cannot use the socket passed by systemd: {0}; \
          its .socket unit must have ListenStream= with a port and Accept=no"
     )]
     Inherited(#[source] io::Error),
@@ -39,7 +38,7 @@ pub enum ListenError {
 /// IPv4, or IPv4 alone on a machine without IPv6.
 ///
 /// # Errors
-/// If one of them is no address or cannot be bound.
+/// If one of them is malformed or cannot be bound.
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, ListenError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for address in addresses {
@@ -77,9 +76,9 @@ pub fn inherited() -> Result<Vec<TcpListener>, ListenError> {
     Ok(listeners)
 }
 
-/// Usually one IPv6 socket takes IPv4 connections too. Where the system keeps
-/// the two apart, a second socket is needed; where it does not, the second one
-/// is refused because the address is taken, by the first.
+/// Usually one IPv6 socket accepts IPv4 connections too. Where the kernel keeps
+/// the two apart, a second socket is needed; elsewhere binding it fails because
+/// the first has the address.
 fn bind_all(port: u16) -> io::Result<Vec<TcpListener>> {
     let Ok(both) = listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) else {
         let only = listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
@@ -109,7 +108,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A restart need not wait for the last connections of the old process.
+    // A restart does not wait for connections of the old process to time out.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -120,7 +119,7 @@ fn split(address: &str) -> Option<(&str, u16)> {
     let port = port.parse().ok()?;
     let host = match host.strip_prefix('[') {
         Some(bracketed) => bracketed.strip_suffix(']')?,
-        // `::1:80` could be read in two ways.
+        // `::1:80` is ambiguous.
         None if host.contains(':') => return None,
         None => host,
     };
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_alone_listens_on_ipv4_whatever_else_there_is() {
+    async fn a_port_alone_listens_on_ipv4() {
         let listeners = bind(&[":0".into(), "127.0.0.1:0".into()]).await.unwrap();
         assert!(listeners.len() >= 2);
         let port = listeners[0].local_addr().unwrap().port();

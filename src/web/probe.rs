@@ -7,22 +7,22 @@ use crate::amperity::ApiError;
 use crate::exposition::{Body, Encoding, Format, Page, RenderedSnapshot};
 use crate::jobs::Job;
 
-/// The time a probe may take when the client does not say.
+/// The budget of a probe whose client sends no scrape timeout.
 pub(super) const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
 
-/// What was asked for, how it went, and how long that took.
+/// A probe and its outcome.
 #[derive(Debug)]
 pub(super) struct Probe<'a> {
     pub(super) tenant: &'a str,
     pub(super) job: &'a str,
     pub(super) outcome: Result<Job, ApiError>,
     pub(super) elapsed: Duration,
-    /// Whether the tenant's single files are wanted.
+    /// Whether the tenant's configuration includes single files.
     pub(super) files: bool,
 }
 
 impl Probe<'_> {
-    /// The answer: the job's series if it was found, and how the probe went.
+    /// The job's series if it was fetched, and the outcome.
     pub(super) fn body(self, format: Format, encoding: Encoding) -> Body {
         let job = self.outcome.ok().map(Arc::new);
         let blocks = RenderedSnapshot::probe(

@@ -1,7 +1,7 @@
-//! The parameters of a request's query.
+//! The query parameters of a request.
 
-/// Decoded parameters, in their order. Bytes that are not UTF-8 become
-/// replacement characters and then match nothing.
+/// Decoded parameters in order. Invalid UTF-8 becomes replacement characters,
+/// which match nothing.
 #[derive(Debug)]
 pub(super) struct Query(Vec<(String, String)>);
 
@@ -11,7 +11,7 @@ impl Query {
         Self(form_urlencoded::parse(query).into_owned().collect())
     }
 
-    /// Every value of a parameter.
+    /// All values of a parameter.
     pub(super) fn all<'a, 'n>(
         &'a self,
         name: &'n str,
@@ -22,10 +22,10 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a parameter that must be there once and not be empty.
+    /// The value of a parameter that must be given exactly once and not be empty.
     ///
     /// # Errors
-    /// What to tell the client otherwise.
+    /// The message for the client otherwise.
     pub(super) fn one(&self, name: &str) -> Result<&str, String> {
         let mut values = self.all(name);
         let value = values.next().filter(|value| !value.is_empty());
@@ -37,7 +37,7 @@ impl Query {
     }
 }
 
-/// A value as it can stand in a query.
+/// A value encoded for a query.
 pub(super) fn encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
@@ -48,7 +48,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_parameter_is_decoded_and_must_be_there_exactly_once() {
+    fn a_parameter_is_decoded_and_must_be_given_once() {
         let query = Query::parse(Some("tenant=sock%20town&job=isj%2D1&x=1&x=2&empty=&%zz=+"));
         assert_eq!(query.one("tenant"), Ok("sock town"));
         assert_eq!(query.one("job"), Ok("isj-1"));
@@ -64,14 +64,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_is_decoded_to_the_same(value in any::<String>()) {
+        fn encoded_values_are_decoded_to_the_same(value in any::<String>()) {
             let query = format!("v={}", encode(&value));
             let query = Query::parse(Some(&query));
             prop_assert_eq!(query.all("v").next(), Some(value.as_str()));
         }
 
         #[test]
-        fn any_query_can_be_read(query in any::<String>()) {
+        fn any_query_can_be_parsed(query in any::<String>()) {
             Query::parse(Some(&query));
         }
     }

@@ -1,17 +1,17 @@
-//! Responses, with the headers each kind of them needs.
+//! Responses with the headers of their kind.
 
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::exposition::{self, Encoding};
+use crate::exposition::{Encoding, Format};
 
 use super::body::Body;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// A page for Prometheus.
-pub(super) fn exposition(page: exposition::Body, encoding: Encoding) -> Response<Body> {
-    let mut response = respond(StatusCode::OK, page.content_type, page.into());
+/// A page of metrics.
+pub(super) fn exposition(body: Body, format: Format, encoding: Encoding) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, format.content_type(), body);
     let headers = response.headers_mut();
     if encoding == Encoding::Gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -23,21 +23,21 @@ pub(super) fn exposition(page: exposition::Body, encoding: Encoding) -> Response
     response
 }
 
-/// A sentence as plain text.
-pub(super) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
-    respond(status, TEXT, Body::from(format!("{sentence}\n")))
+/// A line of plain text.
+pub(super) fn text(status: StatusCode, message: &str) -> Response<Body> {
+    respond(status, TEXT, Body::from(format!("{message}\n")))
 }
 
-/// The answer to another method than the page takes.
+/// The response to a method that the page does not support.
 pub(super) fn refuse_method(allowed: &'static str) -> Response<Body> {
-    let sentence = format!("this page takes {allowed} only; use that method");
-    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &sentence);
+    let message = format!("method not allowed; use {allowed}");
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &message);
     let headers = response.headers_mut();
     headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
-/// A whole body of this type.
+/// A complete body of a content type.
 pub(super) fn respond(
     status: StatusCode,
     content_type: &'static str,

@@ -1,4 +1,4 @@
-//! From a request to a response: the endpoints listed in [`super`].
+//! The endpoints listed in [`super`].
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,22 +10,21 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use crate::exposition::Page;
 use crate::refresh::{Exporter, Probed};
 use crate::snapshot::Snapshot;
 
 use super::body::Body;
-use super::fresh::Fresh;
+use super::page_cache::{Key, PageCache, TooManyPages};
 use super::probe::Probe;
 use super::query::Query;
 use super::respond::{exposition, refuse_method, respond, text};
 use super::{probe, scrape, sd, status};
 
-/// Reads the configuration again; an error says why the old one stays.
+/// Reloads the configuration; an error says why the current one is kept.
 pub type Reload =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
-/// The routes over an exporter. Cloning gives the same ones.
+/// The endpoints of an exporter. Cloning gives the same ones.
 #[derive(Clone, Debug)]
 pub struct Routes(Arc<Inner>);
 
@@ -33,8 +32,11 @@ struct Inner {
     exporter: Exporter,
     telemetry_path: String,
     reload: Option<Reload>,
-    fresh: Fresh,
+    pages: PageCache,
 }
+
+/// Beyond what any tenant has; bounds the pages that can be requested.
+const MAX_STATUS_PAGE: usize = 100_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Route {
@@ -48,15 +50,14 @@ enum Route {
 }
 
 impl Routes {
-    /// Serves metrics at `telemetry_path`, and `/-/reload` if there is a way
-    /// to reload.
+    /// Serves metrics at `telemetry_path`, and `/-/reload` if `reload` is given.
     #[must_use]
     pub fn new(exporter: Exporter, telemetry_path: &str, reload: Option<Reload>) -> Self {
         Self(Arc::new(Inner {
             exporter,
             telemetry_path: telemetry_path.to_owned(),
             reload,
-            fresh: Fresh::default(),
+            pages: PageCache::new(),
         }))
     }
 
@@ -64,12 +65,11 @@ impl Routes {
     pub async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
         let inner = &*self.0;
         let Some(route) = inner.route(request.uri().path()) else {
-            return text(StatusCode::NOT_FOUND, "no such page; see /");
+            return text(StatusCode::NOT_FOUND, "not found; / lists the pages");
         };
         let mut response = match (route.allowed(), request.method()) {
-            ("POST", &Method::POST) | ("GET, HEAD", &Method::GET | &Method::HEAD) => {
-                inner.answer(route, request).await
-            }
+            ("POST, PUT", &Method::POST | &Method::PUT)
+            | ("GET, HEAD", &Method::GET | &Method::HEAD) => inner.answer(route, request).await,
             (allowed, _) => refuse_method(allowed),
         };
         if route == Route::Metrics {
@@ -86,7 +86,8 @@ impl Routes {
 impl Route {
     fn allowed(self) -> &'static str {
         match self {
-            Self::Reload => "POST",
+            // As Prometheus has it.
+            Self::Reload => "POST, PUT",
             _ => "GET, HEAD",
         }
     }
@@ -111,19 +112,23 @@ impl Inner {
     async fn answer<B>(&self, route: Route, request: &Request<B>) -> Response<Body> {
         let query = Query::parse(request.uri().query());
         match route {
-            Route::Status => self.status(&query),
+            Route::Status => self.status(&query).await,
             Route::Metrics => self.metrics(request.headers(), &query).await,
             Route::Probe => self.probe(request.headers(), &query).await,
             Route::Discovery => self.discovery(request),
             Route::Healthy if self.exporter.is_healthy() => text(StatusCode::OK, "healthy"),
             Route::Healthy => text(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "no refresh has ended for three intervals",
+                "no refresh has completed for three intervals",
             ),
             Route::Ready if self.exporter.is_ready() => text(StatusCode::OK, "ready"),
             Route::Ready => text(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the first refresh of a tenant is still under way",
+                "the first refresh of a tenant is still in progress",
+            ),
+            Route::Reload if is_cross_site(request.headers()) => text(
+                StatusCode::FORBIDDEN,
+                "a page of another site cannot reload the configuration",
             ),
             Route::Reload => self.reload().await,
         }
@@ -132,22 +137,31 @@ impl Inner {
     async fn metrics(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
         let budget = scrape::budget(headers);
         let (format, encoding) = scrape::negotiate(headers);
-        let telemetry = self.exporter.telemetry();
         let tenants: Vec<&str> = query.all("tenant").collect();
         let some = (!tenants.is_empty()).then_some(&*tenants);
         let (page, roster) = match self.exporter.page(some, budget).await {
             Ok(found) => found,
             Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
         };
-        let make = |page: &Page| {
-            let own = telemetry.gather(|tenant| roster.contains(tenant));
+        let telemetry = self.exporter.telemetry().clone();
+        let roster_of_page = Arc::clone(&roster);
+        let write = move || {
+            let own = telemetry.gather(|tenant| roster_of_page.contains(tenant));
             page.body(format, encoding, &own)
         };
-        let body = match some {
-            Some(_) => make(&page),
-            None => self.fresh.get_or_make(page, format, encoding, make),
-        };
-        exposition(body, encoding)
+        if some.is_none() {
+            return exposition(write().into(), format, encoding);
+        }
+        let snapshots = self.exporter.snapshots().into_iter();
+        let snapshots = snapshots
+            .filter(|snapshot| roster.contains(&snapshot.tenant))
+            .collect();
+        let key = Key::Metrics(roster, format, encoding);
+        let body = self
+            .pages
+            .get_or_render(key, snapshots, move || write().into())
+            .await;
+        body.map_or_else(too_many_pages, |body| exposition(body, format, encoding))
     }
 
     async fn probe(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
@@ -175,12 +189,11 @@ impl Inner {
             files,
         };
         let (format, encoding) = scrape::negotiate(headers);
-        let body = probe.body(format, encoding);
-        exposition(body, encoding)
+        exposition(probe.body(format, encoding).into(), format, encoding)
     }
 
     fn discovery<B>(&self, request: &Request<B>) -> Response<Body> {
-        // HTTP/2 names the host in the address, HTTP/1 in a header.
+        // HTTP/2 has the host in the URI, HTTP/1 in a header.
         let header = request.headers().get(header::HOST);
         let authority = request
             .uri()
@@ -194,40 +207,50 @@ impl Inner {
         respond(StatusCode::OK, "application/json", Body::from(document))
     }
 
-    fn status(&self, query: &Query) -> Response<Body> {
+    async fn status(&self, query: &Query) -> Response<Body> {
         let only = query.all("tenant").next();
         let only = match only.map(|name| self.exporter.tenant(name)).transpose() {
             Ok(only) => only,
             Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
+        };
+        let number: Option<usize> = query.all("page").next().and_then(|page| page.parse().ok());
+        let page = match only {
+            Some(_) => number.unwrap_or(1).saturating_sub(1).min(MAX_STATUS_PAGE),
+            None => 0,
         };
         let known = self.exporter.snapshots();
         let snapshot = |tenant: Arc<str>| {
             let found = known.iter().find(|snapshot| snapshot.tenant == tenant);
             found.map_or_else(|| Arc::new(Snapshot::empty(tenant)), Arc::clone)
         };
-        let snapshots: Vec<_> = self.exporter.tenants().into_iter().map(snapshot).collect();
+        let tenants = self.exporter.tenants().into_iter();
+        let tenants = tenants.filter(|tenant| only.as_ref().is_none_or(|only| only == tenant));
+        let snapshots: Vec<_> = tenants.map(snapshot).collect();
         let now = self.exporter.clock().now();
-        let number: Option<usize> = query.all("page").next().and_then(|page| page.parse().ok());
-        let view = status::View {
-            tenant: only.as_deref(),
-            page: number.unwrap_or(1).saturating_sub(1),
-            telemetry_path: &self.telemetry_path,
+        let telemetry_path = self.telemetry_path.clone();
+        let (shown, key) = (snapshots.clone(), Key::Status(only.clone(), page));
+        let render = move || {
+            let view = status::View {
+                tenant: only.as_deref(),
+                page,
+                telemetry_path: &telemetry_path,
+            };
+            Body::from(status::page(&snapshots, view, now))
         };
-        let page = status::page(&snapshots, view, now);
-        let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page.html.into());
+        let body = match self.pages.get_or_render(key, shown, render).await {
+            Ok(body) => body,
+            Err(error) => return too_many_pages(error),
+        };
+        let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", body);
         let headers = response.headers_mut();
-        if let Ok(policy) = HeaderValue::from_str(page.content_security_policy) {
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        for (name, value) in [
+            (header::CONTENT_SECURITY_POLICY, status::policy()),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
         }
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        );
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
         response
     }
 
@@ -235,17 +258,39 @@ impl Inner {
         let Some(reload) = &self.reload else {
             return text(
                 StatusCode::FORBIDDEN,
-                "reloading over HTTP is off; start with --web.enable-lifecycle, or send SIGHUP",
+                "reloading over HTTP is disabled; start with --web.enable-lifecycle, or send SIGHUP",
             );
         };
         match reload().await {
             Ok(()) => text(StatusCode::OK, "reloaded"),
             Err(reason) => text(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                &format!("the old configuration keeps running: {reason}"),
+                &format!("the current configuration is kept: {reason}"),
             ),
         }
     }
+}
+
+/// Whether a browser sent the request for a page of another site. Other
+/// clients send neither header.
+fn is_cross_site(headers: &header::HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+    let authority = origin.and_then(|origin: hyper::Uri| origin.into_parts().authority);
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    authority.is_none_or(|authority| host != Some(authority.as_str()))
+}
+
+fn too_many_pages(_: TooManyPages) -> Response<Body> {
+    let message = "too many pages are being sent; try again later";
+    text(StatusCode::SERVICE_UNAVAILABLE, message)
 }
 
 impl Service<Request<hyper::body::Incoming>> for Routes {

@@ -1,5 +1,4 @@
-//! What a scrape says about itself: how long it may take, in which format it
-//! wants its answer, and of which tenants.
+//! The parameters of a scrape: its time budget, its format and its tenants.
 
 use std::time::Duration;
 
@@ -7,32 +6,32 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
 
 use crate::exposition::{self, Encoding, Format};
 
-/// Left for sending the answer.
+/// Reserved for sending the response.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// A client that claims to have longer than this is not believed.
-const LONGEST: Duration = Duration::from_hours(1);
+/// The longest budget of a client.
+const MAX_BUDGET: Duration = Duration::from_mins(2);
 
-/// The time until the scraper gives up, less half a second; `None` if it does
-/// not say so in a way that can be read.
+/// The client's scrape timeout less half a second; `None` if the header is
+/// missing or invalid.
 pub(super) fn budget(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("x-prometheus-scrape-timeout-seconds")?;
     let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
     if seconds.is_nan() || seconds <= 0.0 {
         return None;
     }
-    let timeout = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST);
-    Some(timeout.min(LONGEST).saturating_sub(MARGIN))
+    let timeout = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    Some(timeout.saturating_sub(MARGIN).min(MAX_BUDGET))
 }
 
-/// The format and coding the client asked for.
+/// The format and encoding that the client accepts.
 pub(super) fn negotiate(headers: &HeaderMap) -> (Format, Encoding) {
     let accept = joined(headers, &ACCEPT);
     let accept_encoding = joined(headers, &ACCEPT_ENCODING);
     exposition::negotiate(accept.as_deref(), accept_encoding.as_deref())
 }
 
-/// A list may come in one header or in several.
+/// A list may be in one header or in several.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values: Vec<&str> = headers
         .get_all(name)
@@ -61,16 +60,12 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_that_makes_no_sense_is_ignored_and_a_huge_one_cut() {
-        for nonsense in ["", "ten", "-1", "0", "NaN", "-inf"] {
-            assert_eq!(budget(&headers(nonsense)), None, "{nonsense}");
+    fn invalid_timeouts_are_ignored_and_long_ones_capped() {
+        for invalid in ["", "ten", "-1", "0", "NaN", "-inf"] {
+            assert_eq!(budget(&headers(invalid)), None, "{invalid}");
         }
         for huge in ["1e300", "inf", "86400"] {
-            assert_eq!(
-                budget(&headers(huge)),
-                Some(LONGEST.saturating_sub(MARGIN)),
-                "{huge}"
-            );
+            assert_eq!(budget(&headers(huge)), Some(MAX_BUDGET), "{huge}");
         }
         assert_eq!(budget(&HeaderMap::new()), None);
     }

@@ -1,9 +1,9 @@
 //! `/sd`: Prometheus HTTP service discovery, one target group per tenant.
 //!
 //! Each target is this exporter's `/metrics?tenant=T`, so that relabelling
-//! can spread the tenants over several exporters with the same configuration:
-//! `__param_tenant` chooses the tenant, `instance` names it, and `__address__`
-//! is free to be rewritten.
+//! can distribute the tenants over several exporters with the same
+//! configuration: `__param_tenant` selects the tenant, `instance` is its name,
+//! and `__address__` can be rewritten.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ struct Labels<'a> {
     instance: &'a str,
 }
 
-/// The document for a client that reached us as `host`, with the metrics at
+/// The targets for a client that connected to `host`, with the metrics at
 /// `path`.
 pub(super) fn document(host: &str, path: &str, tenants: &[Arc<str>]) -> String {
     let groups: Vec<Group<'_>> = tenants
@@ -41,7 +41,7 @@ pub(super) fn document(host: &str, path: &str, tenants: &[Arc<str>]) -> String {
             },
         })
         .collect();
-    // Strings and structs can always be written.
+    // Serializing strings and structs cannot fail.
     serde_json::to_string(&groups).unwrap_or_else(|_| "[]".to_owned())
 }
 

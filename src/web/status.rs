@@ -1,8 +1,8 @@
-//! The status page at `/`, for people: what is known of each tenant, and its
-//! jobs, failed ones first, then the newest.
+//! The status page at `/`: the state of each tenant and its jobs, failed ones
+//! first, then the newest.
 //!
-//! Every value is escaped by construction. The page needs no script, and its
-//! policy allows nothing but its own style, known by its hash.
+//! Every value is escaped by construction. The page has no script, and its
+//! content security policy allows nothing but its own style, by its hash.
 
 use std::sync::{Arc, LazyLock};
 
@@ -21,48 +21,79 @@ mod table;
 mod tests;
 mod words;
 
-use words::{badge, distance, number, span, time};
+use words::{badge, distance, name, number, span, time};
 
 const STYLE: &str = include_str!("status/style.css");
 
-/// Seconds until the page loads itself again.
+/// Seconds until the browser reloads the page.
 const RELOAD: u32 = 30;
 
-/// Allows the style and nothing else.
+/// The source expression of a content security policy that allows the page's
+/// style.
+pub(super) static STYLE_SOURCE: LazyLock<String> = LazyLock::new(|| {
+    // rustls brings an implementation of SHA-256.
+    let suite = TLS13_AES_128_GCM_SHA256.tls13();
+    let hash = suite.map(|suite| suite.common.hash_provider.hash(STYLE.as_bytes()));
+    hash.map_or_else(
+        || "'none'".to_owned(),
+        |hash| format!("'sha256-{}'", STANDARD.encode(hash)),
+    )
+});
+
 static POLICY: LazyLock<String> = LazyLock::new(|| {
-    // SHA-256 is at hand where TLS is.
-    let style = TLS13_AES_128_GCM_SHA256
-        .tls13()
-        .map(|suite| suite.common.hash_provider.hash(STYLE.as_bytes()))
-        .map_or_else(
-            || "'none'".to_owned(),
-            |hash| format!("'sha256-{}'", STANDARD.encode(hash)),
-        );
+    let style = &*STYLE_SOURCE;
     format!(
         "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 });
 
-/// A page and the policy it can be shown under.
-#[derive(Debug)]
-pub(super) struct StatusPage {
-    pub(super) html: String,
-    pub(super) content_security_policy: &'static str,
+/// The content security policy of the page: its style and nothing else.
+pub(super) fn policy() -> &'static str {
+    &POLICY
 }
 
-/// What somebody wants to see.
+/// A configured content security policy, extended so that it allows the page's
+/// style.
+pub(super) fn allowing_style(configured: &str) -> String {
+    let extended = configured.split(',').map(|policy| {
+        let directives = policy.split(';').map(str::trim);
+        let mut directives: Vec<String> = directives.map(str::to_owned).collect();
+        let name = |directive: &str| {
+            let name = directive.split_whitespace().next();
+            name.unwrap_or_default().to_ascii_lowercase()
+        };
+        let allowing = |directive: &str| {
+            let sources = directive.split_whitespace().skip(1);
+            let kept = sources.filter(|source| !source.eq_ignore_ascii_case("'none'"));
+            let sources: Vec<&str> = kept.chain([STYLE_SOURCE.as_str()]).collect();
+            sources.join(" ")
+        };
+        let is_style = |directive: &String| name(directive).starts_with("style-src");
+        if directives.iter().any(is_style) {
+            for directive in directives.iter_mut().filter(|one| is_style(one)) {
+                *directive = format!("{} {}", name(directive), allowing(directive));
+            }
+        } else if let Some(default) = directives.iter().find(|one| name(one) == "default-src") {
+            directives.push(format!("style-src {}", allowing(default)));
+        }
+        directives.join("; ")
+    });
+    extended.collect::<Vec<_>>().join(", ")
+}
+
+/// The part of the page to show.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct View<'a> {
-    /// One tenant alone.
+    /// Only this tenant.
     pub(super) tenant: Option<&'a str>,
-    /// Which page of its jobs, from 0.
+    /// The page of its jobs, from 0.
     pub(super) page: usize,
-    /// Where the metrics are.
+    /// The path of the metrics.
     pub(super) telemetry_path: &'a str,
 }
 
-/// The page.
-pub(super) fn page(snapshots: &[Arc<Snapshot>], view: View<'_>, now: Timestamp) -> StatusPage {
+/// The page as HTML.
+pub(super) fn page(snapshots: &[Arc<Snapshot>], view: View<'_>, now: Timestamp) -> String {
     let chosen: Vec<&Snapshot> = snapshots
         .iter()
         .map(AsRef::as_ref)
@@ -89,10 +120,7 @@ pub(super) fn page(snapshots: &[Arc<Snapshot>], view: View<'_>, now: Timestamp) 
             }
         }
     };
-    StatusPage {
-        html: markup.into_string(),
-        content_security_policy: &POLICY,
-    }
+    markup.into_string()
 }
 
 fn heading(chosen: &[&Snapshot], view: View<'_>, now: Timestamp) -> Markup {
@@ -126,12 +154,12 @@ fn tenant(snapshot: &Snapshot, view: View<'_>, now: Timestamp) -> Markup {
         section {
             div.head {
                 h2 {
-                    @if view.tenant.is_some() { (snapshot.tenant) }
-                    @else { a href=(link) { (snapshot.tenant) } }
+                    @if view.tenant.is_some() { (name(&snapshot.tenant)) }
+                    @else { a href=(link) { (name(&snapshot.tenant)) } }
                 }
                 @if status.up { (badge("good", "✓", "up")) }
                 @else if status.failure.is_some() { (badge("bad", "✕", "failing")) }
-                @else { (badge("busy", "○", "first refresh under way")) }
+                @else { (badge("busy", "○", "first refresh in progress")) }
             }
             (notes(snapshot, now))
             (facts(status, now))
@@ -140,7 +168,7 @@ fn tenant(snapshot: &Snapshot, view: View<'_>, now: Timestamp) -> Markup {
     }
 }
 
-/// What somebody should know or do.
+/// Problems and notices.
 fn notes(snapshot: &Snapshot, now: Timestamp) -> Markup {
     let status = &snapshot.status;
     let missing: Vec<&str> = snapshot
@@ -153,28 +181,28 @@ fn notes(snapshot: &Snapshot, now: Timestamp) -> Markup {
         @if let Some(failure) = &status.failure {
             div.note.bad {
                 b { (words::reason(failure.reason)) }
-                (failure.message) " "
+                (name(&failure.message)) " "
                 small { "Failing since " (time(failure.since)) " UTC, " (distance(failure.since, now)) "." }
             }
         }
         @if !missing.is_empty() {
             div.note.warn {
                 b { "Configured jobs that could not be fetched" }
-                span.id { (missing.join(", ")) }
+                span.id { @for id in &missing { (name(id)) " " } }
             }
         }
         @if let Some(sunset) = status.sunset.or(status.deprecation) {
             div.note.warn {
-                b { "This version of the API is going away" }
-                @if status.sunset.is_some() { "It ends " } @else { "It is deprecated since " }
+                b { "This version of the API is deprecated" }
+                @if status.sunset.is_some() { "It is removed on " } @else { "It is deprecated since " }
                 (time(sunset)) " UTC, " (distance(sunset, now)) "."
             }
         }
         @if !status.state_gap.is_zero() {
             div.note.warn {
                 b { "Some runs were not counted" }
-                "The exporter was stopped for longer than the API's list reaches back: "
-                (span(status.state_gap.as_secs())) " are missing from the feeds' counters."
+                "The exporter was stopped for longer than the API lists jobs. Runs of "
+                (span(status.state_gap.as_secs())) " are missing from the feed counters."
             }
         }
     }
@@ -184,7 +212,7 @@ fn facts(status: &Status, now: Timestamp) -> Markup {
     html! {
         dl {
             div {
-                dt { "Data from" }
+                dt { "Last successful refresh" }
                 dd {
                     @match status.last_success {
                         Some(at) => { (distance(at, now)) " " small { (time(at)) } }
@@ -194,7 +222,7 @@ fn facts(status: &Status, now: Timestamp) -> Markup {
             }
             @if let Some(took) = status.refresh_duration {
                 div {
-                    dt { "Last refresh" }
+                    dt { "Refresh duration" }
                     dd {
                         (format!("{:.1} s", took.as_secs_f64())) " "
                         small { (number(status.requests)) " " (plural(status.requests, "request")) }
@@ -207,7 +235,7 @@ fn facts(status: &Status, now: Timestamp) -> Markup {
                 dd {
                     (number(status.jobs as u64))
                     @if status.jobs_dropped > 0 {
-                        " " small { (number(status.jobs_dropped as u64)) " left out by limits.jobs" }
+                        " " small { (number(status.jobs_dropped as u64)) " omitted because of limits.jobs" }
                     }
                 }
             }

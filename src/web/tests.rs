@@ -1,4 +1,4 @@
-//! An exporter over a small API, and a server on a port of its own.
+//! An exporter with a minimal API, and a server on its own port.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,13 +17,14 @@ use crate::config;
 use crate::refresh::{Environment, Exporter};
 use crate::telemetry::Telemetry;
 
-mod gate;
+mod client_certificates;
 mod pki;
 mod routes;
+mod security;
 mod sockets;
 mod tls;
 
-/// An API that knows the job `isj-1` and nothing else.
+/// An API with the job `isj-1` only.
 #[derive(Debug)]
 struct OneJob;
 
@@ -42,17 +43,17 @@ impl Transport for OneJob {
     }
 }
 
-/// An API that never answers.
+/// An API that never responds.
 #[derive(Debug)]
-struct Silence;
+struct NoResponse;
 
-impl Transport for Silence {
+impl Transport for NoResponse {
     fn send(&self, _: hyper::Request<Bytes>) -> Exchange<'_> {
         Box::pin(std::future::pending())
     }
 }
 
-/// An exporter of these tenants, none of which has jobs of its own.
+/// An exporter of these tenants, without configured jobs.
 pub(super) async fn exporter(tenants: &[&str]) -> Exporter {
     let tenants = tenants.iter().map(|name| tenant(name));
     let exporter = exporter_over(Arc::new(OneJob), tenants).await;
@@ -112,7 +113,7 @@ fn tenant(name: &str) -> config::Tenant {
     }
 }
 
-/// A server on a port of its own.
+/// A server on its own port.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -120,18 +121,22 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn start(gate: Gate, limits: Limits) -> Self {
+    pub(super) async fn start(security: WebSecurity, limits: Limits) -> Self {
         let routes = Routes::new(exporter(&["socktown"]).await, "/metrics", None);
-        Self::start_with(routes, gate, limits).await
+        Self::start_with(routes, security, limits).await
     }
 
-    pub(super) async fn start_with(service: impl Handler, gate: Gate, limits: Limits) -> Self {
+    pub(super) async fn start_with(
+        service: impl Handler,
+        security: WebSecurity,
+        limits: Limits,
+    ) -> Self {
         let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let shutdown = async move { stopped.await.unwrap_or_default() };
-            serve(listeners, service, Arc::new(gate), limits, shutdown).await;
+            serve(listeners, service, Arc::new(security), limits, shutdown).await;
         });
         Self {
             address,
@@ -140,8 +145,8 @@ impl Server {
         }
     }
 
-    /// Sends bytes on a connection of its own, closes that half if asked to,
-    /// and reads until the server closes.
+    /// Sends bytes on a new connection, optionally closes that half, and reads
+    /// until the server closes.
     pub(super) async fn exchange(&self, request: &[u8], half_close: bool) -> String {
         let mut stream = self.connect().await;
         stream.write_all(request).await.unwrap();
@@ -149,12 +154,12 @@ impl Server {
             stream.shutdown().await.unwrap();
         }
         let mut answer = Vec::new();
-        // A reset after the answer is as good as a close.
+        // A reset after the response counts as a close.
         stream.read_to_end(&mut answer).await.unwrap_or_default();
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// A healthy server answers this at once.
+    /// Whether the server responds to a health check at once.
     pub(super) async fn healthy(&self) -> bool {
         let request = b"GET /-/healthy HTTP/1.0\r\n\r\n";
         let answer = self.exchange(request, false);
@@ -166,7 +171,7 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Asks the server to stop, and gives what waits for it.
+    /// Starts a shutdown; the returned task ends with it.
     pub(super) fn stop(self) -> JoinHandle<()> {
         self.stop.send(()).unwrap();
         self.task

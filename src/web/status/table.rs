@@ -1,4 +1,4 @@
-//! The jobs of one tenant: a row per table.
+//! The jobs of one tenant, one row per table.
 
 use std::cmp::Reverse;
 
@@ -8,12 +8,12 @@ use maud::{Markup, html};
 use crate::jobs::{Job, State, Table};
 use crate::snapshot::Snapshot;
 
-use super::words::{distance, number, span, state, time};
+use super::words::{distance, name, number, span, state, time};
 
 /// A table of a job, or a job without tables.
 type Row<'a> = (&'a Job, Option<&'a Table>);
 
-/// How many tables failed.
+/// The number of failed tables.
 pub(super) fn failed(snapshot: &Snapshot) -> usize {
     let tables = snapshot.jobs.iter().flat_map(|job| &job.tables);
     tables
@@ -21,24 +21,24 @@ pub(super) fn failed(snapshot: &Snapshot) -> usize {
         .count()
 }
 
-/// Rows of a tenant beside others.
-const FEW: usize = 25;
+/// Rows of a tenant on the page of all tenants.
+const OVERVIEW_ROWS: usize = 25;
 
-/// Rows of a page of one tenant.
-const MANY: usize = 200;
+/// Rows on a page of one tenant.
+const PAGE_ROWS: usize = 200;
 
-/// The first few rows, or one page of all of them, and the way to the others.
+/// The first rows, or one page of all rows, with links to the others.
 pub(super) fn jobs(snapshot: &Snapshot, page: Option<usize>, link: &str, now: Timestamp) -> Markup {
     let rows = rows(snapshot);
     let overview = page.is_none();
-    let (page, size) = page.map_or((0, FEW), |page| (page, MANY));
+    let (page, size) = page.map_or((0, OVERVIEW_ROWS), |page| (page, PAGE_ROWS));
     let pages = rows.len().div_ceil(size).max(1);
     let page = page.min(pages - 1);
     let first = page * size;
     let shown = &rows[first..rows.len().min(first + size)];
     html! {
         @if rows.is_empty() {
-            p.more { "No jobs on the page." }
+            p.more { "No jobs." }
         } @else {
             table {
                 thead {
@@ -47,7 +47,7 @@ pub(super) fn jobs(snapshot: &Snapshot, page: Option<usize>, link: &str, now: Ti
                         th.n { "Read" } th.n { "Inserted" } th.n { "Updated" } th.n { "Rejected" } th.n { "Errors" }
                     }
                 }
-                tbody { @for row in shown { (line(*row, now)) } }
+                tbody { @for shown_row in shown { (row(*shown_row, now)) } }
             }
         }
         @if pages > 1 {
@@ -82,12 +82,12 @@ fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
     rows
 }
 
-fn line((job, table): Row<'_>, now: Timestamp) -> Markup {
+fn row((job, table): Row<'_>, now: Timestamp) -> Markup {
     let Some(table) = table else {
         return html! {
             tr {
                 td { (state(None)) }
-                td.what { b { "no tables yet" } span.id { (job.id) } }
+                td.what { b { "no tables yet" } span.id { (name(&job.id)) } }
                 td.when {} td.n {} td.n {} td.n {} td.n {} td.n {} td.n {}
             }
         };
@@ -97,10 +97,10 @@ fn line((job, table): Row<'_>, now: Timestamp) -> Markup {
         tr {
             td { (state(table.state.as_ref())) }
             td.what {
-                b { (table.table) } " "
+                b { (name(&table.table)) } " "
                 span.id {
-                    span { (job.id) }
-                    @if !table.feed.is_empty() { " · " span { (table.feed) } }
+                    span { (name(&job.id)) }
+                    @if !table.feed.is_empty() { " · " span { (name(&table.feed)) } }
                 }
             }
             td.when data-label="Started" {
@@ -130,8 +130,8 @@ fn duration(table: &Table, now: Timestamp) -> String {
     }
 }
 
-fn count(label: &str, value: Option<u64>, alarming: bool) -> Markup {
-    let value = value.map(|value| (number(value), alarming && value > 0));
+fn count(label: &str, value: Option<u64>, is_error: bool) -> Markup {
+    let value = value.map(|value| (number(value), is_error && value > 0));
     html! {
         td.n data-label=(label) {
             @match value {

@@ -1,4 +1,4 @@
-//! Numbers, times and reasons as people read them.
+//! Numbers, times, states and reasons for display.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -19,7 +19,7 @@ pub(super) fn number(number: u64) -> String {
     grouped
 }
 
-/// A length of time in its two largest units, such as `2 h 5 min`.
+/// A duration in its two largest units, such as `2 h 5 min`.
 pub(super) fn span(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     let two = |large: u64, unit: &str, small: u64, smaller: &str| match small {
@@ -34,7 +34,7 @@ pub(super) fn span(seconds: u64) -> String {
     }
 }
 
-/// How far a time is from now, such as `5 min ago` or `in 3 d`.
+/// A time relative to now, such as `5 min ago` or `in 3 d`.
 pub(super) fn distance(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - time.as_second();
     let span = coarse(seconds.unsigned_abs());
@@ -45,7 +45,7 @@ pub(super) fn distance(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// The largest unit alone: enough for an age.
+/// The largest unit only, for an age.
 fn coarse(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -55,14 +55,13 @@ fn coarse(seconds: u64) -> String {
     }
 }
 
-/// A time to the second, and in full for machines.
+/// A time to the second, with its full value as an attribute.
 pub(super) fn time(time: Timestamp) -> Markup {
     let shown = time.strftime("%Y-%m-%d %H:%M:%S").to_string();
     html! { time datetime=(time) { (shown) } }
 }
 
-/// The sign, the class and the words of a state. The sign tells as much as
-/// the colour.
+/// A state. Its symbol carries the same information as its colour.
 pub(super) fn state(state: Option<&State>) -> Markup {
     let (sign, class) = match state {
         Some(State::Failed) => ("✕", "bad"),
@@ -80,24 +79,34 @@ pub(super) fn state(state: Option<&State>) -> Markup {
     badge(class, sign, &words)
 }
 
-/// A word that stands out.
+/// A highlighted label.
 pub(super) fn badge(class: &str, sign: &str, words: &str) -> Markup {
-    html! { span.badge.(class) { (sign) " " (words) } }
+    html! { span.badge.(class) { (sign) " " (name(words)) } }
 }
 
-/// A reason in plain words.
+/// A name from outside: its text direction cannot affect the text around it,
+/// and it is visible even if it is blank.
+pub(super) fn name(name: &str) -> Markup {
+    html! {
+        @if name.is_empty() { i.quiet { "(empty)" } }
+        @else if name.trim().is_empty() { i.quiet { "(blank)" } }
+        @else { bdi { (name) } }
+    }
+}
+
+/// A reason as a sentence.
 pub(super) fn reason(reason: Reason) -> &'static str {
     match reason {
-        Reason::Unreachable => "The API cannot be reached.",
-        Reason::Tls => "No secure connection to the API can be made.",
-        Reason::Timeout => "The API did not answer in time.",
-        Reason::Unauthorized => "The API does not accept the access token.",
-        Reason::Forbidden => "The key is not allowed to read ingest jobs.",
-        Reason::NotFound => "The API does not know what was asked for.",
-        Reason::RateLimited => "The API was asked too often.",
-        Reason::BadRequest => "The API refused the request.",
-        Reason::ServerError => "The API has a problem of its own.",
-        Reason::Malformed => "The API's answer could not be read.",
-        Reason::TooLarge => "The API's answer was larger than limits.response_bytes.",
+        Reason::Unreachable => "The API is unreachable.",
+        Reason::Tls => "The TLS connection to the API failed.",
+        Reason::Timeout => "The API did not respond in time.",
+        Reason::Unauthorized => "The API rejected the access token.",
+        Reason::Forbidden => "The API key has no permission to read ingest jobs.",
+        Reason::NotFound => "The API did not find the requested resource.",
+        Reason::RateLimited => "The API's rate limit was exceeded.",
+        Reason::BadRequest => "The API rejected the request.",
+        Reason::ServerError => "The API reported an internal error.",
+        Reason::Malformed => "The API's response could not be parsed.",
+        Reason::TooLarge => "The API's response was larger than limits.response_bytes.",
     }
 }

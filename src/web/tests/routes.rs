@@ -22,7 +22,7 @@ async fn ask(routes: &Routes, method: &str, target: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn every_page_takes_get_and_head_and_a_reload_takes_post() {
+async fn pages_allow_get_and_head_and_a_reload_allows_post() {
     let routes = routes(&["socktown"]).await;
     let pages = [
         "/",
@@ -39,12 +39,12 @@ async fn every_page_takes_get_and_head_and_a_reload_takes_post() {
         for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
             let (status, body) = ask(&routes, method, page).await;
             assert_eq!(status, 405, "{method} {page}");
-            assert_eq!(body, "this page takes GET, HEAD only; use that method\n");
+            assert_eq!(body, "method not allowed; use GET, HEAD\n");
         }
     }
     let (status, body) = ask(&routes, "GET", "/-/reload").await;
     assert_eq!(status, 405);
-    assert_eq!(body, "this page takes POST only; use that method\n");
+    assert_eq!(body, "method not allowed; use POST, PUT\n");
 }
 
 #[tokio::test]
@@ -57,15 +57,15 @@ async fn a_head_request_has_the_length_of_the_page_it_stands_for() {
 }
 
 #[tokio::test]
-async fn a_405_names_the_methods_that_work() {
+async fn a_405_lists_the_allowed_methods() {
     let routes = routes(&[]).await;
     let request = Request::get("/-/reload").body(()).unwrap();
     let response = routes.answer(&request).await;
-    assert_eq!(response.headers()["allow"], "POST");
+    assert_eq!(response.headers()["allow"], "POST, PUT");
 }
 
 #[tokio::test]
-async fn another_path_is_not_found() {
+async fn unknown_paths_are_not_found() {
     let routes = routes(&[]).await;
     for path in ["/metric", "/metrics/", "/-/quit", "//", "/favicon.ico"] {
         assert_eq!(ask(&routes, "GET", path).await.0, 404, "{path}");
@@ -73,14 +73,14 @@ async fn another_path_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_metrics_path_can_be_another_one() {
+async fn the_metrics_path_is_configurable() {
     let routes = Routes::new(exporter(&[]).await, "/amperity", None);
     assert_eq!(ask(&routes, "GET", "/amperity").await.0, 200);
     assert_eq!(ask(&routes, "GET", "/metrics").await.0, 404);
 }
 
 #[tokio::test]
-async fn health_and_readiness_say_503_while_they_are_not_given() {
+async fn health_and_readiness_are_503_before_the_first_configuration() {
     let unconfigured = Exporter::new(Environment {
         clock: Clock::system(),
         telemetry: Telemetry::new().unwrap(),
@@ -144,7 +144,7 @@ async fn a_scrape_can_be_restricted_to_known_tenants() {
 }
 
 #[tokio::test]
-async fn discovery_names_the_host_the_client_asked() {
+async fn discovery_uses_the_host_of_the_request() {
     let routes = routes(&["socktown"]).await;
     let (_, body) = ask(&routes, "GET", "/sd").await;
     assert!(
@@ -156,12 +156,12 @@ async fn discovery_names_the_host_the_client_asked() {
 }
 
 #[tokio::test]
-async fn a_tenant_without_data_yet_is_discovered_shown_and_can_be_scraped() {
+async fn a_tenant_without_data_is_discovered_shown_and_scraped() {
     let waiting = config::Tenant {
         discovery: Some(Duration::from_hours(1)),
         ..tenant("socktown")
     };
-    let exporter = exporter_over(Arc::new(Silence), [waiting]).await;
+    let exporter = exporter_over(Arc::new(NoResponse), [waiting]).await;
     assert_eq!(exporter.snapshots().len(), 0);
     let routes = Routes::new(exporter, "/metrics", None);
     let (_, body) = ask(&routes, "GET", "/sd").await;
@@ -171,13 +171,13 @@ async fn a_tenant_without_data_yet_is_discovered_shown_and_can_be_scraped() {
     assert!(body.contains(r#"amperity_refreshes_total{tenant="socktown"} 0"#));
     for path in ["/", "/?tenant=socktown"] {
         let (_, page) = ask(&routes, "GET", path).await;
-        assert!(page.contains("first refresh under way"), "{page}");
+        assert!(page.contains("first refresh in progress"), "{page}");
         assert!(page.contains("0 of 1 tenants up"), "{page}");
     }
 }
 
 #[tokio::test]
-async fn a_reload_tells_how_it_went_and_is_off_unless_asked_for() {
+async fn a_reload_reports_its_outcome_and_is_disabled_by_default() {
     let off = routes(&[]).await;
     let (status, body) = ask(&off, "POST", "/-/reload").await;
     assert_eq!(status, 403);
@@ -191,12 +191,40 @@ async fn a_reload_tells_how_it_went_and_is_off_unless_asked_for() {
     let good = ask(&on(Ok(())), "POST", "/-/reload").await;
     assert_eq!(good, (200, "reloaded\n".to_owned()));
     let bad = ask(&on(Err("line 3: unknown field")), "POST", "/-/reload").await;
-    let sentence = "the old configuration keeps running: line 3: unknown field\n";
+    let sentence = "the current configuration is kept: line 3: unknown field\n";
     assert_eq!(bad, (422, sentence.to_owned()));
 }
 
 #[tokio::test]
-async fn an_answer_depends_on_what_the_client_accepts_and_says_so() {
+async fn a_reload_is_refused_to_pages_of_other_sites() {
+    let reload: Reload = Arc::new(|| Box::pin(async { Ok(()) }));
+    let routes = Routes::new(exporter(&[]).await, "/metrics", Some(reload));
+    let host = ("host", "exporter:10109");
+    let cases: [(&[(&str, &str)], u16); 9] = [
+        (&[host], 200),
+        (&[host, ("sec-fetch-site", "same-origin")], 200),
+        (&[host, ("sec-fetch-site", "none")], 200),
+        (&[host, ("sec-fetch-site", "same-site")], 403),
+        (&[host, ("sec-fetch-site", "cross-site")], 403),
+        (&[host, ("origin", "http://exporter:10109")], 200),
+        (&[host, ("origin", "http://exporter")], 403),
+        (&[host, ("origin", "https://attacker.example")], 403),
+        (&[host, ("origin", "null")], 403),
+    ];
+    for method in ["POST", "PUT"] {
+        for (headers, expected) in cases {
+            let mut request = Request::builder().method(method).uri("/-/reload");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let response = routes.answer(&request.body(()).unwrap()).await;
+            assert_eq!(response.status().as_u16(), expected, "{headers:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn responses_vary_by_accept_and_accept_encoding() {
     let routes = routes(&[]).await;
     let mut request = Request::get("/metrics").body(()).unwrap();
     let gzip = HeaderValue::from_static("gzip");
@@ -206,7 +234,7 @@ async fn an_answer_depends_on_what_the_client_accepts_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_probe_shows_its_job_and_how_it_went_and_nothing_else() {
+async fn a_probe_has_the_series_of_its_job_and_its_outcome_only() {
     let routes = routes(&["socktown"]).await;
     let (_, body) = ask(&routes, "GET", "/probe?tenant=socktown&job=isj-1").await;
     assert!(

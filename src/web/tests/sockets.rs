@@ -9,19 +9,16 @@ use super::*;
 /// Short limits, since these tests cannot pause time: sockets do not wait.
 const SHORT: Limits = Limits {
     connections: 4,
-    request_head: Duration::from_millis(200),
     idle: Duration::from_millis(400),
-    exchange: Duration::from_secs(20),
-    write_stall: Duration::from_millis(300),
+    response: Duration::from_millis(300),
     drain: Duration::from_millis(300),
 };
 
-const ROOMY: Limits = Limits {
+/// Limits of which only the number of connections matters.
+const FOUR_CONNECTIONS: Limits = Limits {
     connections: 4,
-    request_head: Duration::from_mins(1),
     idle: Duration::from_mins(1),
-    exchange: Duration::from_mins(1),
-    write_stall: Duration::from_mins(1),
+    response: Duration::from_mins(1),
     drain: Duration::from_mins(1),
 };
 
@@ -36,10 +33,10 @@ fn large(length: usize) -> impl Handler {
 }
 
 #[tokio::test]
-async fn a_request_that_comes_byte_by_byte_is_given_up_after_the_deadline() {
-    let server = Server::start(Gate::open(), SHORT).await;
+async fn a_request_sent_byte_by_byte_is_closed_after_the_idle_limit() {
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
     let mut slow = server.connect().await;
-    let head = b"GET /metrics HTTP/1.1\r\nX-Slow: yes yes yes yes yes yes";
+    let head = b"GET /metrics HTTP/1.1\r\nHost: a\r\nX-Slow: yes yes yes yes yes yes";
     let writing = async {
         for byte in head.iter().cycle() {
             if slow.write_all(&[*byte]).await.is_err() {
@@ -53,12 +50,12 @@ async fn a_request_that_comes_byte_by_byte_is_given_up_after_the_deadline() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_kept_for_a_while_and_then_closed() {
-    let server = Server::start(Gate::open(), SHORT).await;
+async fn an_idle_connection_is_reused_and_later_closed() {
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
     let mut stream = server.connect().await;
     for _ in 0..2 {
         stream
-            .write_all(b"GET /-/healthy HTTP/1.1\r\n\r\n")
+            .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n")
             .await
             .unwrap();
         let mut answer = [0; 4096];
@@ -70,32 +67,39 @@ async fn an_idle_connection_is_kept_for_a_while_and_then_closed() {
 }
 
 #[tokio::test]
-async fn a_full_house_makes_room_for_a_scrape() {
-    let server = Server::start(Gate::open(), ROOMY).await;
-    let mut loris = Vec::new();
+async fn the_oldest_incomplete_request_makes_room_when_the_limit_is_reached() {
+    let server = Server::start(WebSecurity::disabled(), FOUR_CONNECTIONS).await;
+    let mut slow = Vec::new();
     for _ in 0..20 {
         let mut stream = server.connect().await;
-        stream.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
-        loris.push(stream);
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+            .await
+            .unwrap();
+        slow.push(stream);
     }
     assert!(server.healthy().await);
     assert!(
-        closes(&mut loris[0], Duration::from_secs(5)).await,
-        "the oldest made room"
+        closes(&mut slow[0], Duration::from_secs(5)).await,
+        "the oldest is closed"
     );
     assert!(
-        !closes(&mut loris[19], Duration::from_millis(50)).await,
-        "the newest is still there"
+        !closes(&mut slow[19], Duration::from_millis(50)).await,
+        "the newest stays open"
     );
 }
 
 #[tokio::test]
-async fn readers_that_take_nothing_make_room_for_a_scrape() {
-    let server = Server::start_with(large(64 << 20), Gate::open(), ROOMY).await;
+async fn clients_that_do_not_read_make_room_for_a_scrape() {
+    let server =
+        Server::start_with(large(64 << 20), WebSecurity::disabled(), FOUR_CONNECTIONS).await;
     let mut readers = Vec::new();
-    for _ in 0..ROOMY.connections {
+    for _ in 0..FOUR_CONNECTIONS.connections {
         let mut stream = server.connect().await;
-        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
         readers.push(stream);
     }
     let mut scrape = server.connect().await;
@@ -107,28 +111,28 @@ async fn readers_that_take_nothing_make_room_for_a_scrape() {
 }
 
 #[tokio::test]
-async fn a_burst_of_scrapes_is_answered_though_all_places_were_taken_by_idlers() {
-    let server = Server::start(Gate::open(), ROOMY).await;
-    let mut loris = Vec::new();
-    for _ in 0..ROOMY.connections {
-        loris.push(server.connect().await);
+async fn a_burst_of_scrapes_is_answered_while_all_connections_are_idle() {
+    let server = Server::start(WebSecurity::disabled(), FOUR_CONNECTIONS).await;
+    let mut slow = Vec::new();
+    for _ in 0..FOUR_CONNECTIONS.connections {
+        slow.push(server.connect().await);
     }
     let server = Arc::new(server);
     let mut burst = tokio::task::JoinSet::new();
-    for _ in 0..5 * ROOMY.connections {
+    for _ in 0..5 * FOUR_CONNECTIONS.connections {
         let server = Arc::clone(&server);
         burst.spawn(async move { server.healthy().await });
     }
     let answered = burst.join_all().await;
-    assert_eq!(answered, [true; 20], "none was cut for another");
+    assert_eq!(answered, [true; 20], "none is closed for another");
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_those_who_have_not_asked() {
-    let server = Server::start(Gate::open(), ROOMY).await;
+async fn a_stop_does_not_wait_for_incomplete_requests() {
+    let server = Server::start(WebSecurity::disabled(), FOUR_CONNECTIONS).await;
     let _silent = server.connect().await;
     let mut half = server.connect().await;
-    half.write_all(b"GET /metrics HTTP/1.1\r\nX: ")
+    half.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nX: ")
         .await
         .unwrap();
     sleep(Duration::from_millis(100)).await;
@@ -139,30 +143,26 @@ async fn a_stop_does_not_wait_for_those_who_have_not_asked() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_answered_before_outlives_those_that_never_asked() {
-    let server = Server::start(Gate::open(), ROOMY).await;
-    let mut prometheus = server.connect().await;
-    let mut answer = vec![0; 4096];
-    prometheus
-        .write_all(b"GET /-/ready HTTP/1.1\r\n\r\n")
-        .await
-        .unwrap();
-    assert!(prometheus.read(&mut answer).await.unwrap() > 0);
-    let mut loris = Vec::new();
+async fn a_request_under_way_outlives_newer_idle_connections() {
+    let slow = service_fn(|_| async {
+        sleep(Duration::from_secs(1)).await;
+        Ok(Response::new(Body::from("done".to_owned())))
+    });
+    let server = Server::start_with(slow, WebSecurity::disabled(), FOUR_CONNECTIONS).await;
+    let mut scrape = server.connect().await;
+    scrape.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut others = Vec::new();
     for _ in 0..20 {
-        loris.push(server.connect().await);
+        others.push(server.connect().await);
     }
-    assert!(server.healthy().await);
-    prometheus
-        .write_all(b"GET /-/ready HTTP/1.1\r\n\r\n")
-        .await
-        .unwrap();
-    assert!(prometheus.read(&mut answer).await.unwrap() > 0);
+    let mut answer = String::new();
+    scrape.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("done"), "{answer}");
 }
 
 #[tokio::test]
-async fn garbage_is_answered_with_an_error_and_does_no_harm() {
-    let server = Server::start(Gate::open(), SHORT).await;
+async fn garbage_is_answered_with_an_error() {
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01"[..],
         b"\0\0\0\0\r\n\r\n",
@@ -179,9 +179,9 @@ async fn garbage_is_answered_with_an_error_and_does_no_harm() {
 
 #[tokio::test]
 async fn an_oversized_head_is_refused() {
-    let server = Server::start(Gate::open(), SHORT).await;
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
     let request = format!(
-        "GET / HTTP/1.1\r\nX: {}\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
         "x".repeat(4 * Limits::HEAD_BYTES)
     );
     let answer = server.exchange(request.as_bytes(), false).await;
@@ -198,10 +198,25 @@ async fn an_oversized_head_is_refused() {
 }
 
 #[tokio::test]
+async fn http_1_1_without_exactly_one_host_is_a_bad_request() {
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
+    for (head, status) in [
+        ("HTTP/1.1\r\n", 400),
+        ("HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400),
+        ("HTTP/1.1\r\nHost: a\r\n", 200),
+        ("HTTP/1.0\r\n", 200),
+    ] {
+        let request = format!("GET /-/healthy {head}\r\n");
+        let response = server.exchange(request.as_bytes(), true).await;
+        assert_eq!(response[9..12], status.to_string(), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_their_order() {
-    let server = Server::start(Gate::open(), SHORT).await;
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
     let request =
-        b"GET /-/healthy HTTP/1.1\r\n\r\nGET /-/ready HTTP/1.1\r\n\r\nGET /x HTTP/1.0\r\n\r\n";
+        b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\nGET /-/ready HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.0\r\n\r\n";
     let answer = server.exchange(request, false).await;
     let order = ["200 OK", "healthy", "200 OK", "ready", "404 Not Found"];
     let mut rest = answer.as_str();
@@ -214,19 +229,19 @@ async fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_client_may_close_its_half_after_asking() {
-    let server = Server::start(Gate::open(), SHORT).await;
+async fn a_client_may_close_its_half_after_its_request() {
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
     let answer = server
-        .exchange(b"GET /-/healthy HTTP/1.1\r\n\r\n", true)
+        .exchange(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n", true)
         .await;
     assert!(answer.ends_with("healthy\n"), "{answer}");
 }
 
 #[tokio::test]
-async fn a_body_nobody_asked_for_does_no_harm() {
-    let server = Server::start(Gate::open(), SHORT).await;
+async fn an_unexpected_request_body_is_not_read() {
+    let server = Server::start(WebSecurity::disabled(), SHORT).await;
     let mut stream = server.connect().await;
-    let head = b"POST /-/healthy HTTP/1.1\r\nContent-Length: 100000000\r\n\r\n";
+    let head = b"POST /-/healthy HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n";
     stream.write_all(head).await.unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
@@ -241,11 +256,11 @@ async fn a_body_nobody_asked_for_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_reader_that_stops_reading_is_cut_off() {
-    let server = Server::start_with(large(64 << 20), Gate::open(), SHORT).await;
+async fn a_client_that_stops_reading_is_disconnected() {
+    let server = Server::start_with(large(64 << 20), WebSecurity::disabled(), SHORT).await;
     let mut stream = server.connect().await;
     stream
-        .write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
     sleep(Duration::from_secs(3)).await;
@@ -256,7 +271,7 @@ async fn a_reader_that_stops_reading_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_a_request_under_way_end() {
+async fn a_stop_waits_for_requests_under_way() {
     let slow = service_fn(|_| async {
         sleep(Duration::from_millis(200)).await;
         Ok(Response::new(Body::from("done".to_owned())))
@@ -265,11 +280,14 @@ async fn a_stop_lets_a_request_under_way_end() {
         drain: Duration::from_secs(5),
         ..SHORT
     };
-    let server = Server::start_with(slow, Gate::open(), limits).await;
+    let server = Server::start_with(slow, WebSecurity::disabled(), limits).await;
     let address = server.address;
     let mut stream = server.connect().await;
     let idle = server.connect().await;
-    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
     sleep(Duration::from_millis(50)).await;
     let stopped = server.stop();
     let mut answer = String::new();
@@ -287,14 +305,17 @@ async fn a_stop_lets_a_request_under_way_end() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_ever() {
+async fn a_stop_takes_no_longer_than_the_drain_limit() {
     let never = service_fn(|_| async {
         std::future::pending::<()>().await;
         Ok(Response::new(Body::empty()))
     });
-    let server = Server::start_with(never, Gate::open(), SHORT).await;
+    let server = Server::start_with(never, WebSecurity::disabled(), SHORT).await;
     let mut stream = server.connect().await;
-    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
     sleep(Duration::from_millis(50)).await;
     timeout(Duration::from_secs(5), server.stop())
         .await
@@ -303,7 +324,7 @@ async fn a_stop_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn a_body_keeps_its_length_known_while_it_is_sent() {
+async fn a_body_has_a_known_length() {
     let chunks = vec!["a".repeat(2_000_000).into(), "bc".into()];
     let body = Body::from(crate::exposition::Body::new(chunks, "text/plain"));
     assert_eq!(hyper::body::Body::size_hint(&body).exact(), Some(2_000_002));

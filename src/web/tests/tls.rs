@@ -9,7 +9,7 @@ use super::pki::Pki;
 use super::*;
 
 /// Status and HTTP version, as curl sees them; status 000 if there was none.
-async fn curl(server: &Server, pki: &Pki, arguments: &[&str]) -> String {
+pub(super) async fn curl(server: &Server, pki: &Pki, arguments: &[&str]) -> String {
     let port = server.address.port();
     let output = Command::new("curl")
         .args([
@@ -48,12 +48,12 @@ async fn status_with(server: &Server, pki: &Pki, certificate: Option<&str>) -> S
     curl(server, pki, &arguments).await[..3].to_owned()
 }
 
-async fn start(file: &std::path::Path) -> Server {
-    Server::start(Gate::from_file(file).unwrap(), Limits::default()).await
+pub(super) async fn start(file: &std::path::Path) -> Server {
+    Server::start(WebSecurity::from_file(file).unwrap(), Limits::default()).await
 }
 
 #[tokio::test]
-async fn tls_speaks_http2_to_clients_that_can_unless_it_is_off() {
+async fn tls_offers_http2_unless_it_is_disabled() {
     let pki = Pki::new();
     let server = start(&pki.tls("")).await;
     assert_eq!(curl(&server, &pki, &[]).await, "200 2");
@@ -65,10 +65,11 @@ async fn tls_speaks_http2_to_clients_that_can_unless_it_is_off() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_counts_as_the_policy_says() {
+async fn client_certificates_are_required_and_verified_by_the_policy() {
     let pki = Pki::new();
     let ca = "  client_ca_file: ca.pem\n";
     let sans = "  client_ca_file: ca.pem\n  client_allowed_sans: [prometheus.example]\n";
+    let no_sans = "  client_ca_file: ca.pem\n  client_allowed_sans: []\n";
     // Without a certificate; good; of another authority; of another name.
     let expected = [
         ("NoClientCert", "", ["200", "200", "200", "200"]),
@@ -80,7 +81,7 @@ async fn a_client_certificate_counts_as_the_policy_says() {
         (
             "VerifyClientCertIfGiven",
             sans,
-            ["200", "200", "000", "000"],
+            ["000", "200", "000", "000"],
         ),
         (
             "RequireAndVerifyClientCert",
@@ -92,6 +93,8 @@ async fn a_client_certificate_counts_as_the_policy_says() {
             sans,
             ["000", "200", "000", "000"],
         ),
+        ("RequireAndVerifyClientCert", no_sans, ["000"; 4]),
+        ("VerifyClientCertIfGiven", no_sans, ["000"; 4]),
     ];
     for (policy, more, expected) in expected {
         let file = pki.tls(&format!("  client_auth_type: {policy}\n{more}"));
@@ -105,7 +108,7 @@ async fn a_client_certificate_counts_as_the_policy_says() {
 }
 
 #[tokio::test]
-async fn an_allowed_name_may_be_an_address_an_email_or_a_uri() {
+async fn an_allowed_san_may_be_an_address_an_email_or_a_uri() {
     let pki = Pki::new();
     let cases = [
         ("spiffe://example/prometheus", "200"),
@@ -128,7 +131,7 @@ async fn an_allowed_name_may_be_an_address_an_email_or_a_uri() {
 }
 
 #[tokio::test]
-async fn versions_suites_and_curves_are_those_of_the_file() {
+async fn versions_suites_and_curves_are_restricted_by_the_file() {
     let pki = Pki::new();
     let server = start(&pki.tls("  min_version: TLS13\n  curve_preferences: [CurveP384]\n")).await;
     assert_eq!(curl(&server, &pki, &["--tls-max", "1.2"]).await, "000 0");
@@ -145,7 +148,7 @@ async fn versions_suites_and_curves_are_those_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_replaced_certificate_is_used_at_once_and_half_a_replacement_is_not() {
+async fn a_replaced_certificate_is_used_at_once_and_a_mismatched_key_is_not() {
     let pki = Pki::new();
     let server = start(&pki.tls("")).await;
     assert_eq!(curl(&server, &pki, &[]).await, "200 2");
@@ -167,7 +170,7 @@ async fn a_replaced_certificate_is_used_at_once_and_half_a_replacement_is_not() 
 }
 
 #[tokio::test]
-async fn a_file_that_becomes_broken_answers_500_until_it_is_mended() {
+async fn an_invalid_file_answers_500_until_it_is_fixed() {
     let pki = Pki::new();
     let file = pki.tls("");
     let server = start(&file).await;
@@ -175,11 +178,11 @@ async fn a_file_that_becomes_broken_answers_500_until_it_is_mended() {
     assert_eq!(curl(&server, &pki, &[]).await, "500 2");
     pki.tls("  client_auth_type: RequestClientCert\n  client_ca_file: gone.pem\n");
     assert_eq!(curl(&server, &pki, &[]).await, "500 2");
-    pki.tls("# mended\n");
+    pki.tls("# fixed\n");
     assert_eq!(curl(&server, &pki, &[]).await, "200 2");
 }
 
-/// A connection whose client has asked for the page and grants no byte of it.
+/// A client that requests the page with a flow-control window of 0 bytes.
 async fn stalled(server: &Server, pki: &Pki) -> TlsStream<TcpStream> {
     const FRAMES: [&[u8]; 3] = [
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -209,14 +212,14 @@ async fn stalled(server: &Server, pki: &Pki) -> TlsStream<TcpStream> {
 }
 
 #[tokio::test]
-async fn http2_clients_that_grant_no_room_for_answers_make_room_for_a_scrape() {
+async fn http2_clients_with_an_empty_window_make_room_for_a_scrape() {
     let pki = Pki::new();
     let limits = Limits {
         connections: 4,
         ..Limits::default()
     };
-    let gate = Gate::from_file(&pki.tls("")).unwrap();
-    let server = Server::start(gate, limits).await;
+    let security = WebSecurity::from_file(&pki.tls("")).unwrap();
+    let server = Server::start(security, limits).await;
     let mut clients = Vec::new();
     for _ in 0..limits.connections {
         clients.push(stalled(&server, &pki).await);
@@ -227,14 +230,14 @@ async fn http2_clients_that_grant_no_room_for_answers_make_room_for_a_scrape() {
 }
 
 #[tokio::test]
-async fn an_http2_client_that_grants_no_room_for_its_answer_is_cut_off() {
+async fn an_http2_client_with_an_empty_window_is_disconnected() {
     let pki = Pki::new();
     let limits = Limits {
-        write_stall: Duration::from_millis(300),
+        response: Duration::from_millis(300),
         ..Limits::default()
     };
-    let gate = Gate::from_file(&pki.tls("")).unwrap();
-    let server = Server::start(gate, limits).await;
+    let security = WebSecurity::from_file(&pki.tls("")).unwrap();
+    let server = Server::start(security, limits).await;
     let mut client = stalled(&server, &pki).await;
     let mut rest = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(10), client.read_to_end(&mut rest));
@@ -243,10 +246,12 @@ async fn an_http2_client_that_grants_no_room_for_its_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_speak_tls_does_no_harm() {
+async fn plain_http_on_the_tls_port_is_refused() {
     let pki = Pki::new();
     let server = start(&pki.tls("")).await;
-    server.exchange(b"GET / HTTP/1.1\r\n\r\n", true).await;
+    server
+        .exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", true)
+        .await;
     server.exchange(b"\x16\x03\x01\xff\xff garbage", true).await;
     assert_eq!(curl(&server, &pki, &[]).await, "200 2");
 }

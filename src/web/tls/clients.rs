@@ -1,4 +1,4 @@
-//! Which certificates of clients are asked for, needed, verified and allowed.
+//! Which client certificates are requested, required, verified and allowed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,22 +6,25 @@ use std::sync::Arc;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
 };
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
     SignatureScheme,
 };
+use webpki::RawPublicKeyEntity;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::TlsError;
+use super::chain::{Authorities, v1_key};
 
 /// `client_auth_type`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Policy {
+pub(super) enum ClientAuth {
     None,
     Request,
     RequireAny,
@@ -29,7 +32,7 @@ pub(super) enum Policy {
     RequireAndVerify,
 }
 
-impl Policy {
+impl ClientAuth {
     pub(super) fn parse(name: Option<&str>) -> Result<Self, TlsError> {
         match name.unwrap_or_default() {
             "" | "NoClientCert" => Ok(Self::None),
@@ -46,26 +49,29 @@ impl Policy {
         }
     }
 
-    fn verifies(self) -> bool {
+    /// Whether certificates are verified against `client_ca_file`.
+    pub(super) fn verifies(self) -> bool {
         matches!(self, Self::VerifyIfGiven | Self::RequireAndVerify)
     }
 }
 
-/// The verifier of a policy.
+/// The verifier of a `client_auth_type`. With `allowed_sans`, a certificate
+/// needs one of these names, so that an empty list allows none and a client
+/// without certificate is refused.
 pub(super) fn verifier(
-    policy: Policy,
+    auth: ClientAuth,
     authorities: Option<Vec<CertificateDer<'static>>>,
-    allowed_sans: &[String],
+    allowed_sans: Option<&[String]>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    if policy == Policy::None && authorities.is_some() {
+    if auth == ClientAuth::None && authorities.is_some() {
         return Err(
             "client_ca_file needs a client_auth_type, such as RequireAndVerifyClientCert"
                 .to_owned()
                 .into(),
         );
     }
-    if !policy.verifies() && !allowed_sans.is_empty() {
+    if !auth.verifies() && allowed_sans.is_some() {
         return Err(
             "client_allowed_sans needs verified certificates: set client_auth_type to \
              RequireAndVerifyClientCert or VerifyClientCertIfGiven"
@@ -73,60 +79,79 @@ pub(super) fn verifier(
                 .into(),
         );
     }
-    if policy == Policy::None {
+    if auth == ClientAuth::None {
         return Ok(WebPkiClientVerifier::no_client_auth());
     }
-    let roots = roots(authorities.unwrap_or_default())?;
-    if !policy.verifies() {
-        return Ok(Arc::new(Unverified {
-            mandatory: policy == Policy::RequireAny,
-            hints: roots.subjects(),
-            algorithms: provider.signature_verification_algorithms,
-        }));
-    }
-    if roots.is_empty() {
-        return Err(
-            "client_auth_type verifies certificates and needs a client_ca_file"
-                .to_owned()
-                .into(),
-        );
-    }
-    let builder =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    let builder = match policy {
-        Policy::VerifyIfGiven => builder.allow_unauthenticated(),
-        _ => builder,
+    let authorities = authorities.unwrap_or_default();
+    let hints = subjects(&authorities)?;
+    let verified = if auth.verifies() {
+        if authorities.is_empty() {
+            return Err(
+                "client_auth_type verifies certificates and needs a client_ca_file"
+                    .to_owned()
+                    .into(),
+            );
+        }
+        Some(Authorities::new(authorities)?)
+    } else {
+        None
     };
-    let verified = builder.build().map_err(|error| error.to_string())?;
-    if allowed_sans.is_empty() {
-        return Ok(verified);
-    }
-    Ok(Arc::new(Allowed {
-        verified,
-        sans: allowed_sans.to_vec(),
+    Ok(Arc::new(Verifier {
+        mandatory: matches!(auth, ClientAuth::RequireAny | ClientAuth::RequireAndVerify)
+            || allowed_sans.is_some(),
+        authorities: verified,
+        allowed_sans: allowed_sans.map(<[String]>::to_vec),
+        hints,
+        algorithms: provider.signature_verification_algorithms,
     }))
 }
 
-fn roots(authorities: Vec<CertificateDer<'static>>) -> Result<RootCertStore, TlsError> {
+fn subjects(authorities: &[CertificateDer<'static>]) -> Result<Vec<DistinguishedName>, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in authorities {
-        roots.add(authority).map_err(|error| TlsError {
+        roots.add(authority.clone()).map_err(|error| TlsError {
             message: format!("client_ca_file: {error}"),
             in_files: true,
         })?;
     }
-    Ok(roots)
+    Ok(roots.subjects())
 }
 
-/// Takes any certificate of which the client has the key, or none.
+/// Accepts certificates whose key the client has, and which are verified and
+/// allowed if that is configured.
 #[derive(Debug)]
-struct Unverified {
+struct Verifier {
     mandatory: bool,
+    authorities: Option<Authorities>,
+    allowed_sans: Option<Vec<String>>,
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ClientCertVerifier for Unverified {
+impl Verifier {
+    /// rustls has this for TLS 1.3 only.
+    fn verify_raw_key_signature(
+        &self,
+        message: &[u8],
+        key: &SubjectPublicKeyInfoDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let bad_signature = || Error::from(CertificateError::BadSignature);
+        let key = RawPublicKeyEntity::try_from(key).map_err(|_| bad_signature())?;
+        let algorithms = self.algorithms.mapping.iter();
+        algorithms
+            .filter(|(scheme, _)| *scheme == dss.scheme)
+            .flat_map(|(_, algorithms)| *algorithms)
+            .find(|algorithm| {
+                let verified = key.verify_signature(**algorithm, message, dss.signature());
+                verified.is_ok()
+            })
+            .map(|_| HandshakeSignatureValid::assertion())
+            .ok_or_else(bad_signature)
+    }
+}
+
+impl ClientCertVerifier for Verifier {
     fn client_auth_mandatory(&self) -> bool {
         self.mandatory
     }
@@ -137,10 +162,18 @@ impl ClientCertVerifier for Unverified {
 
     fn verify_client_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if let Some(authorities) = &self.authorities {
+            authorities.verify(end_entity, intermediates, now, self.algorithms.all)?;
+        }
+        if let Some(allowed) = &self.allowed_sans
+            && !has_name(end_entity, allowed)
+        {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
         Ok(ClientCertVerified::assertion())
     }
 
@@ -150,7 +183,10 @@ impl ClientCertVerifier for Unverified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        match v1_key(cert) {
+            Some(key) => self.verify_raw_key_signature(message, &key, dss),
+            None => verify_tls12_signature(message, cert, dss, &self.algorithms),
+        }
     }
 
     fn verify_tls13_signature(
@@ -159,7 +195,10 @@ impl ClientCertVerifier for Unverified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        match v1_key(cert) {
+            Some(key) => verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms),
+            None => verify_tls13_signature(message, cert, dss, &self.algorithms),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -167,27 +206,19 @@ impl ClientCertVerifier for Unverified {
     }
 }
 
-/// Takes verified certificates with one of these subject alternative names.
-#[derive(Debug)]
-struct Allowed {
-    verified: Arc<dyn ClientCertVerifier>,
-    sans: Vec<String>,
+/// Whether a certificate has one of these subject alternative names.
+fn has_name(certificate: &CertificateDer<'_>, allowed: &[String]) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return false;
+    };
+    let mut names = names.value.general_names.iter();
+    names.any(|name| allowed.iter().any(|allowed| is_equal(name, allowed)))
 }
 
-impl Allowed {
-    fn allows(&self, certificate: &CertificateDer<'_>) -> bool {
-        let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
-            return false;
-        };
-        let Ok(Some(names)) = certificate.subject_alternative_name() else {
-            return false;
-        };
-        let mut names = names.value.general_names.iter();
-        names.any(|name| self.sans.iter().any(|allowed| is(name, allowed)))
-    }
-}
-
-fn is(name: &GeneralName<'_>, allowed: &str) -> bool {
+fn is_equal(name: &GeneralName<'_>, allowed: &str) -> bool {
     match name {
         GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => {
             *name == allowed
@@ -200,56 +231,5 @@ fn is(name: &GeneralName<'_>, allowed: &str) -> bool {
             address.is_some() && address == allowed.parse().ok()
         }
         _ => false,
-    }
-}
-
-impl ClientCertVerifier for Allowed {
-    fn offer_client_auth(&self) -> bool {
-        self.verified.offer_client_auth()
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        self.verified.client_auth_mandatory()
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.verified.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        let verified = self
-            .verified
-            .verify_client_cert(end_entity, intermediates, now)?;
-        if self.allows(end_entity) {
-            return Ok(verified);
-        }
-        Err(CertificateError::ApplicationVerificationFailure.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verified.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verified.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verified.supported_verify_schemes()
     }
 }

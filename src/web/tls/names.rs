@@ -1,5 +1,5 @@
-//! Versions, cipher suites and curves by the names that every exporter's file
-//! uses. What rustls has left out on purpose is an error that says so.
+//! Versions, cipher suites and curves by the names of the web configuration
+//! file. Those that rustls omits as insecure are an error that says so.
 
 use rustls::crypto::{SupportedKxGroup, ring};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
@@ -37,13 +37,16 @@ fn number(field: &str, name: &str) -> Result<u8, TlsError> {
     }
 }
 
-/// The suites of these names, all if there is none. As elsewhere, a list
-/// without suites of TLS 1.3 says nothing about TLS 1.3.
-pub(super) fn cipher_suites(names: &[String]) -> Result<Vec<SupportedCipherSuite>, TlsError> {
+/// The suites of these names, or all. A list without suites of TLS 1.3 does
+/// not restrict TLS 1.3, as in other exporters.
+pub(super) fn cipher_suites(
+    names: Option<&[String]>,
+) -> Result<Vec<SupportedCipherSuite>, TlsError> {
+    let names = names.unwrap_or_default();
     let all = ring::ALL_CIPHER_SUITES;
     let mut chosen = Vec::with_capacity(all.len());
     for name in names {
-        let suite = all.iter().find(|suite| is_called(suite, name));
+        let suite = all.iter().find(|suite| has_name(suite, name));
         let suite = suite.ok_or_else(|| {
             let known: Vec<String> = all.iter().map(go_name).collect();
             let known = known.join(", ");
@@ -60,19 +63,22 @@ pub(super) fn cipher_suites(names: &[String]) -> Result<Vec<SupportedCipherSuite
     Ok(chosen)
 }
 
-/// rustls says `TLS13_AES_…`, the file `TLS_AES_…`.
+/// rustls uses `TLS13_AES_…` for `TLS_AES_…`.
 fn go_name(suite: &SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")
 }
 
-fn is_called(suite: &SupportedCipherSuite, name: &str) -> bool {
+fn has_name(suite: &SupportedCipherSuite, name: &str) -> bool {
     let known = go_name(suite);
-    // Two suites had a name without their hash once.
+    // Older names of two suites lack the hash.
     known == name || (name.ends_with("POLY1305") && known == format!("{name}_SHA256"))
 }
 
-/// The curves of these names, in their order; all if there is none.
-pub(super) fn curves(names: &[String]) -> Result<Vec<&'static dyn SupportedKxGroup>, TlsError> {
+/// The curves of these names, in their order, or all.
+pub(super) fn curves(
+    names: Option<&[String]>,
+) -> Result<Vec<&'static dyn SupportedKxGroup>, TlsError> {
+    let names = names.unwrap_or_default();
     if names.is_empty() {
         return Ok(ring::ALL_KX_GROUPS.to_vec());
     }
