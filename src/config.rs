@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+mod cron;
 mod error;
+mod expect;
 pub(crate) mod file;
 mod secret;
 mod source;
@@ -16,7 +18,9 @@ mod validate;
 mod values;
 pub(crate) mod yaml;
 
+pub use cron::CronSchedule;
 pub use error::ConfigError;
+pub use expect::{FeedRule, FeedRules, Known, KnownSchedule, Severity};
 pub use secret::{Kind as SecretKind, Secret, SecretError, SecretReader};
 pub(crate) use source::GivenTenant;
 pub use source::Source;
@@ -41,6 +45,8 @@ pub struct Settings {
     pub state_file: Option<PathBuf>,
     /// A feed without a run for this long is forgotten.
     pub forget_after: Duration,
+    /// What is known about feeds beforehand.
+    pub feed_rules: Arc<FeedRules>,
 }
 
 impl Settings {

@@ -22,6 +22,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod expectations;
 mod exporter;
 pub mod exposition;
 pub mod feeds;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A module may use those before it only.
-const MODULES: [&str; 15] = [
+const MODULES: [&str; 16] = [
     "clock",
     "logging",
     "telemetry",
@@ -12,6 +12,7 @@ const MODULES: [&str; 15] = [
     "wire",
     "jobs",
     "amperity",
+    "expectations",
     "feeds",
     "snapshot",
     "exposition",

@@ -178,6 +178,58 @@ pub(crate) struct State {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Feeds {
     pub(crate) forget_after: Text,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) expect: Vec<Written<Expect>>,
+}
+
+/// One element of `feeds.expect:`
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Expect {
+    pub(crate) tenant: Text,
+    pub(crate) table: Text,
+    pub(crate) feed: Text,
+    pub(crate) schedule: Text,
+    pub(crate) timezone: Text,
+    pub(crate) within: Text,
+    pub(crate) every: Text,
+    pub(crate) ad_hoc: Option<bool>,
+    pub(crate) read_rows: Option<ReadRows>,
+    pub(crate) error_ratio: Option<Written<f64>>,
+    pub(crate) rejected_ratio: Option<Written<f64>>,
+    pub(crate) duration: Text,
+    pub(crate) name: Text,
+    pub(crate) team: Text,
+    pub(crate) severity: Text,
+}
+
+impl Expect {
+    /// Whether nothing is given but which feeds are meant.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let texts = [
+            &self.schedule,
+            &self.timezone,
+            &self.within,
+            &self.every,
+            &self.duration,
+            &self.name,
+            &self.team,
+            &self.severity,
+        ];
+        let ratios = [&self.error_ratio, &self.rejected_ratio];
+        texts.iter().all(|text| text.is_none())
+            && ratios.iter().all(|ratio| ratio.is_none())
+            && self.ad_hoc != Some(true)
+            && self.read_rows.is_none()
+    }
+}
+
+/// `read_rows:`
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReadRows {
+    pub(crate) low: Option<Written<u64>>,
+    pub(crate) high: Option<Written<u64>>,
 }
 
 /// A section with nothing in it, or with everything commented out.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::file::{Origin, Written};
 use super::*;
 
+mod expect;
 mod problems;
 
 const TOKEN: &str = "eyJhbGciOi.c2VjcmV0.dG9rZW4";
@@ -95,6 +96,7 @@ fn the_smallest_file_has_every_default() {
         })],
         state_file: None,
         forget_after: Duration::from_hours(35 * 24),
+        feed_rules: Arc::default(),
     };
     assert_eq!(settings, expected);
 }
@@ -277,6 +279,8 @@ fn the_reference_names_every_key() {
         ("collect.", "tenants: [{collect: {no-such: 1}}]"),
         ("state.", "state: {no-such: 1}"),
         ("feeds.", "feeds: {no-such: 1}"),
+        ("", "feeds: {expect: [{no-such: 1}]}"),
+        ("read_rows.", "feeds: {expect: [{read_rows: {no-such: 1}}]}"),
     ];
     for (section, text) in places {
         let problems = problems(text);

@@ -13,6 +13,7 @@ use super::{Collect, MAX_WINDOW, Mode, Refresh, Settings, Tenant};
 
 mod api;
 mod credentials;
+mod expect;
 
 use api::Said;
 use credentials::credentials;
@@ -86,11 +87,13 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
     });
     let forget_after = &written.feeds.forget_after;
     let forget_after = reader.duration(forget_after, "feeds.forget_after", FORGET_AFTER);
+    let feed_rules = expect::feed_rules(&mut reader, &written.feeds.expect);
     reader.problems.or(Settings {
         refresh,
         tenants,
         state_file,
         forget_after,
+        feed_rules: feed_rules.into(),
     })
 }
 

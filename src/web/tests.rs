@@ -84,6 +84,7 @@ async fn exporter_over(
         tenants: tenants.into_iter().map(Arc::new).collect(),
         state_file: None,
         forget_after: Duration::from_hours(24),
+        feed_rules: Arc::default(),
     };
     exporter.apply(settings).await.unwrap();
     exporter

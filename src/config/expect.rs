@@ -1,0 +1,152 @@
+//! What a person knows about feeds: when they run, how much they load, how
+//! long they take, what they are called and who looks after them.
+
+use std::time::Duration;
+
+use super::cron::CronSchedule;
+
+/// The entries of `feeds.expect`, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeedRules(pub(super) Vec<FeedRule>);
+
+/// One entry of `feeds.expect`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeedRule {
+    pub(super) tenant: Option<Pattern>,
+    pub(super) table: Option<Pattern>,
+    pub(super) feed: Option<Pattern>,
+    /// What to expect of the feed.
+    pub known: Known,
+    /// What people call the feed.
+    pub name: Option<String>,
+    /// Who looks after the feed.
+    pub team: Option<String>,
+    /// How severe alerts about the feed are.
+    pub severity: Option<Severity>,
+}
+
+/// What is known beforehand and need not be learned.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// When the feed runs.
+    pub schedule: Option<KnownSchedule>,
+    /// Fewer read rows are unusual.
+    pub low_read_rows: Option<u64>,
+    /// More read rows are unusual.
+    pub high_read_rows: Option<u64>,
+    /// A greater share of error rows is unusual.
+    pub error_ratio: Option<f64>,
+    /// A greater share of rejected rows is unusual.
+    pub rejected_ratio: Option<f64>,
+    /// A longer run is unusual.
+    pub duration: Option<Duration>,
+}
+
+/// When a feed runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KnownSchedule {
+    /// By a cron line; a success is late so long after its time.
+    Cron(Box<CronSchedule>, Duration),
+    /// A success is late so long after the last one: the interval, and as
+    /// much again as may pass besides.
+    Every(Duration, Duration),
+    /// At no particular time: never late.
+    AdHoc,
+}
+
+/// How severe alerts about a feed are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Somebody must act at once.
+    Critical,
+    /// Somebody must act today.
+    Warning,
+    /// Nobody must act.
+    Info,
+    /// There are no alerts.
+    None,
+}
+
+impl Severity {
+    /// As it is written, in the configuration and in labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Info => "info",
+            Self::None => "none",
+        }
+    }
+}
+
+impl FeedRules {
+    /// The first entry that matches the feed.
+    #[must_use]
+    pub fn of(&self, tenant: &str, table: &str, feed: &str) -> Option<&FeedRule> {
+        let matches = |pattern: &Option<Pattern>, text: &str| {
+            pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
+        };
+        self.0.iter().find(|rule| {
+            matches(&rule.tenant, tenant)
+                && matches(&rule.table, table)
+                && matches(&rule.feed, feed)
+        })
+    }
+}
+
+/// A name, or a pattern in which `*` stands for any text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pattern(pub(super) String);
+
+impl Pattern {
+    fn matches(&self, text: &str) -> bool {
+        let Some((prefix, rest)) = self.0.split_once('*') else {
+            return self.0 == text;
+        };
+        let Some(mut text) = text.strip_prefix(prefix) else {
+            return false;
+        };
+        let mut parts: Vec<&str> = rest.split('*').collect();
+        let suffix = parts.pop().unwrap_or_default();
+        for part in parts {
+            let Some((_, after)) = text.split_once(part) else {
+                return false;
+            };
+            text = after;
+        }
+        text.ends_with(suffix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        let matches = |pattern: &str, text: &str| Pattern(pattern.to_owned()).matches(text);
+        for (pattern, text) in [
+            ("Orders", "Orders"),
+            ("Orders*", "Orders"),
+            ("Orders*", "Orders EU"),
+            ("*EU", "Orders EU"),
+            ("*", ""),
+            ("O*r*s", "Orders"),
+            ("a**b", "ab"),
+            ("a*ab", "aab"),
+        ] {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [
+            ("Orders", "orders"),
+            ("Orders", "Orders "),
+            ("Orders*", "Order"),
+            ("a*a", "a"),
+            ("*b*b", "b"),
+            ("", "a"),
+        ] {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+}

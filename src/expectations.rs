@@ -1,0 +1,335 @@
+//! What is usual for a feed or a workflow, learned from its past runs: when it
+//! should next have succeeded, how long it takes, how many rows it reads, and
+//! which share of them it cannot load. Pure.
+//!
+//! The module knows runs and times only, neither feeds nor the API. What a
+//! person has configured replaces what was learned, value by value.
+//!
+//! # Method
+//!
+//! - *When:* first as slots, times of day on days that a rule names
+//!   ([`slots`], [`days`]), then as an interval with pauses ([`interval`]);
+//!   below an interval of 100 minutes the other way round. The first that
+//!   explains enough of the history is taken. Due is the next time by that
+//!   schedule after the start of the last success, the usual time from start
+//!   to success, and a slack: at least 70 minutes for a nightly feed, 2 hours
+//!   for a weekly one, 3 for a monthly one, 20 to 70 minutes by interval, and
+//!   more for feeds that vary more.
+//! - *How long* ([`duration`]), *how many rows* ([`volume`]), *which share*
+//!   ([`ratio`]): medians and median absolute deviations of comparable runs
+//!   ([`comparable`]), on scales on which chance is alike for large and small.
+//!   Bounds widen with the number of runs a week, and include what comparable
+//!   runs did before, apart from about every twelfth.
+//! - The history ends with the last run. A feed that stops running changes
+//!   nothing about what is expected of it.
+//!
+//! # Assumptions
+//!
+//! - A run belongs to the schedule whether it succeeds or not; only a success
+//!   fulfils it. Runs beside the schedule fulfil nothing that is due later.
+//! - Times are UTC. A schedule kept in a zone with clock changes moves by an
+//!   hour twice a year: around the dates on which clocks change somewhere the
+//!   slack is an hour wider, and active hours are an hour shorter.
+//! - While the exporter had no sight of a tenant ([`Unobserved`]), and for as
+//!   long after it as feeds need to catch up, no success is late.
+//!
+//! # Limits
+//!
+//! - Nothing is expected of a feed that runs irregularly, and of any other
+//!   before it has run often enough: 4 nights, 3 weeks or months, 12
+//!   intervals. Times of the week not seen yet are never active.
+//! - Public holidays are not known: a feed that does not run on them is late.
+//! - A schedule that moves is late at most two or three times.
+//! - A feed that shrinks to less than a tenth stays low until the runs from
+//!   before have left the history.
+
+use jiff::Timestamp;
+
+use crate::config::{Known, KnownSchedule};
+
+mod clock_change;
+mod comparable;
+mod days;
+mod duration;
+mod explain;
+mod interval;
+mod ratio;
+mod schedule;
+mod slots;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod volume;
+
+use duration::Duration;
+use ratio::Ratio;
+use schedule::{Due, Schedule};
+use volume::Volume;
+
+/// The share of error rows above the usual one that is never unusual.
+const TOLERATED_ERRORS: f64 = 0.01;
+/// The same for rejected rows, duplicates, which are no fault by themselves.
+const TOLERATED_REJECTED: f64 = 0.1;
+
+/// One finished run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Whether it succeeded.
+    pub succeeded: bool,
+    /// Rows it read; `None` for a workflow, which has none.
+    pub read: Option<u64>,
+    /// Rows it rejected as duplicates.
+    pub rejected: Option<u64>,
+    /// Rows it could not load.
+    pub errors: Option<u64>,
+}
+
+/// A run that has not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenRun {
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Rows it has read so far.
+    pub read: Option<u64>,
+}
+
+/// A time in which the exporter could not see what ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unobserved {
+    /// The last successful refresh before it.
+    pub from: Timestamp,
+    /// The first successful refresh after it, or the present.
+    pub until: Timestamp,
+}
+
+/// What is expected; `None` where nothing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// When the next success should have ended, slack included.
+    pub due: Option<Timestamp>,
+    /// What the unfinished run, or else the last one, usually takes, in
+    /// seconds.
+    pub usual_duration: Option<f64>,
+    /// From when on it takes too long, in seconds.
+    pub duration_limit: Option<f64>,
+    /// What runs comparable to the last one read.
+    pub usual_read_rows: Option<f64>,
+    /// Fewer rows are unusual.
+    pub low_read_rows: Option<f64>,
+    /// More rows are unusual.
+    pub high_read_rows: Option<f64>,
+    /// The usual share of rows with errors, from 0 to 1.
+    pub usual_error_ratio: Option<f64>,
+    /// A greater share is unusual.
+    pub error_ratio_limit: Option<f64>,
+    /// The usual share of rejected rows, from 0 to 1.
+    pub usual_rejected_ratio: Option<f64>,
+    /// A greater share is unusual.
+    pub rejected_ratio_limit: Option<f64>,
+    /// Finished runs that did not succeed since the last success.
+    pub failures_since_success: u64,
+    /// On how many runs all this rests.
+    pub history_runs: u64,
+}
+
+/// What was learned from the runs of one feed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learned {
+    runs: u64,
+    failures_since_success: u64,
+    first: Option<Past>,
+    last_success: Option<Past>,
+    last_read: Option<u64>,
+    schedule: Option<Schedule>,
+    duration: Option<Duration>,
+    volume: Option<Volume>,
+    errors: Option<Ratio>,
+    rejected: Option<Ratio>,
+}
+
+/// A run with its times in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Past {
+    start: i64,
+    end: i64,
+    succeeded: bool,
+    read: Option<u64>,
+    rejected: Option<u64>,
+    errors: Option<u64>,
+}
+
+/// A time without sight, in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from: i64,
+    until: i64,
+}
+
+impl Span {
+    fn contains(&self, time: i64) -> bool {
+        (self.from..=self.until).contains(&time)
+    }
+}
+
+impl Run {
+    /// The run, unless its times contradict one another.
+    fn past(&self) -> Option<Past> {
+        let past = Past {
+            start: self.started_at.as_second(),
+            end: self.ended_at.as_second(),
+            succeeded: self.succeeded,
+            read: self.read,
+            rejected: self.rejected,
+            errors: self.errors,
+        };
+        (past.start <= past.end).then_some(past)
+    }
+}
+
+fn spans(unobserved: &[Unobserved]) -> Vec<Span> {
+    let span = |time: &Unobserved| Span {
+        from: time.from.as_second(),
+        until: time.until.as_second(),
+    };
+    unobserved.iter().map(span).collect()
+}
+
+/// Learns from the finished runs of one feed, in any order.
+#[must_use]
+pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
+    let mut past: Vec<Past> = runs.iter().filter_map(Run::past).collect();
+    past.sort_unstable();
+    let Some(last) = past.iter().max_by_key(|run| (run.end, **run)).copied() else {
+        return Learned::default();
+    };
+    let last_success = past.iter().rev().find(|run| run.succeeded).copied();
+    let failed_since =
+        |run: &&Past| !run.succeeded && last_success.is_none_or(|success| run.end > success.end);
+    let before: Vec<Past> = past.iter().copied().filter(|run| *run != last).collect();
+    let ratio = |part: fn(&Past) -> Option<u64>, tolerated| {
+        ratio::learn(&before, last.start, last.read, part, tolerated)
+    };
+    Learned {
+        runs: past.len() as u64,
+        failures_since_success: past.iter().filter(failed_since).count() as u64,
+        first: past.first().copied(),
+        last_success,
+        last_read: last.read,
+        schedule: Schedule::learn(&past, &spans(unobserved)),
+        duration: duration::learn(&past),
+        volume: volume::learn(&before, last.start),
+        errors: ratio(|run| run.errors, TOLERATED_ERRORS),
+        rejected: ratio(|run| run.rejected, TOLERATED_REJECTED),
+    }
+}
+
+impl Learned {
+    /// What is expected. What is `known` beforehand replaces what was learned;
+    /// `open` is the newest unfinished run.
+    #[must_use]
+    pub fn expected(
+        &self,
+        known: Option<&Known>,
+        open: Option<OpenRun>,
+        unobserved: &[Unobserved],
+    ) -> Expected {
+        let read = open.map_or(self.last_read, |open| open.read);
+        let duration = self.duration.as_ref();
+        let mut expected = Expected {
+            due: self.due(known, open, &spans(unobserved)),
+            usual_duration: duration.map(|duration| duration.usual(read)),
+            duration_limit: duration.map(|duration| duration.limit(read)),
+            usual_read_rows: self.volume.map(|volume| volume.usual),
+            low_read_rows: self.volume.map(|volume| volume.low),
+            high_read_rows: self.volume.map(|volume| volume.high),
+            usual_error_ratio: self.errors.map(|ratio| ratio.usual),
+            error_ratio_limit: self.errors.map(|ratio| ratio.limit),
+            usual_rejected_ratio: self.rejected.map(|ratio| ratio.usual),
+            rejected_ratio_limit: self.rejected.map(|ratio| ratio.limit),
+            failures_since_success: self.failures_since_success,
+            history_runs: self.runs,
+        };
+        if let Some(known) = known {
+            expected.replace_by(known);
+        }
+        expected
+    }
+
+    /// When the next success should have ended.
+    fn due(
+        &self,
+        known: Option<&Known>,
+        open: Option<OpenRun>,
+        unobserved: &[Span],
+    ) -> Option<Timestamp> {
+        let known = known.and_then(|known| known.schedule.as_ref());
+        let due = match known {
+            Some(schedule) => self.known_due(schedule)?,
+            None => self.schedule.as_ref()?.due(self.succeeded_until()?.start)?,
+        };
+        let mut due = due.with_sight(unobserved);
+        // A run with more rows than usual takes longer.
+        if let (Some(open), Some(duration), None) = (open, &self.duration, known)
+            && duration.limit(open.read) > duration.limit(None)
+        {
+            let limit = statistics::whole(duration.limit(open.read));
+            due = due.max(open.started_at.as_second().saturating_add(limit));
+        }
+        let ended = self.last_success.map_or(due, |run| run.end + 1);
+        Timestamp::from_second(due.max(ended)).ok()
+    }
+
+    /// When the next success is due by a schedule that is known beforehand.
+    fn known_due(&self, schedule: &KnownSchedule) -> Option<Due> {
+        let until = self.succeeded_until()?;
+        match schedule {
+            KnownSchedule::AdHoc => None,
+            KnownSchedule::Every(every, within) => {
+                let start = until.end.saturating_add(seconds(*every));
+                Some(Due::new(start, seconds(*within)))
+            }
+            KnownSchedule::Cron(schedule, within) => {
+                // Clocks differ a little.
+                let after = Timestamp::from_second(until.start + 30).ok()?;
+                let start = schedule.next_after(after)?.as_second();
+                Some(Due::new(start, seconds(*within)))
+            }
+        }
+    }
+
+    /// The last success, or what there was before a first one.
+    fn succeeded_until(&self) -> Option<Past> {
+        self.last_success.or(self.first)
+    }
+}
+
+impl Expected {
+    /// What is known beforehand instead of what was learned.
+    fn replace_by(&mut self, known: &Known) {
+        fn replace(value: &mut Option<f64>, known: Option<f64>) {
+            *value = known.or(*value);
+        }
+        replace(
+            &mut self.low_read_rows,
+            known.low_read_rows.map(statistics::rows),
+        );
+        replace(
+            &mut self.high_read_rows,
+            known.high_read_rows.map(statistics::rows),
+        );
+        replace(&mut self.error_ratio_limit, known.error_ratio);
+        replace(&mut self.rejected_ratio_limit, known.rejected_ratio);
+        replace(
+            &mut self.duration_limit,
+            known.duration.map(|known| known.as_secs_f64()),
+        );
+    }
+}
+
+fn seconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}

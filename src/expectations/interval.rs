@@ -1,0 +1,202 @@
+//! Feeds that run at intervals, such as every 15 minutes or every hour, all day
+//! or in business hours.
+//!
+//! The interval is the middle one of the gaps between starts, if most gaps are
+//! like it. Longer gaps are either pauses, which recur at the same time of the
+//! week, or outages, which do not. When a feed is active is therefore decided
+//! per quarter of an hour of the week, by the majority of the last four weeks.
+//! A success is late once the feed was active for longer than interval, run and
+//! slack take; time in pauses does not count.
+
+use super::days::DAY;
+use super::statistics::{count, largest, median, share, whole};
+use super::{Past, Span};
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3_600;
+const WEEK: i64 = 7 * DAY;
+
+/// The resolution of the week.
+const BIN: i64 = 15 * MINUTE;
+const BINS: usize = 672;
+/// The weeks that are asked whether the feed is active.
+const WEEKS: i64 = 4;
+
+/// So many starts are needed to know an interval.
+const LEAST_RUNS: usize = 12;
+/// The least share of gaps that must be like the interval.
+const LEAST_REGULAR: f64 = 0.65;
+/// A longer interval is not one: the feed runs at times of the day.
+const MOST_INTERVAL: i64 = 13 * HOUR;
+
+/// A feed that runs at intervals while it is active.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Interval {
+    /// From start to start, in seconds.
+    pub(super) period: i64,
+    /// From the start of a run to the end of its success, in seconds.
+    pub(super) end: i64,
+    /// How much later it may end, in seconds.
+    pub(super) slack: i64,
+    /// Which quarters of an hour of the week it is active in.
+    active: Week,
+    /// The share of gaps that are like the interval.
+    pub(super) regular: f64,
+    /// The number of gaps.
+    pub(super) gaps: usize,
+}
+
+/// A bit for each quarter of an hour of the week, from Thursday, as 1970 began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Week([u64; BINS / 64 + 1]);
+
+/// The interval of a feed, by the past runs in the order of their starts.
+pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
+    let (first, last) = (runs.first()?.start, runs.last()?.start);
+    if runs.len() < LEAST_RUNS {
+        return None;
+    }
+    let gaps: Vec<f64> = runs
+        .windows(2)
+        .map(|pair| count(pair[1].start - pair[0].start))
+        .collect();
+    let period = median(gaps.clone()).filter(|period| *period >= 30.0)?;
+    let like = |gap: &&f64| (0.6 * period..=1.4 * period).contains(*gap);
+    let regular = share(gaps.iter().filter(like).count(), gaps.len());
+    let period = whole(period);
+    if regular < LEAST_REGULAR || period > MOST_INTERVAL {
+        return None;
+    }
+    let (end, slack) = ends(runs, period)?;
+    let starts = runs.iter().map(|run| run.start);
+    let active = active(starts, first, last, period, period + slack, unseen);
+    Some(Interval {
+        period,
+        end,
+        slack,
+        active,
+        regular,
+        gaps: gaps.len(),
+    })
+}
+
+/// When the next success usually ends after its start, and how much later it
+/// may, in seconds.
+fn ends(runs: &[Past], period: i64) -> Option<(i64, i64)> {
+    let successes: Vec<&Past> = runs.iter().filter(|run| run.succeeded).collect();
+    let lengths = successes.iter().map(|run| count(run.end - run.start));
+    let end = whole(median(lengths.collect())?);
+    // Longer gaps are pauses and outages.
+    let pause = (4 * period).max(period + 2 * HOUR);
+    let late: Vec<f64> = successes
+        .windows(2)
+        .filter(|pair| pair[1].start - pair[0].start <= pause)
+        .map(|pair| count(pair[1].end - pair[0].start - period - end))
+        .collect();
+    let rank = 2 + late.len() / 25;
+    let seen = whole(largest(late, rank).unwrap_or_default()) + period.min(10 * MINUTE);
+    let least = period.clamp(20 * MINUTE, 70 * MINUTE);
+    Some((end, seen.clamp(least, least.max(3 * period))))
+}
+
+/// In which quarters of an hour of the week the feed is active.
+fn active(
+    starts: impl Iterator<Item = i64>,
+    first: i64,
+    last: i64,
+    period: i64,
+    longest: i64,
+    unseen: &[Span],
+) -> Week {
+    let from = (last - WEEKS * WEEK).max(first).div_euclid(BIN) * BIN;
+    let length = usize::try_from((last - from) / BIN + 1).unwrap_or_default();
+    let bin_of = |time: i64| usize::try_from((time - from).div_euclid(BIN)).unwrap_or_default();
+    let mut paused = vec![false; length];
+    let mut before = first;
+    for start in starts {
+        if start - before > longest && start > from {
+            let pause = bin_of(before + period)..bin_of(start).min(length);
+            if let Some(pause) = paused.get_mut(pause) {
+                pause.fill(true);
+            }
+        }
+        before = start;
+    }
+    let mut votes = [(0_u8, 0_u8); BINS];
+    for (time, paused) in (from..).step_by(900).zip(&paused) {
+        if unseen.iter().any(|span| span.contains(time)) {
+            continue;
+        }
+        let (active, asked) = &mut votes[bin(time)];
+        *active += u8::from(!paused);
+        *asked += 1;
+    }
+    let mut week = Week([0; BINS / 64 + 1]);
+    for (bin, (active, asked)) in votes.into_iter().enumerate() {
+        if asked > 0 && active * 2 >= asked {
+            week.0[bin / 64] |= 1 << (bin % 64);
+        }
+    }
+    week
+}
+
+fn bin(time: i64) -> usize {
+    usize::try_from(time.rem_euclid(WEEK) / BIN).unwrap_or_default()
+}
+
+impl Week {
+    fn contains(&self, time: i64) -> bool {
+        let bin = bin(time);
+        self.0[bin / 64] >> (bin % 64) & 1 == 1
+    }
+
+    /// An hour less at the beginning and end of each active time.
+    fn narrowed(&self) -> Self {
+        let mut narrowed = Self([0; BINS / 64 + 1]);
+        for time in (0..WEEK).step_by(900) {
+            if self.contains(time - HOUR) && self.contains(time) && self.contains(time + HOUR) {
+                let bin = bin(time);
+                narrowed.0[bin / 64] |= 1 << (bin % 64);
+            }
+        }
+        narrowed
+    }
+}
+
+impl Interval {
+    /// When the next run should start after one at `after`, and when its
+    /// success is due. `shifted` is true while clocks may have changed lately,
+    /// so that active times begin and end up to an hour earlier or later.
+    pub(super) fn next(&self, after: i64, shifted: bool) -> Option<(i64, i64)> {
+        let active = if shifted {
+            self.active.narrowed()
+        } else {
+            self.active
+        };
+        let mut time = after + self.period;
+        let mut left = self.end + self.slack;
+        let mut start = None;
+        let mut steps = 0;
+        while left > 0 {
+            // A week without any active time has no next run.
+            steps += 1;
+            if steps > 3 * BINS {
+                return None;
+            }
+            let next = (time.div_euclid(BIN) + 1) * BIN;
+            if active.contains(time) {
+                start.get_or_insert(time);
+                left -= next - time;
+            }
+            time = next;
+        }
+        Some((start?, time + left))
+    }
+
+    /// Whether it is active all the time that was seen.
+    pub(super) fn is_always_active(&self) -> bool {
+        (0..WEEK)
+            .step_by(900)
+            .all(|time| self.active.contains(time))
+    }
+}

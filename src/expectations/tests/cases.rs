@@ -1,0 +1,213 @@
+//! Histories with something in them that must not, or must, change what is
+//! expected.
+
+use fastrand::Rng;
+
+use super::*;
+use crate::config::{Known, KnownSchedule};
+
+/// 2026-06-01 00:00, a Monday.
+const MONDAY: i64 = 1_780_272_000;
+
+/// A nightly feed at 02:30 for so many nights.
+fn nightly(nights: i64) -> Vec<Run> {
+    let mut random = Rng::with_seed(7);
+    let mut night = |night: i64| {
+        let start = MONDAY + night * DAY + 2 * HOUR + 30 * MINUTE + random.i64(0..300);
+        run(
+            start,
+            1_200 + random.i64(0..240),
+            100_000 + random.u64(0..8_000),
+        )
+    };
+    (0..nights).map(&mut night).collect()
+}
+
+/// When a feed is due, in minutes after a time.
+fn due_after(runs: &[Run], time: i64) -> Option<i64> {
+    let due = learn(runs, &[]).expected(None, None, &[]).due?;
+    Some((due.as_second() - time) / MINUTE)
+}
+
+fn on_time(due: Option<i64>) -> bool {
+    due.is_some_and(|due| (20..=120).contains(&due))
+}
+
+#[test]
+fn a_nightly_feed_is_due_two_hours_after_its_time_from_the_first_day() {
+    let scheduled = MONDAY + 7 * DAY + 2 * HOUR + 30 * MINUTE;
+    assert!(on_time(due_after(&nightly(7), scheduled)));
+    let learned = learn(&nightly(7), &[]);
+    assert_eq!(
+        learned.describe_schedule(None),
+        "daily about 02:33 UTC, 7 of 7"
+    );
+}
+
+#[test]
+fn outages_holidays_and_late_runs_in_the_history_do_not_postpone() {
+    let scheduled = MONDAY + 21 * DAY + 2 * HOUR + 30 * MINUTE;
+    let mut runs = nightly(21);
+    runs.drain(12..16);
+    runs.remove(4);
+    let late = &mut runs[8];
+    *late = run(late.started_at.as_second() + 7 * HOUR, 1_200, 100_000);
+    assert!(on_time(due_after(&runs, scheduled)));
+}
+
+#[test]
+fn failed_and_repeated_runs_do_not_postpone() {
+    let scheduled = MONDAY + 14 * DAY + 2 * HOUR + 30 * MINUTE;
+    let mut runs = nightly(14);
+    for night in [3, 9] {
+        runs[night].succeeded = false;
+        let again = runs[night].ended_at.as_second() + 2 * HOUR;
+        runs.push(run(again, 1_200, 100_000));
+    }
+    runs.push(run(MONDAY + 13 * DAY + 15 * HOUR, 900, 100_000));
+    assert!(on_time(due_after(&runs, scheduled)));
+}
+
+#[test]
+fn failed_runs_fulfil_nothing() {
+    let mut runs = nightly(14);
+    runs[12].succeeded = false;
+    runs[13].succeeded = false;
+    let learned = learn(&runs, &[]).expected(None, None, &[]);
+    assert_eq!(learned.failures_since_success, 2);
+    assert!(on_time(due_after(
+        &runs,
+        MONDAY + 12 * DAY + 2 * HOUR + 30 * MINUTE
+    )));
+}
+
+#[test]
+fn a_schedule_that_moved_is_known_after_three_runs() {
+    for hours in [-2, 1, 3, 8] {
+        let mut runs = nightly(17);
+        for moved in &mut runs[14..] {
+            let start = moved.started_at.as_second() + hours * HOUR;
+            *moved = run(start, 1_200, 100_000);
+        }
+        let scheduled = MONDAY + 17 * DAY + (2 + hours) * HOUR + 30 * MINUTE;
+        let due = due_after(&runs, scheduled);
+        assert!(on_time(due), "{hours} h: {due:?}");
+    }
+}
+
+#[test]
+fn an_outage_of_the_api_postpones_until_feeds_caught_up() {
+    let learned = learn(&nightly(7), &[]);
+    let scheduled = MONDAY + 7 * DAY + 2 * HOUR + 30 * MINUTE;
+    let outage = Unobserved {
+        from: time(scheduled - HOUR),
+        until: time(scheduled + 4 * HOUR),
+    };
+    let due = learned.expected(None, None, &[outage]).due.unwrap();
+    assert_eq!((due.as_second() - scheduled) / HOUR, 9);
+    let earlier = Unobserved {
+        from: time(scheduled - 9 * HOUR),
+        until: time(scheduled - 7 * HOUR),
+    };
+    let due = learned.expected(None, None, &[earlier]).due;
+    assert_eq!(due, learned.expected(None, None, &[]).due);
+}
+
+#[test]
+fn a_feed_that_stopped_stays_due() {
+    let due = due_after(&nightly(10), MONDAY);
+    assert!(due.is_some_and(|due| due < 11 * 24 * 60));
+}
+
+#[test]
+fn a_backfill_may_take_as_much_longer_as_it_has_more_rows() {
+    let learned = learn(&nightly(14), &[]);
+    let open = |read| OpenRun {
+        started_at: time(MONDAY + 14 * DAY),
+        read: Some(read),
+    };
+    let usual = learned.expected(None, Some(open(100_000)), &[]);
+    let backfill = learned.expected(None, Some(open(1_040_000)), &[]);
+    let ratio = backfill.duration_limit.unwrap() / usual.duration_limit.unwrap();
+    assert!((9.0..11.0).contains(&ratio), "{ratio}");
+    assert!(backfill.due.unwrap() > usual.due.unwrap());
+}
+
+/// The bounds of the rows of the last run, whatever it read.
+fn bounds(rows: impl Fn(i64) -> u64, days: i64, hours: i64) -> (f64, f64) {
+    let start = |index: i64| MONDAY + index * hours * HOUR + 2 * HOUR;
+    let runs: Vec<Run> = (0..days * 24 / hours)
+        .map(|index| run(start(index), 600, rows(index * hours / 24)))
+        .collect();
+    let expected = learn(&runs, &[]).expected(None, None, &[]);
+    (
+        expected.low_read_rows.unwrap(),
+        expected.high_read_rows.unwrap(),
+    )
+}
+
+#[test]
+fn weekends_are_compared_with_weekends() {
+    let weekly = |day: i64| if day % 7 >= 5 { 2_000 } else { 10_000 };
+    // The last day is a Sunday, and then a Tuesday.
+    let (low, high) = bounds(|day| weekly(day) + day.unsigned_abs() % 3 * 100, 28, 24);
+    assert!((500.0..2_000.0).contains(&low), "{low}");
+    assert!((4_000.0..9_000.0).contains(&high), "{high}");
+    let (low, _) = bounds(|day| weekly(day) + day.unsigned_abs() % 3 * 100, 30, 24);
+    assert!(low > 2_500.0, "{low}");
+    // In the first week everything seen is normal.
+    let (low, _) = bounds(weekly, 8, 24);
+    assert!(low < 2_000.0, "{low}");
+}
+
+#[test]
+fn no_rows_are_low_only_where_there_always_were_some() {
+    let (low, _) = bounds(|day| 200 + day.unsigned_abs() % 5, 20, 24);
+    assert!(low >= 1.0);
+    let (low, _) = bounds(|day| if day % 7 == 6 { 0 } else { 10_000 }, 35, 24);
+    assert!(low < 1.0, "{low}");
+    let mut random = Rng::with_seed(3);
+    let tiny: Vec<u64> = (0..40).map(|_| random.u64(0..=20)).collect();
+    let (low, high) = bounds(|day| tiny[usize::try_from(day).unwrap()], 40, 24);
+    assert!(low < 1.0 && high > 20.0, "{low} {high}");
+}
+
+#[test]
+fn growth_is_followed() {
+    let (low, high) = bounds(|day| 10_000 + 500 * day.unsigned_abs(), 35, 24);
+    assert!(low < 27_000.0 && high > 27_000.0);
+    // A feed that has three times the rows since four days.
+    let (_, high) = bounds(|day| if day >= 26 { 40_000 } else { 10_000 }, 31, 24);
+    assert!(high > 40_000.0, "{high}");
+}
+
+#[test]
+fn many_errors_are_unusual_and_a_few_of_a_small_run_are_not() {
+    let mut runs = nightly(14);
+    for run in &mut runs {
+        run.errors = Some(run.read.unwrap() / 1_000);
+        run.rejected = Some(run.read.unwrap() / 10);
+    }
+    let expected = learn(&runs, &[]).expected(None, None, &[]);
+    let limit = expected.error_ratio_limit.unwrap();
+    assert!((0.005..0.02).contains(&limit), "{limit}");
+    let limit = expected.rejected_ratio_limit.unwrap();
+    assert!((0.15..0.3).contains(&limit), "{limit}");
+    runs.push(run(MONDAY + 14 * DAY + 9_000, 100, 10));
+    let expected = learn(&runs, &[]).expected(None, None, &[]);
+    assert!(expected.error_ratio_limit.unwrap() > 0.3);
+}
+
+#[test]
+fn a_feed_that_is_never_late_is_never_due() {
+    let known = Known {
+        schedule: Some(KnownSchedule::AdHoc),
+        ..Known::default()
+    };
+    let learned = learn(&nightly(9), &[]);
+    assert_eq!(learned.expected(Some(&known), None, &[]).due, None);
+    assert_eq!(
+        learned.describe_schedule(Some(&known)),
+        "configured: ad hoc, never late"
+    );
+}
