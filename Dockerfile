@@ -8,7 +8,7 @@
 #     -v /etc/amperity_exporter:/etc/amperity_exporter:ro \
 #     -v amperity_exporter:/var/lib/amperity_exporter amperity_exporter \
 #     --config.file=/etc/amperity_exporter/amperity_exporter.yml \
-#     --state.file=/var/lib/amperity_exporter/state.json
+#     --state.file=/var/lib/amperity_exporter/state.db
 
 FROM rust:1-slim-bookworm AS builder
 WORKDIR /build
@@ -25,7 +25,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # Brings glibc, CA certificates and a user that is not root; no shell.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=builder /image/usr/ /usr/
-# For `--state.file=/var/lib/amperity_exporter/state.json`; mount a volume here.
+# For `--state.file=/var/lib/amperity_exporter/state.db`; mount a volume here.
 COPY --from=builder --chown=nonroot:nonroot /image/var/lib/amperity_exporter/ /var/lib/amperity_exporter/
 EXPOSE 10109
 # For plain HTTP on the usual port; with TLS or another port, give a check of

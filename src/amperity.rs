@@ -162,7 +162,7 @@ impl Client {
         let url = self.address(&["ingest", "jobs", id]).map_err(explained)?;
         let body = self.ask(&name, Endpoint::IngestJob, &url, deadline).await?;
         let malformed = |text: String| explained(Failure::lasting(Reason::Malformed, text));
-        let read = |body: &[u8]| wire::Job::parse(body).map(|answer| Job::from_wire(&answer));
+        let read = |body: &[u8]| wire::read_job(body, Job::from_wire);
         let job = reading(body, read)
             .await
             .map_err(malformed)?
@@ -285,19 +285,9 @@ impl Client {
 }
 
 impl Listing {
-    /// Reads every entry by itself only if they cannot be read together.
     fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
         let mut listing = Self::default();
-        if let Ok(list) = serde_json::from_slice::<wire::JobList<'_>>(body) {
-            for wire::OneOf(job) in &list.data {
-                listing.push(job.as_ref());
-            }
-            return Ok(listing);
-        }
-        let list = serde_json::from_slice::<wire::RawJobList<'_>>(body)?;
-        for entry in list.data {
-            listing.push(wire::Job::parse(entry.get().as_bytes()).ok().as_ref());
-        }
+        wire::read_list(body, |entry| listing.push(entry))?;
         Ok(listing)
     }
 

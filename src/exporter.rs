@@ -66,8 +66,8 @@ pub(crate) async fn run(
 ) -> Result<(), RunError> {
     let telemetry = Telemetry::new()?;
     let store = match &options.settings.state_file {
-        Some(path) => Some(Store::open(path, options.clock.now())?),
-        None => None,
+        Some(path) => Store::open(path, options.clock.now())?,
+        None => Store::in_memory(),
     };
     let exporter = Exporter::new(Environment {
         clock: options.clock.clone(),
@@ -169,7 +169,7 @@ mod tests {
         let exporter = Exporter::new(Environment {
             clock: Clock::system(),
             telemetry: Telemetry::new().unwrap(),
-            store: None,
+            store: crate::feeds::store::Store::in_memory(),
             connect: Arc::new(amperity::network),
         });
         let reload = reloader(exporter.clone(), config::Source::file(&file));

@@ -1,86 +1,116 @@
-//! The ledger of runs: what is known of each feed, and counters in which
-//! every finished run is counted exactly once. Pure; the file it is kept in
-//! stands beside it in [`store`].
+//! The run history of each feed, and counters in which every finished run is
+//! counted exactly once. Pure; [`store`] keeps it in a database.
 //!
-//! [`crate::refresh`] shows it every job it fetched, [`crate::snapshot`]
+//! [`crate::refresh`] passes in every job it fetched, [`crate::snapshot`]
 //! takes the feeds from it.
 //!
 //! # What is counted, and when
 //!
 //! A *run* is one table entry of one job: its key is the job's id, the table
-//! and the feed. It is *open* while unfinished and *settled* once it was seen
-//! finished. Settling happens once; whatever answers say of a settled run
-//! later, in whatever order they come, no counter changes any more. A run that
-//! settles is either counted or *history*:
+//! and the feed. It is *open* while unfinished, and *finished* once an answer
+//! showed it finished. When it is first seen finished, it is either counted
+//! or *history*:
 //!
-//! - A run that was seen open is counted when it is seen finished, whatever
-//!   its times say.
-//! - A run first seen finished is history if the ledger's very first
-//!   observation shows it, or if it ended before `history_until`; otherwise
-//!   it is counted. So a run that began and ended between two refreshes, or
-//!   while the exporter was down, is counted, and one that had ended before
-//!   the exporter first ran is not, even if its fetch failed at first.
+//! - A run that was seen open is counted, whatever its times say.
+//! - A run first seen finished is history if the very first observation shows
+//!   it, or if it ended before `history_until`; otherwise it is counted. So a
+//!   run that began and ended between two refreshes, or while the exporter
+//!   was down, is counted. One that had ended before the exporter first ran
+//!   is not, even if it could not be fetched at first.
 //!
 //! `history_until` begins as the time of the first observation and then
-//! follows, seven days and an hour behind, what the API's list can still
-//! show. That is what allows the ledger to forget the keys of settled runs: a
-//! key is dropped only once `history_until` has passed the run's end, so a
-//! run whose key is gone is history if it is ever seen again, as a configured
-//! job is every hour. Nor does it ever pass the latest end the answers show:
-//! a clock gone wild for a refresh cannot declare runs to come to be history.
-//! By a clock that the API's contradicts nothing is observed at all; see
+//! follows the oldest end that the API's list can still show, seven days and
+//! an hour ago. A key is needed only until `history_until` has passed the
+//! run's end: a run that turns up after that is history, as a configured job
+//! does every hour. `history_until` never passes the latest end seen, so that
+//! a clock that is wrong for a while cannot make future runs history. While
+//! the API's clock contradicts ours, nothing is observed at all; see
 //! [`crate::refresh`].
 //!
 //! A run's end is the later of its two times; without any, the latest time of
-//! its job. An end that lies in the future is not believed. A run without a
-//! believable time is taken for a new one unless the first observation shows
-//! it, and its key is kept for as long as answers show it, and a week longer.
+//! its job. An end in the future is not believed. A run without a believable
+//! time counts as new unless the first observation shows it, and its key is
+//! kept for as long as answers show it, and a week longer.
+//!
+//! # Runs that change after they finished
+//!
+//! Somebody may retry a failed task, and its run goes on:
+//! failed → running → succeeded.
+//!
+//! - A finished run that is shown unfinished again is open again, and the
+//!   feed shows it as running. What was counted stays counted. A run that
+//!   succeeded does not resume: an answer that shows it unfinished is old.
+//! - When it ends again, its rows and its duration are counted as far as they
+//!   exceed what was counted before. Its final state is counted if it differs
+//!   from the one counted before: a run that failed and succeeded after a
+//!   retry is one failed and one succeeded run, and its rows are counted once.
+//!   The same holds if it ended later than before without having been seen
+//!   open in between. A run that ends in the same state again adds no run.
+//! - Rows that appear after the run finished are counted in the same way.
+//!   Counters never fall.
+//! - If one refresh shows a run both finished and unfinished, it is finished.
+//!
+//! This holds for the feed's latest 20 runs and 30 unsuccessful ones before
+//! them. Of older runs only the key is in memory, and nothing more is counted.
 //!
 //! # What is shown besides
 //!
-//! Runs of history are not counted but are known: they make the feed's last
-//! run, last success and state. The *newest* run is the one that started
-//! last, the *last* run the finished one that ended last; ties go to the
-//! later start and then to the greater job id. A run without a start takes
-//! the place of its job's start, else of the time it was first seen.
+//! Runs of history are not counted, but they are part of the history: they
+//! make the feed's last run, last success and state, and expectations are
+//! learned from them. The *newest* run is the one that started last, the
+//! *last* run the finished one that ended last; ties go to the later start and
+//! then to the greater job id. A run without a start is placed by its job's
+//! start, else by the time it was first seen.
 //!
-//! An open run is no more when its job is [`gone`](Ledger::gone), when its
-//! job finished without naming it again, or when nothing was heard of it
-//! until the feed's horizon passed ([`forget`](Ledger::forget)). It is not
-//! counted then; should it come back, it is judged anew.
+//! An open run ends uncounted when its job is [`gone`](RunHistory::gone), when
+//! its job finished without naming it again, or when no answer showed it until
+//! the feed's horizon passed ([`forget`](RunHistory::forget)). Should it come
+//! back, it is judged anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::clock::{after, before};
-use crate::jobs::{Job, Rows, State, Table};
-use account::Account;
-use sighting::{JobTimes, Sighting};
+use crate::jobs::{Job, State, Table};
+use changes::Changes;
+use observed::{JobTimes, ObservedRun};
+use record::{FeedRecord, Recorded};
 
-mod account;
-mod format;
-mod sighting;
+mod changes;
+mod observed;
+mod record;
+mod run;
 pub mod store;
 #[cfg(test)]
 mod tests;
 mod totals;
 
+pub use run::Run;
 pub use totals::Totals;
 
 /// How far back the API lists jobs, and an hour for the time a refresh takes.
 const LISTED: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
 
-/// Further apart than this, two observations leave runs that nobody can ask
-/// for any more.
+/// Between two observations further apart than this, runs may have finished
+/// that the API does not list any more.
 const COVERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Feeds of one tenant, about one and a half million series. No tenant is
-/// known to have a hundredth of them; an API gone wild could have any number.
+/// known to have a hundredth of them; a hostile API could have any number.
 const MAX_FEEDS: usize = 50_000;
+
+/// A feed of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeedId {
+    /// The table's name.
+    pub table: Arc<str>,
+    /// The feed's id.
+    pub feed: Arc<str>,
+}
 
 /// One feed of one table, as the page shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,57 +124,50 @@ pub struct Feed {
     /// The start of the newest unfinished run.
     pub running_since: Option<Timestamp>,
     /// The newest finished run.
-    pub last_run: Option<LastRun>,
+    pub last_run: Option<Arc<Run>>,
+    /// The latest finished runs, oldest first: the last 20, preceded by some
+    /// unsuccessful ones.
+    pub recent_runs: Arc<[Arc<Run>]>,
     /// The end of the newest succeeded run.
     pub last_success: Option<Timestamp>,
+    /// Failed, stopped and canceled runs since the newest succeeded one.
+    pub failures_since_success: u64,
     /// What was counted.
     pub totals: Totals,
     /// When the counters began.
     pub created: Timestamp,
 }
 
-/// The newest finished run of a feed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastRun {
-    /// Its rows.
-    #[serde(with = "format::RowsFormat")]
-    pub rows: Rows,
-    /// The number of files it read.
-    pub files: u64,
-    /// When it started.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
 /// What is known of one tenant's feeds and runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Ledger {
+#[derive(Clone, Debug, Default)]
+pub struct RunHistory {
     /// A run first seen finished that ended before this is history. `None`
     /// before the first observation. Never falls.
     history_until: Option<Timestamp>,
     /// The last time all runs were asked for.
     covered_until: Option<Timestamp>,
-    /// The accounts, by table and feed. Shared, so that a copy for the state
-    /// file costs little.
-    tables: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<Account>>>,
+    /// Since when there was no gap in which runs could be missed.
+    covered_since: Option<Timestamp>,
+    /// The records, by table and feed. Shared, so that a copy for the store
+    /// costs little.
+    tables: Tables,
     /// The last observation of this process.
-    #[serde(skip)]
     observed_at: Option<Timestamp>,
-    /// See [`Ledger::state_gap`].
-    #[serde(skip)]
+    /// See [`RunHistory::state_gap`].
     gap: Duration,
-    /// See [`Ledger::dropped`].
-    #[serde(skip)]
+    /// See [`RunHistory::dropped`].
     dropped: usize,
-    /// Counts the changes that must not be lost.
-    #[serde(skip)]
-    revision: u64,
+    /// What the store does not have yet.
+    changes: Changes,
+    /// See [`RunHistory::take_updated`].
+    updated: BTreeSet<FeedId>,
 }
 
-impl Ledger {
-    /// A ledger that knows nothing: runs that finished before its first
-    /// [`observe`](Self::observe) are history and are not counted.
+type Tables = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<FeedRecord>>>;
+
+impl RunHistory {
+    /// A history that knows nothing: runs that finished before its first
+    /// [`observe`](Self::observe) are not counted.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -162,50 +185,105 @@ impl Ledger {
             let uncovered = now.duration_since(covered_until) - COVERED;
             let uncovered = Duration::try_from(uncovered).unwrap_or_default();
             self.gap = self.gap.saturating_add(uncovered);
+            if uncovered > Duration::ZERO {
+                self.covered_since = Some(now);
+            }
         }
+        // Not later than now: the clock may have been set back.
+        self.covered_since = Some(self.covered_since.map_or(now, |since| since.min(now)));
         self.covered_until = Some(now);
     }
 
     /// As [`observe`](Self::observe), for a refresh whose list of jobs could
-    /// not be had: other runs than these may have finished as well.
+    /// not be fetched: other runs than these may have finished as well.
     pub fn observe_part<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>, now: Timestamp) {
         let first = self.history_until.is_none();
         let history_until = self.history_until.unwrap_or(now);
         let listed_from = before(now, LISTED);
+        let mut finished_jobs = HashSet::new();
+        let jobs = jobs.into_iter().inspect(|job| {
+            if job.is_finished() {
+                finished_jobs.insert(&*job.id);
+            }
+        });
+        let runs = self.runs_of_known_feeds(jobs, now);
+        let (finished, open): (Vec<&ObservedRun<'_>>, Vec<_>) =
+            runs.iter().partition(|run| run.table.finished);
         let mut latest_end = Timestamp::MIN;
-        let mut finished = HashSet::new();
+        let mut finished_runs = HashSet::new();
+        for run in finished {
+            finished_runs.insert(run.key());
+            latest_end = latest_end.max(run.end.unwrap_or(latest_end));
+            self.record_finished(run, !first && !run.ended_before(history_until));
+        }
+        for run in open {
+            if !finished_runs.contains(&run.key()) {
+                self.record_open(run);
+            }
+        }
+        self.observed_at = Some(now);
+        self.history_until = Some(history_until.max(listed_from.min(latest_end)));
+        self.end_open_runs(|job| finished_jobs.contains(job));
+        if let Some(kept_from) = self.keys_kept_from() {
+            for record in self.records_mut() {
+                record.drop_keys_before(kept_from);
+            }
+        }
+    }
+
+    /// The runs of all jobs, but for those of new feeds beyond the limit.
+    fn runs_of_known_feeds<'a>(
+        &mut self,
+        jobs: impl IntoIterator<Item = &'a Job>,
+        now: Timestamp,
+    ) -> Vec<ObservedRun<'a>> {
+        let mut runs = Vec::new();
         let mut dropped = HashSet::new();
         let mut known: usize = self.tables.values().map(BTreeMap::len).sum();
         for job in jobs {
             let times = JobTimes::new(job);
             for table in &job.tables {
-                let run = Sighting::new(job, table, times, now);
                 if !self.knows(table) {
                     if known >= MAX_FEEDS {
                         dropped.insert((&*table.table, &*table.feed));
                         continue;
                     }
                     known += 1;
+                    let feeds = self.tables.entry(Arc::clone(&table.table)).or_default();
+                    let record = Arc::new(FeedRecord::new(now));
+                    feeds.insert(Arc::clone(&table.feed), record);
+                    self.changes.feed(feed_id(table));
                 }
-                if table.finished {
-                    latest_end = latest_end.max(run.end.unwrap_or(latest_end));
-                    let new = !first && !run.ended_before(history_until);
-                    let counted = self.account(table, now).settle(&run, new);
-                    self.revision += u64::from(counted);
-                } else {
-                    self.account(table, now).open(&run);
-                }
-            }
-            if job.is_finished() {
-                finished.insert(&*job.id);
+                runs.push(ObservedRun::new(job, table, times, now));
             }
         }
         self.dropped = dropped.len();
-        self.revision += u64::from(first);
-        self.observed_at = Some(now);
-        self.history_until = Some(history_until.max(listed_from.min(latest_end)));
-        self.end_open_runs(|job| finished.contains(job));
-        self.drop_old_keys(listed_from);
+        runs
+    }
+
+    fn record_open(&mut self, run: &ObservedRun<'_>) {
+        if let Some(record) = record_mut(&mut self.tables, run.table)
+            && record.record_open(run)
+        {
+            self.changes.feed(feed_id(run.table));
+        }
+    }
+
+    fn record_finished(&mut self, observed: &ObservedRun<'_>, new: bool) {
+        let Some(record) = record_mut(&mut self.tables, observed.table) else {
+            return;
+        };
+        let feed = || feed_id(observed.table);
+        match record.record_finished(observed, new) {
+            Recorded::Nothing => {}
+            Recorded::Record => {
+                self.changes.feed(feed());
+            }
+            Recorded::Run(run) => {
+                self.updated.insert(feed());
+                self.changes.run(feed(), run);
+            }
+        }
     }
 
     /// Ends the open runs of a job that the API does not know any more.
@@ -213,35 +291,49 @@ impl Ledger {
         self.end_open_runs(|open| open == job);
     }
 
-    /// The jobs with open runs, ordered by id: those to be followed by id,
-    /// once they left the list, and after a restart.
+    /// The jobs with open runs, ordered by id: those to be fetched by id once
+    /// they left the list, and after a restart.
     #[must_use]
     pub fn unfinished(&self) -> BTreeSet<Arc<str>> {
-        let accounts = self.tables.values().flat_map(BTreeMap::values);
-        accounts
-            .flat_map(|account| account.open_jobs())
+        let records = self.tables.values().flat_map(BTreeMap::values);
+        records
+            .flat_map(|record| record.open_jobs())
             .cloned()
             .collect()
     }
 
     /// Drops feeds without a run since `horizon`, but nothing that the API
-    /// may still list. Call it after an observation: before the first one it
-    /// does nothing, for a run that went on while the exporter was down has
-    /// not been heard of yet. Returns how many feeds it dropped.
+    /// may still list, and nothing if there was a time since `horizon` of
+    /// which the runs are not known. Call it after an observation: before the
+    /// first one it does nothing, for a run that went on while the exporter
+    /// was down was not seen yet. Returns how many feeds it dropped.
     pub fn forget(&mut self, horizon: Timestamp) -> usize {
         let Some(observed_at) = self.observed_at else {
             return 0;
         };
+        if self.covered_since.is_some_and(|since| since >= horizon) {
+            return 0;
+        }
         let mut forgotten = 0;
         let horizon = horizon.min(before(observed_at, LISTED));
         let history_until = &mut self.history_until;
-        self.tables.retain(|_, feeds| {
-            feeds.retain(|_, account| {
-                account.end_unheard(horizon);
-                let idle_since = account.idle_since().filter(|since| *since < horizon);
+        let changes = &mut self.changes;
+        self.tables.retain(|table, feeds| {
+            feeds.retain(|feed, record| {
+                let id = || FeedId {
+                    table: Arc::clone(table),
+                    feed: Arc::clone(feed),
+                };
+                if record.end_unseen(horizon) {
+                    changes.feed(id());
+                }
+                let idle_since = record.idle_since().filter(|since| *since < horizon);
                 // Its keys go with it, so all its runs must be history.
                 *history_until = (*history_until).max(idle_since.map(just_after));
-                forgotten += usize::from(idle_since.is_some());
+                if idle_since.is_some() {
+                    changes.remove(id());
+                    forgotten += 1;
+                }
                 idle_since.is_none()
             });
             !feeds.is_empty()
@@ -255,19 +347,39 @@ impl Ledger {
         let tables = self.tables.iter();
         tables
             .flat_map(|(table, feeds)| feeds.iter().map(move |entry| (table, entry)))
-            .map(|(table, (feed, account))| account.feed(table, feed))
+            .map(|(table, (feed, record))| record.feed(table, feed))
             .collect()
+    }
+
+    /// The feeds whose stored runs changed since this was last called; the
+    /// first time all of them.
+    pub fn take_updated(&mut self) -> BTreeSet<FeedId> {
+        std::mem::take(&mut self.updated)
+    }
+
+    /// Names all feeds as updated.
+    fn update_all(&mut self) {
+        self.updated = self.ids().collect();
+    }
+
+    fn ids(&self) -> impl Iterator<Item = FeedId> {
+        self.tables.iter().flat_map(|(table, feeds)| {
+            feeds.keys().map(|feed| FeedId {
+                table: Arc::clone(table),
+                feed: Arc::clone(feed),
+            })
+        })
     }
 
     /// For how long, since this process began, runs may have finished that
     /// could not be counted: time between two observations beyond the seven
-    /// days the API lists. Zero in ordinary life.
+    /// days the API lists. Zero in ordinary operation.
     #[must_use]
     pub fn state_gap(&self) -> Duration {
         self.gap
     }
 
-    /// Feeds the last observation showed that there was no room for.
+    /// Feeds of the last observation beyond the limit.
     #[must_use]
     pub fn dropped(&self) -> usize {
         self.dropped
@@ -278,27 +390,46 @@ impl Ledger {
         feeds.is_some_and(|feeds| feeds.contains_key(&table.feed))
     }
 
-    /// The account of a table entry's feed, made if there is none.
-    fn account(&mut self, table: &Table, now: Timestamp) -> &mut Arc<Account> {
-        let feeds = self.tables.entry(Arc::clone(&table.table)).or_default();
-        let account = feeds.entry(Arc::clone(&table.feed));
-        account.or_insert_with(|| Arc::new(Account::new(now)))
+    fn record(&self, id: &FeedId) -> Option<&Arc<FeedRecord>> {
+        self.tables.get(&id.table)?.get(&id.feed)
+    }
+
+    fn records_mut(&mut self) -> impl Iterator<Item = &mut Arc<FeedRecord>> {
+        self.tables.values_mut().flat_map(BTreeMap::values_mut)
     }
 
     /// Ends, uncounted, the open runs of some jobs.
     fn end_open_runs(&mut self, ended: impl Fn(&str) -> bool) {
-        for account in self.tables.values_mut().flat_map(BTreeMap::values_mut) {
-            account.end_open_runs(&ended);
+        for (table, feeds) in &mut self.tables {
+            for (feed, record) in feeds {
+                if record.end_open_runs(&ended) {
+                    let (table, feed) = (Arc::clone(table), Arc::clone(feed));
+                    self.changes.feed(FeedId { table, feed });
+                }
+            }
         }
     }
 
-    /// Drops the keys of settled runs that could not be taken for new ones.
-    fn drop_old_keys(&mut self, listed_from: Timestamp) {
-        let history_until = self.history_until.unwrap_or(listed_from);
-        let kept_from = account::day(history_until.min(listed_from));
-        for account in self.tables.values_mut().flat_map(BTreeMap::values_mut) {
-            account.drop_keys_before(kept_from);
-        }
+    /// The first day of which the keys of finished runs are needed: a run of
+    /// an earlier one could not be taken for a new one.
+    fn keys_kept_from(&self) -> Option<Date> {
+        let listed_from = self.observed_at.or(self.covered_until);
+        let listed_from = listed_from.map(|now| before(now, LISTED));
+        let history_until = self.history_until?;
+        Some(record::day(
+            listed_from.unwrap_or(history_until).min(history_until),
+        ))
+    }
+}
+
+fn record_mut<'a>(tables: &'a mut Tables, table: &Table) -> Option<&'a mut Arc<FeedRecord>> {
+    tables.get_mut(&table.table)?.get_mut(&table.feed)
+}
+
+fn feed_id(table: &Table) -> FeedId {
+    FeedId {
+        table: Arc::clone(&table.table),
+        feed: Arc::clone(&table.feed),
     }
 }
 

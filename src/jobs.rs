@@ -70,6 +70,19 @@ pub struct Rows {
     pub errors: Option<u64>,
 }
 
+impl Rows {
+    /// Of each count the higher one.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            read: self.read.max(other.read),
+            inserted: self.inserted.max(other.inserted),
+            updated: self.updated.max(other.updated),
+            rejected: self.rejected.max(other.rejected),
+            errors: self.errors.max(other.errors),
+        }
+    }
+}
+
 /// One file of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
@@ -159,8 +172,7 @@ impl Table {
     /// lies before the start.
     #[must_use]
     pub fn duration_ms(&self) -> Option<u64> {
-        let elapsed = self.ended_at?.as_millisecond() - self.started_at?.as_millisecond();
-        u64::try_from(elapsed).ok()
+        duration_ms(self.started_at, self.ended_at)
     }
 
     /// Takes in a second entry of the same table and feed: counts are added,
@@ -231,6 +243,13 @@ fn sum(one: Option<u64>, two: Option<u64>) -> Option<u64> {
         (Some(one), Some(two)) => one.checked_add(two).filter(|sum| *sum <= MAX_COUNT),
         (one, two) => one.or(two),
     }
+}
+
+/// Milliseconds from start to end; `None` if either is unknown or the end lies
+/// before the start.
+pub(crate) fn duration_ms(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<u64> {
+    let elapsed = end?.as_millisecond() - start?.as_millisecond();
+    u64::try_from(elapsed).ok()
 }
 
 fn count(count: wire::Count) -> Option<u64> {

@@ -8,7 +8,7 @@
 //!
 //! [`config`] says which tenants to export and how. [`wire`] has the types of
 //! the API's responses, which become [`jobs::Job`]s. A tenant's
-//! [`amperity::Client`] fetches them, and the [`feeds::Ledger`] counts each
+//! [`amperity::Client`] fetches them, and the [`feeds::RunHistory`] counts each
 //! finished run once. [`refresh`] decides what to request and when, makes a
 //! [`snapshot::Snapshot`] of the outcome and publishes it as the page that
 //! [`exposition`] writes and [`web`] serves. `exporter` runs all of it for

@@ -53,8 +53,8 @@ pub struct Environment {
     pub clock: Clock,
     /// The exporter's own metrics.
     pub telemetry: Telemetry,
-    /// Where ledgers are kept.
-    pub store: Option<Store>,
+    /// Where run histories are kept.
+    pub store: Store,
     /// How the API is reached.
     pub connect: Arc<Connect>,
 }

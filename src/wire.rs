@@ -1,16 +1,20 @@
-//! The answers of the ingest API as they travel, read with more patience than
-//! the vendor's schema asks for: a field that is missing, `null` or of the
-//! wrong type is read as absent, an unknown field is passed over. Only a text
-//! that is not JSON, or not an object where a job is due, is an error.
+//! The answers of the ingest API as they are sent, read more leniently than the
+//! vendor's schema requires: a field that is missing, `null` or of the wrong
+//! type is read as absent, an unknown field is ignored, bad text inside a
+//! string is replaced, and an entry of a list that cannot be read costs no
+//! other entry. Only a text that is no JSON object is an error.
 //!
-//! What the fields mean is the domain's affair: [`crate::jobs`] comes next.
+//! What the fields mean is decided in [`crate::jobs`], which comes next.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+
+mod repair;
+#[cfg(test)]
+mod tests;
 
 /// `GET /ingest/jobs/{id}`, and one element of `GET /ingest/jobs`.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -66,24 +70,6 @@ pub struct File<'a> {
     pub errors: Count,
 }
 
-/// `GET /ingest/jobs`. One job that cannot be read makes the whole list
-/// unreadable; [`RawJobList`] is for that case.
-#[derive(Debug, serde::Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-pub struct JobList<'a> {
-    /// The jobs of the window.
-    pub data: Vec<OneOf<Job<'a>>>,
-}
-
-/// `GET /ingest/jobs`: each job is kept as raw text, so that one that cannot
-/// be read does not hide the others.
-#[derive(Debug, serde::Deserialize)]
-pub struct RawJobList<'a> {
-    /// The jobs of the window.
-    #[serde(borrow)]
-    pub data: Vec<&'a RawValue>,
-}
-
 /// How many objects an answer can hold at the most. Read before it is parsed:
 /// an object of two bytes becomes one of hundreds in memory.
 #[must_use]
@@ -91,15 +77,55 @@ pub fn objects(text: &[u8]) -> u64 {
     text.iter().map(|byte| u64::from(*byte == b'{')).sum()
 }
 
-impl<'a> Job<'a> {
-    /// Reads one job.
-    ///
-    /// # Errors
-    /// If the text is not JSON, or not an object.
-    pub fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
-        let OneOf(job) = serde_json::from_slice(text)?;
-        job.ok_or_else(|| serde::de::Error::custom("not an object"))
+/// Reads the answer to `GET /ingest/jobs/{id}`.
+///
+/// # Errors
+/// If the text is not JSON, or not an object.
+pub fn read_job<T>(text: &[u8], read: impl FnOnce(&Job<'_>) -> T) -> Result<T, serde_json::Error> {
+    match parse(text) {
+        Ok(job) => Ok(read(&job)),
+        Err(error) => parse(&repair::repaired(text))
+            .map(|job| read(&job))
+            .map_err(|_| error),
     }
+}
+
+/// Reads the answer to `GET /ingest/jobs`, with `None` for each entry that
+/// cannot be read as a job.
+///
+/// # Errors
+/// If the text is not an object with the list `data`, or ends too early.
+pub fn read_list(
+    text: &[u8],
+    mut read: impl FnMut(Option<&Job<'_>>),
+) -> Result<(), serde_json::Error> {
+    let error = match parse::<JobList<'_>>(text) {
+        Ok(list) => {
+            list.data.iter().for_each(|OneOf(job)| read(job.as_ref()));
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    for entry in repair::entries(text).ok_or(error)? {
+        // The error has the same meaning for all of them.
+        if read_job(entry, |job| read(Some(job))).is_err() {
+            read(None);
+        }
+    }
+    Ok(())
+}
+
+/// All entries of the list at once.
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct JobList<'a> {
+    data: Vec<OneOf<Job<'a>>>,
+}
+
+/// Reads an object.
+fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
+    let OneOf(object) = serde_json::from_slice(text)?;
+    object.ok_or_else(|| serde::de::Error::custom("not an object"))
 }
 
 /// A string, or nothing where the answer holds anything else.

@@ -66,7 +66,7 @@ fn configuration(simulator: &Simulator, base_url: &str) -> String {
     let mut text = format!(
         "refresh: {{interval: 5s}}\n\
          api: {{base_url: {base_url}}}\n\
-         state: {{file: state.json}}\n\
+         state: {{file: state.db}}\n\
          tenants:\n"
     );
     for credentials in simulator.credentials() {

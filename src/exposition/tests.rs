@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use jiff::Timestamp;
 
 use super::*;
-use crate::feeds::{Feed, LastRun, Totals};
+use crate::feeds::{Feed, Run, Totals};
 use crate::jobs::{File, Job, Rows, State, Table};
 use crate::snapshot::{Snapshot, Status};
 use crate::telemetry::Telemetry;
@@ -67,17 +67,24 @@ fn documented_feed() -> Feed {
         ..Totals::default()
     };
     totals.runs.insert(State::Succeeded, 1);
+    let run = Arc::new(Run {
+        job: "isj-1f73r9u2".into(),
+        ordered_at: time(1_717_214_577_433),
+        started_at: Some(time(1_717_214_574_433)),
+        ended_at: Some(time(1_717_214_577_433)),
+        state: Some(State::Succeeded),
+        rows: documented_job().tables[0].rows,
+        files: 1,
+        workflow_id: None,
+    });
     Feed {
         table: "My table".into(),
         feed: "df-5L6d1veh".into(),
         state: Some(State::Succeeded),
         running_since: None,
-        last_run: Some(LastRun {
-            rows: documented_job().tables[0].rows,
-            files: 1,
-            started_at: Some(time(1_717_214_574_433)),
-            ended_at: Some(time(1_717_214_577_433)),
-        }),
+        last_run: Some(Arc::clone(&run)),
+        recent_runs: [run].into(),
+        failures_since_success: 0,
         last_success: Some(time(1_717_214_577_433)),
         totals,
         created: time(1_717_200_000_500),

@@ -1,38 +1,43 @@
-//! The state file: the ledgers of all tenants, so that counters survive a
-//! restart. Written whole and atomically, locked against a second process.
+//! The run histories of all tenants in an `SQLite` database, so that counters
+//! survive a restart and expectations have runs to learn from.
 //!
-//! Tenants save when they like. A save that brings a counted run returns once
-//! it is on disk; saves that wait at the same time share one write. What can
-//! be lost without harm (how far the ledger reached, what runs just now) goes
-//! along, and is written by itself every five minutes at most.
+//! The histories in memory decide what counts; the database follows. A save
+//! returns once its changes are on disk; saves that wait at the same time
+//! share a transaction. What could not be written is written by the next save.
+//! If the database is gone or damaged, all that is in memory is written anew.
 //!
-//! A tenant in the file that is not configured stays there, for it may come
-//! back, until [`Store::forget_tenants`] finds it too old.
+//! A tenant in the database that is not configured stays there, for it may
+//! come back, until [`Store::forget_tenants`] finds it too old.
 
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{fmt, io};
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::Ledger;
+use super::changes::Changes;
+use super::{FeedId, Run, RunHistory};
+pub(in crate::feeds) use database::Database;
+pub use error::StoreError;
 
-pub(super) mod file;
+mod database;
+mod error;
+mod file;
+mod import;
+mod read;
+mod row;
 #[cfg(test)]
 mod tests;
+mod write;
 
-/// How long a change that can be lost without harm may wait.
-const UNHURRIED: Duration = Duration::from_mins(5);
+/// How long a refresh waits for the disk. The write goes on, but until it
+/// ends nobody waits for the disk again.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A write that takes longer is stuck. It goes on, but nobody waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The open, locked state file. Cloning gives the same file.
+/// The open, locked database. Cloning gives the same one.
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
@@ -40,129 +45,88 @@ pub struct Store {
 
 struct Shared {
     path: PathBuf,
-    /// Held for life; `None` while a full or read-only disk has no room for it.
-    lock: Mutex<Option<File>>,
-    book: Mutex<Book>,
+    histories: Mutex<Histories>,
     /// Whether the last save failed, to log it once.
     failing: AtomicBool,
-    /// Whose turn it is to write.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Whether the last access took longer than [`TIMEOUT`].
+    stuck: AtomicBool,
+    /// One access at a time, off the async threads.
+    database: Arc<tokio::sync::Mutex<Database>>,
 }
 
-/// What the file is to hold, and how far that has got. Every change that must
-/// not be lost draws a ticket; a write takes in all tickets drawn before it.
+/// What the database is to hold, and how far that has got. Each save draws a
+/// number; a write takes in all saves that drew theirs before it.
 #[derive(Default)]
-struct Book {
+struct Histories {
     tenants: BTreeMap<Arc<str>, Entry>,
+    /// Tenants to be deleted.
+    deleted: BTreeSet<Arc<str>>,
     drawn: u64,
     attempted: u64,
     written: u64,
     /// How the last attempt failed.
     failure: Option<StoreError>,
-    attempted_at: Option<Instant>,
 }
 
+#[derive(Default)]
 struct Entry {
-    ledger: Ledger,
-    ticket: u64,
+    history: RunHistory,
+    /// What the database does not have yet.
+    changes: Changes,
+    is_changed: bool,
 }
 
-/// Why a state file cannot be used or written.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process holds the lock.
-    #[error(
-        "the state file {} is in use by another amperity_exporter; give each its own state.file",
-        .0.display()
-    )]
-    InUse(PathBuf),
-    /// Setting it aside would lose what a later version can still read.
-    #[error(
-        "the state file {} was written by a newer amperity_exporter (format {version}, this one \
-         knows {}); run the newer one, or move the file away to start the counters anew",
-        path.display(), file::VERSION
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The format it says it has.
-        version: u64,
-    },
-    /// A start would set it aside.
-    #[error(
-        "the state file {} is not one of amperity_exporter's or is damaged ({problem}); a start \
-         sets it aside and begins the counters anew",
-        path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The folder or the file cannot be used; the exporter should not start.
-    #[error(
-        "cannot {action} the state file {}: {cause}; its folder must exist and belong to the \
-         user the exporter runs as (state.file)",
-        path.display()
-    )]
-    Unusable {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        cause: Arc<io::Error>,
-    },
-    /// It could not be written this time.
-    #[error(
-        "cannot write the state file {}: {cause}; the counters go on in memory and the next \
-         refresh tries again, but a restart before that would count from the last state written",
-        path.display()
-    )]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        cause: Arc<io::Error>,
-    },
+/// What one transaction writes.
+struct Batch {
+    tenants: Vec<(Arc<str>, RunHistory, Changes)>,
+    deleted: BTreeSet<Arc<str>>,
+    drawn: u64,
 }
 
 impl Store {
-    /// Opens and locks the file and reads what it holds; a missing file is an
-    /// empty one. A corrupt or foreign one is set aside, named after `now`,
+    /// A database in memory, for an exporter without a state file.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let path = Path::new(":memory:");
+        Self::new(path, Database::in_memory(), read::Histories::new())
+    }
+
+    /// Opens, locks and verifies the database, and reads what it holds; a
+    /// missing file is made. A damaged one is set aside, named after `now`,
     /// with a log line that says so. Blocks: call it before the runtime is
     /// busy.
     ///
     /// # Errors
-    /// If another process holds the lock, a newer version wrote the file, or
-    /// the folder or file cannot be used. A disk that is full or read-only is
-    /// no error yet: [`save`](Self::save) will tell.
+    /// If another process holds the lock, a newer version wrote the file, it
+    /// is not ours, or the folder or file cannot be used. A disk that is full
+    /// or read-only is no error yet: [`save`](Self::save) will return it.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let path = file::resolved(path);
-        let lock = match file::lock(&path) {
-            Ok(lock) => Some(lock),
-            Err(StoreError::Unusable { cause, .. }) if file::may_pass(&cause) => None,
-            Err(error) => return Err(error),
-        };
-        let ledgers = file::read(&path, now)?;
-        let tenants = ledgers.into_iter().map(|(tenant, ledger)| {
-            let entry = Entry { ledger, ticket: 0 };
+        let (database, histories) = Database::open(&path, now)?;
+        Ok(Self::new(&path, database, histories))
+    }
+
+    fn new(path: &Path, database: Database, histories: read::Histories) -> Self {
+        let tenants = histories.into_iter().map(|(tenant, history)| {
+            let entry = Entry {
+                history,
+                ..Entry::default()
+            };
             (tenant, entry)
         });
-        let book = Book {
+        let histories = Histories {
             tenants: tenants.collect(),
-            ..Book::default()
+            ..Histories::default()
         };
-        Ok(Self {
+        Self {
             shared: Arc::new(Shared {
-                path,
-                lock: Mutex::new(lock),
-                book: Mutex::new(book),
+                path: path.to_path_buf(),
+                histories: Mutex::new(histories),
                 failing: AtomicBool::new(false),
-                turn: Arc::default(),
+                stuck: AtomicBool::new(false),
+                database: Arc::new(tokio::sync::Mutex::new(database)),
             }),
-        })
+        }
     }
 
     /// Whether [`open`](Self::open) would find a file and a folder it can use,
@@ -171,28 +135,30 @@ impl Store {
     /// # Errors
     /// As those of `open`, or if it would set the file aside.
     pub fn check(path: &Path) -> Result<(), StoreError> {
-        file::check(&file::resolved(path))
+        database::check(&file::resolved(path))
     }
 
-    /// The ledger of a tenant, as last saved or as the file has it.
+    /// The history of a tenant, as last saved or as the database has it.
     #[must_use]
-    pub fn ledger(&self, tenant: &str) -> Option<Ledger> {
-        let book = self.shared.book();
-        book.tenants.get(tenant).map(|entry| entry.ledger.clone())
+    pub fn history(&self, tenant: &str) -> Option<RunHistory> {
+        let histories = self.shared.histories();
+        let mut history = histories.tenants.get(tenant)?.history.clone();
+        history.update_all();
+        Some(history)
     }
 
-    /// Replaces a tenant's ledger and writes the file if anything that must
-    /// not be lost has changed. On return it is on disk.
+    /// Writes what has changed in a tenant's history. On return it is on disk.
     ///
     /// # Errors
-    /// If the file cannot be written, or not in half a minute, which is logged
-    /// when it begins and when it ends; the next call tries again.
-    pub async fn save(&self, tenant: &str, ledger: &Ledger) -> Result<(), StoreError> {
-        let saved = tokio::time::timeout(PATIENCE, self.save_in_turn(tenant, ledger)).await;
-        let saved = saved.unwrap_or_else(|_| {
-            let stuck = io::Error::new(io::ErrorKind::TimedOut, "it takes over half a minute");
-            Err(file::write_error(&self.shared.path, stuck))
-        });
+    /// If it cannot be written, or not in five seconds, which is logged when
+    /// it begins and when it ends. The next call tries again.
+    pub async fn save(&self, tenant: &str, history: &mut RunHistory) -> Result<(), StoreError> {
+        let number = self.shared.histories().take(tenant, history);
+        let shared = Arc::clone(&self.shared);
+        let saved = self
+            .access(move |database| shared.write(database, number))
+            .await;
+        let saved = saved.and_then(|outcome| outcome);
         let failed_before = self.shared.failing.swap(saved.is_err(), Ordering::Relaxed);
         match &saved {
             Err(error) if !failed_before => tracing::warn!("{error}"),
@@ -202,35 +168,71 @@ impl Store {
         saved
     }
 
-    async fn save_in_turn(&self, tenant: &str, ledger: &Ledger) -> Result<(), StoreError> {
-        let Some(ticket) = self.shared.book().take(tenant, ledger) else {
-            return Ok(());
-        };
-        let turn = Arc::clone(&self.shared.turn).lock_owned().await;
-        if let Some(outcome) = self.shared.book().outcome(ticket) {
-            return outcome;
+    /// All stored runs of a feed, oldest first, at most 2,000. With the runs
+    /// of the last [`save`](Self::save), whether or not they could be written.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or not in five seconds.
+    pub async fn runs(&self, tenant: &str, feed: &FeedId) -> Result<Vec<Arc<Run>>, StoreError> {
+        let unwritten = self.shared.histories().unwritten(tenant, feed);
+        let (owner, id) = (tenant.to_owned(), feed.clone());
+        let stored = self
+            .access(move |database| database.runs(&owner, &id))
+            .await?;
+        let stored = stored.map_err(|error| StoreError::Read {
+            path: self.shared.path.clone(),
+            cause: error.to_string(),
+        })?;
+        let mut runs: Vec<_> = stored.into_iter().map(Arc::new).collect();
+        if !unwritten.is_empty() {
+            runs.retain(|run| !unwritten.iter().any(|other| other.job == run.job));
+            runs.extend(unwritten);
+            runs.sort_by(|one, two| one.order().cmp(&two.order()));
         }
-        let shared = Arc::clone(&self.shared);
-        // The turn goes along: should this future be dropped, the write still
-        // ends before another one begins.
-        let write = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            shared.write()
-        });
-        write.await.unwrap_or_else(|error| {
-            Err(file::write_error(
-                &self.shared.path,
-                io::Error::other(error),
-            ))
-        })
+        Ok(runs)
     }
 
     /// Drops tenants that are not configured and had no refresh since
-    /// `horizon`. The file follows with its next write.
+    /// `horizon`. The database follows with the next save.
     pub fn forget_tenants(&self, horizon: Timestamp, is_configured: impl Fn(&str) -> bool) {
-        self.shared.book().tenants.retain(|tenant, entry| {
-            is_configured(tenant) || entry.ledger.covered_until >= Some(horizon)
+        let mut histories = self.shared.histories();
+        let Histories {
+            tenants, deleted, ..
+        } = &mut *histories;
+        tenants.retain(|tenant, entry| {
+            let kept = is_configured(tenant) || entry.history.covered_until >= Some(horizon);
+            if !kept {
+                deleted.insert(Arc::clone(tenant));
+            }
+            kept
         });
+    }
+
+    /// Runs `work` on the database off the async threads, for [`TIMEOUT`] at
+    /// most. Work that takes longer goes on without its caller.
+    async fn access<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Database) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let stuck = || {
+            let cause = format_args!("an access takes more than {} s", TIMEOUT.as_secs());
+            StoreError::write(&self.shared.path, &cause)
+        };
+        let database = Arc::clone(&self.shared.database);
+        if self.shared.stuck.load(Ordering::Relaxed) && database.try_lock().is_err() {
+            return Err(stuck());
+        }
+        let access = async {
+            let mut database = database.lock_owned().await;
+            // The guard goes along: should this future be dropped, the access
+            // still ends before another one begins.
+            let work = tokio::task::spawn_blocking(move || work(&mut database));
+            let outcome = work.await;
+            outcome.map_err(|error| StoreError::write(&self.shared.path, &error))
+        };
+        let outcome = tokio::time::timeout(TIMEOUT, access).await;
+        self.shared.stuck.store(outcome.is_err(), Ordering::Relaxed);
+        outcome.unwrap_or_else(|_| Err(stuck()))
     }
 }
 
@@ -242,74 +244,107 @@ impl fmt::Debug for Store {
 }
 
 impl Shared {
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn histories(&self) -> MutexGuard<'_, Histories> {
+        self.histories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> Result<(), StoreError> {
-        let (ledgers, drawn) = self.book().contents();
-        let outcome = self.replace(&ledgers);
-        let mut book = self.book();
-        book.attempted = drawn;
-        book.attempted_at = Some(Instant::now());
-        book.failure = outcome.clone().err();
-        if outcome.is_ok() {
-            book.written = drawn;
+    /// Writes all changes, unless a write since the save drew its number has.
+    fn write(&self, database: &mut Database, number: u64) -> Result<(), StoreError> {
+        if let Some(outcome) = self.histories().outcome(number) {
+            return outcome;
         }
+        let is_new = database.ensure_open();
+        let batch = self.histories().batch(*is_new.as_ref().unwrap_or(&false));
+        let outcome = is_new.and_then(|_| {
+            let tenants = batch.tenants.iter();
+            let tenants: Vec<_> = tenants
+                .map(|(tenant, history, changes)| (&**tenant, history, changes))
+                .collect();
+            let deleted: Vec<_> = batch.deleted.iter().map(|tenant| &**tenant).collect();
+            let written = database.write(&tenants, &deleted);
+            written.map_err(|error| StoreError::write(&self.path, &error))
+        });
+        self.histories().attempted(batch, &outcome);
         outcome
-    }
-
-    fn replace(&self, ledgers: &file::Ledgers) -> Result<(), StoreError> {
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock.is_none() {
-            *lock = Some(file::lock(&self.path)?);
-        }
-        file::write(&self.path, ledgers)
     }
 }
 
-impl Book {
-    /// Notes a tenant's ledger. Returns the ticket to wait for, if any.
-    fn take(&mut self, tenant: &str, ledger: &Ledger) -> Option<u64> {
-        let known = self.tenants.get(tenant);
-        let (revision, ticket) = known
-            .map(|entry| (entry.ledger.revision, entry.ticket))
-            .unzip();
-        let unwritten = ticket.filter(|ticket| *ticket > self.written);
-        let is_new = revision != Some(ledger.revision);
-        let failed = unwritten.is_some_and(|ticket| ticket <= self.attempted);
-        let waited = self.attempted_at.map(|at| at.elapsed());
-        let is_due = waited.is_none_or(|waited| waited >= UNHURRIED);
-        let ticket = if is_new || failed || is_due {
-            self.draw()
-        } else {
-            ticket.unwrap_or_default()
-        };
-        let entry = Entry {
-            ledger: ledger.clone(),
-            ticket,
-        };
-        self.tenants.insert(tenant.into(), entry);
-        (ticket > self.written).then_some(ticket)
-    }
-
-    fn draw(&mut self) -> u64 {
+impl Histories {
+    /// Takes in a tenant's history. Returns the number of the save.
+    fn take(&mut self, tenant: &str, history: &mut RunHistory) -> u64 {
+        let changes = std::mem::take(&mut history.changes);
+        let updated = std::mem::take(&mut history.updated);
+        let entry = self.tenants.entry(tenant.into()).or_default();
+        entry.history = history.clone();
+        history.updated = updated;
+        entry.changes.merge(changes);
+        entry.is_changed = true;
         self.drawn += 1;
         self.drawn
     }
 
-    /// How the write that took in a ticket ended, if there was one.
-    fn outcome(&self, ticket: u64) -> Option<Result<(), StoreError>> {
-        if ticket <= self.written {
+    fn unwritten(&self, tenant: &str, feed: &FeedId) -> Vec<Arc<Run>> {
+        let entry = self.tenants.get(tenant);
+        let change = entry.and_then(|entry| entry.changes.feeds.get(feed));
+        change.map_or_else(Vec::new, |change| change.runs.values().cloned().collect())
+    }
+
+    /// How the write that took in a save ended, if there was one.
+    fn outcome(&self, number: u64) -> Option<Result<(), StoreError>> {
+        if number <= self.written {
             return Some(Ok(()));
         }
         let failure = self.failure.clone();
-        failure.filter(|_| ticket <= self.attempted).map(Err)
+        failure.filter(|_| number <= self.attempted).map(Err)
     }
 
-    fn contents(&self) -> (file::Ledgers, u64) {
-        let tenants = self.tenants.iter();
-        let ledgers = tenants.map(|(tenant, entry)| (Arc::clone(tenant), entry.ledger.clone()));
-        (ledgers.collect(), self.drawn)
+    /// What is to be written: what has changed, or `everything`.
+    fn batch(&mut self, everything: bool) -> Batch {
+        let tenants = self.tenants.iter_mut();
+        let tenants = tenants.filter(|(_, entry)| everything || entry.is_changed);
+        let tenants = tenants.map(|(tenant, entry)| {
+            let mut changes = std::mem::take(&mut entry.changes);
+            if everything {
+                changes.merge(write::everything(&entry.history));
+            }
+            entry.is_changed = false;
+            (Arc::clone(tenant), entry.history.clone(), changes)
+        });
+        Batch {
+            tenants: tenants.collect(),
+            deleted: std::mem::take(&mut self.deleted),
+            drawn: self.drawn,
+        }
     }
+
+    /// Notes how a write ended. What was not written is kept.
+    fn attempted(&mut self, batch: Batch, outcome: &Result<(), StoreError>) {
+        self.attempted = batch.drawn;
+        self.failure = outcome.as_ref().err().cloned();
+        if outcome.is_ok() {
+            self.written = batch.drawn;
+            return;
+        }
+        self.deleted.extend(batch.deleted);
+        for (tenant, _, mut changes) in batch.tenants {
+            if let Some(entry) = self.tenants.get_mut(&tenant) {
+                changes.merge(std::mem::take(&mut entry.changes));
+                entry.changes = changes;
+                entry.is_changed = true;
+            }
+        }
+    }
+}
+
+/// A history as the next process has it.
+#[cfg(test)]
+pub(super) fn reopened(history: &RunHistory) -> RunHistory {
+    let mut database = Database::in_memory();
+    database.ensure_open().unwrap();
+    let mut changes = history.changes.clone();
+    changes.merge(write::everything(history));
+    database.write(&[("acme", history, &changes)], &[]).unwrap();
+    database.histories().unwrap().remove("acme").unwrap()
 }

@@ -1,12 +1,13 @@
-//! The rules of the ledger, one scenario each; all of them together, against
-//! a model, in [`model`].
+//! The rules of the run history, one scenario each; all of them together,
+//! against a model, in [`model`].
 
 use super::*;
-use crate::jobs::{MAX_COUNT, Table};
+use crate::jobs::{MAX_COUNT, Rows, Table};
 
 mod counting;
 mod latest;
 mod model;
+mod resumed;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -52,26 +53,26 @@ pub(super) fn succeeded(id: &str, started: &str, ended: &str) -> Job {
     job(id, State::Succeeded, Some(started), Some(ended))
 }
 
-/// A ledger that made its first observation at noon and saw nothing.
-pub(super) fn begun() -> Ledger {
-    let mut ledger = Ledger::new();
-    ledger.observe([], noon());
-    ledger
+/// A history whose first observation was at noon and showed nothing.
+pub(super) fn begun() -> RunHistory {
+    let mut history = RunHistory::new();
+    history.observe([], noon());
+    history
 }
 
-/// The ledger after the exporter was started again.
-fn restarted(ledger: &Ledger) -> Ledger {
-    serde_json::from_str(&serde_json::to_string(ledger).unwrap()).unwrap()
+/// The history after the exporter was started again.
+fn restarted(history: &RunHistory) -> RunHistory {
+    store::reopened(history)
 }
 
-fn only(ledger: &Ledger) -> Feed {
-    let mut feeds = ledger.feeds();
+fn only(history: &RunHistory) -> Feed {
+    let mut feeds = history.feeds();
     assert_eq!(feeds.len(), 1, "{feeds:?}");
     feeds.remove(0)
 }
 
-pub(super) fn counted(ledger: &Ledger) -> u64 {
-    ledger
+pub(super) fn counted(history: &RunHistory) -> u64 {
+    history
         .feeds()
         .iter()
         .flat_map(|feed| feed.totals.runs.values())

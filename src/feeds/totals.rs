@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use super::Run;
+use crate::jobs::{MAX_COUNT, State};
 
-use crate::jobs::{MAX_COUNT, State, Table};
-
-/// Final states of a feed that have a counter of their own; each of them stays
-/// on the page for good.
+/// Final states of a feed that have a counter of their own. Each of them is a
+/// series that never ends, and the API could send any number.
 const MAX_STATES: usize = 20;
 
 /// The counters of a feed. A sum saturates at [`crate::jobs::MAX_COUNT`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// Finished runs by final state; every terminal state is present.
-    #[serde(deserialize_with = "super::format::runs")]
     pub runs: BTreeMap<State, u64>,
     /// Rows read.
     pub read: u64,
@@ -33,22 +31,47 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub(super) fn count(&mut self, table: &Table) {
-        // A run without a state that has ended: its sum must not lack it.
-        let state = table.state.clone();
-        let mut state = state.unwrap_or_else(unknown);
+    /// Adds a run that was not counted before.
+    pub(super) fn count(&mut self, run: &Run) {
+        self.count_outcome(run);
+        self.count_amounts(None, run);
+        add(&mut self.durations, run.duration_ms().map(|_| 1));
+    }
+
+    /// Adds what a finished run has more than it was counted with.
+    /// `ended_again` says whether it resumed and then ended another time.
+    pub(super) fn count_growth(&mut self, counted: &Run, now: &Run, ended_again: bool) {
+        let outcome = ended_again && counted.state != now.state && !counted.succeeded();
+        if outcome {
+            self.count_outcome(now);
+        }
+        if now.duration_ms().is_some() && (outcome || counted.duration_ms().is_none()) {
+            add(&mut self.durations, Some(1));
+        }
+        self.count_amounts(Some(counted), now);
+    }
+
+    fn count_outcome(&mut self, run: &Run) {
+        // A run that ended without a state is counted, too: the sum over all
+        // states is the number of runs.
+        let mut state = run.state.clone().unwrap_or_else(unknown);
         if self.runs.len() >= MAX_STATES && !self.runs.contains_key(&state) {
             state = unknown();
         }
         add(self.runs.entry(state).or_default(), Some(1));
-        add(&mut self.read, table.rows.read);
-        add(&mut self.inserted, table.rows.inserted);
-        add(&mut self.updated, table.rows.updated);
-        add(&mut self.rejected, table.rows.rejected);
-        add(&mut self.errors, table.rows.errors);
-        let duration = table.duration_ms();
-        add(&mut self.duration_ms, duration);
-        add(&mut self.durations, duration.map(|_| 1));
+    }
+
+    fn count_amounts(&mut self, counted: Option<&Run>, run: &Run) {
+        let growth = |count: fn(&Run) -> Option<u64>| {
+            let before = counted.and_then(count).unwrap_or(0);
+            count(run).map(|now| now.saturating_sub(before))
+        };
+        add(&mut self.read, growth(|run| run.rows.read));
+        add(&mut self.inserted, growth(|run| run.rows.inserted));
+        add(&mut self.updated, growth(|run| run.rows.updated));
+        add(&mut self.rejected, growth(|run| run.rows.rejected));
+        add(&mut self.errors, growth(|run| run.rows.errors));
+        add(&mut self.duration_ms, growth(Run::duration_ms));
     }
 }
 

@@ -7,7 +7,9 @@ mod values;
 
 /// The job of an answer; the test fails if there is none.
 fn job(text: &str) -> Job {
-    Job::from_wire(&wire::Job::parse(text.as_bytes()).unwrap()).unwrap()
+    wire::read_job(text.as_bytes(), Job::from_wire)
+        .unwrap()
+        .unwrap()
 }
 
 /// A job of these tables, each the inside of a JSON object.
@@ -262,7 +264,7 @@ fn an_answer_without_an_id_is_no_job() {
         r#"{"id":["isj-1"]}"#,
     ] {
         assert_eq!(
-            Job::from_wire(&wire::Job::parse(text.as_bytes()).unwrap()),
+            wire::read_job(text.as_bytes(), Job::from_wire).unwrap(),
             None,
             "{text}"
         );
@@ -280,14 +282,14 @@ fn what_is_no_object_is_no_job() {
         "<html>",
         r#"{"id":"isj-1""#,
     ] {
-        assert!(wire::Job::parse(text.as_bytes()).is_err(), "{text}");
+        assert!(wire::read_job(text.as_bytes(), |_| ()).is_err(), "{text}");
     }
 }
 
 #[test]
 fn nesting_without_end_is_survived() {
     let deep = "[".repeat(100_000);
-    assert!(wire::Job::parse(deep.as_bytes()).is_err());
+    assert!(wire::read_job(deep.as_bytes(), |_| ()).is_err());
     let text = format!(r#"{{"id":"isj-1","x":{deep}{}}}"#, "]".repeat(100_000));
     assert_eq!(&*job(&text).id, "isj-1");
 }

@@ -13,7 +13,7 @@ use super::known::{Known, Selection};
 use crate::amperity::{ApiError, Client};
 use crate::clock::before;
 use crate::config;
-use crate::feeds::Ledger;
+use crate::feeds::RunHistory;
 use crate::jobs::Job;
 use crate::snapshot::{Failure, Snapshot, Status};
 use crate::telemetry::{Reason, TenantTelemetry};
@@ -24,7 +24,7 @@ pub(super) struct Core {
     pub(super) settings: Arc<config::Tenant>,
     pub(super) client: Arc<Client>,
     pub(super) known: Known,
-    pub(super) ledger: Ledger,
+    pub(super) history: RunHistory,
     pub(super) status: Status,
     pub(super) telemetry: TenantTelemetry,
     /// Answers the ledger has not seen yet. Kept here, so that a refresh that
@@ -71,12 +71,12 @@ impl Core {
         }
         let jobs = answered.iter().map(|job| &**job);
         if harvest.listed == Listed::Failed {
-            self.ledger.observe_part(jobs, began);
+            self.history.observe_part(jobs, began);
         } else {
-            self.ledger.observe(jobs, began);
+            self.history.observe(jobs, began);
         }
         let tenant = &*self.settings.tenant;
-        let forgotten = self.ledger.forget(before(began, terms.forget_after));
+        let forgotten = self.history.forget(before(began, terms.forget_after));
         if forgotten > 0 {
             tracing::info!(
                 tenant,
@@ -84,7 +84,7 @@ impl Core {
                 "feeds without a run for feeds.forget_after leave the page"
             );
         }
-        let gap = self.ledger.state_gap();
+        let gap = self.history.state_gap();
         if gap > self.status.state_gap {
             let gap = humantime::format_duration(Duration::from_secs(gap.as_secs()));
             tracing::warn!(tenant, %gap, "the API's list reaches back seven days only; runs that finished in the time before are not counted");
@@ -98,7 +98,7 @@ impl Core {
     /// when there are none any more. A short list shows but few of them.
     fn note_dropped_feeds(&mut self, full: bool) {
         let before = self.status.feeds_dropped;
-        let now = self.ledger.dropped();
+        let now = self.history.dropped();
         self.status.feeds_dropped = if full { now } else { now.max(before) };
         let tenant = &*self.settings.tenant;
         match (before, self.status.feeds_dropped) {
@@ -112,11 +112,9 @@ impl Core {
         }
     }
 
-    async fn save(&self, environment: &Environment) {
-        let Some(store) = &environment.store else {
-            return;
-        };
-        let saved = store.save(&self.settings.tenant, &self.ledger).await;
+    async fn save(&mut self, environment: &Environment) {
+        let store = &environment.store;
+        let saved = store.save(&self.settings.tenant, &mut self.history).await;
         if saved.is_err() {
             environment.telemetry.state_write_failures.inc();
         }
@@ -221,7 +219,7 @@ impl Core {
         self.status.jobs = selection.jobs.len();
         let settings = &self.settings;
         let feeds = if settings.collect.feeds {
-            self.ledger.feeds()
+            self.history.feeds()
         } else {
             Vec::new()
         };

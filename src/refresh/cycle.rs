@@ -152,7 +152,7 @@ impl Core {
                 }
                 Err(error) => {
                     if !error.cut_short && self.known.failed(&id, error.reason, now) {
-                        self.ledger.gone(&id);
+                        self.history.gone(&id);
                     }
                     harvest.job_failed(error);
                 }

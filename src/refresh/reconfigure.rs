@@ -76,10 +76,9 @@ impl Exporter {
                 self.telemetry().remove_tenant(name);
             }
         }
-        if let Some(store) = &self.0.environment.store {
-            let horizon = clock::before(self.clock().now(), settings.forget_after);
-            store.forget_tenants(horizon, |name| after.members.contains_key(name));
-        }
+        let horizon = clock::before(self.clock().now(), settings.forget_after);
+        let store = &self.0.environment.store;
+        store.forget_tenants(horizon, |name| after.members.contains_key(name));
         relaunch(&mut loops, &before, &after, settings.refresh.mode);
         Ok(())
     }
@@ -93,13 +92,12 @@ impl Exporter {
     /// A tenant that was not there before.
     fn begin(&self, settings: &Arc<config::Tenant>, client: Arc<Client>) -> Tenant {
         let environment = &self.0.environment;
-        let store = environment.store.as_ref();
-        let ledger = store.and_then(|store| store.ledger(&settings.tenant));
+        let history = environment.store.history(&settings.tenant);
         let mut core = Core {
             settings: Arc::clone(settings),
             client,
             known: Known::default(),
-            ledger: ledger.unwrap_or_default(),
+            history: history.unwrap_or_default(),
             status: Status::default(),
             telemetry: environment.telemetry.tenant(&settings.tenant),
             unaccounted: Vec::new(),
@@ -108,7 +106,7 @@ impl Exporter {
             limited: false,
         };
         if settings.discovery.is_some() {
-            core.known.follow(core.ledger.unfinished());
+            core.known.follow(core.history.unfinished());
         }
         core.known.configure(settings);
         Tenant::new(core, environment.clone(), Arc::clone(&self.0.publisher))

@@ -73,7 +73,7 @@ async fn exporter_over(
     let exporter = Exporter::new(Environment {
         clock: Clock::system(),
         telemetry: Telemetry::new().unwrap(),
-        store: None,
+        store: crate::feeds::store::Store::in_memory(),
         connect: Arc::new(move |_| Ok(Arc::clone(&api))),
     });
     let settings = config::Settings {

@@ -1,5 +1,5 @@
-//! Counters that outlive the process: the real binary, its state file, and
-//! what becomes of both when the process is ended in any way.
+//! Counters that outlive the process: the real binary and its state file, in
+//! whatever way the process ends.
 
 mod kill;
 mod script;

@@ -2,7 +2,7 @@
 
 use super::super::writer::Value;
 use super::{Counter, Family, Gauge, Kind, gauge};
-use crate::feeds::{Feed, LastRun};
+use crate::feeds::{Feed, Run};
 
 const FEED: &[&str] = &["tenant", "table", "feed"];
 
@@ -12,8 +12,8 @@ pub(in crate::exposition) static FEED_STATE: Family = Family::gauge(
     "1 for the state of the feed's latest run, finished or not, 0 for the others.",
 );
 
-fn last_run(feed: &Feed, value: fn(&LastRun) -> Option<u64>) -> Option<Value> {
-    feed.last_run.as_ref().and_then(value).map(Value::Count)
+fn last_run(feed: &Feed, value: fn(&Run) -> Option<u64>) -> Option<Value> {
+    feed.last_run.as_deref().and_then(value).map(Value::Count)
 }
 
 /// One series per feed, each.

@@ -75,7 +75,11 @@ prop_compose! {
         let runs = runs.into_iter().filter_map(|(state, count)| Some((state?, count))).collect();
         Feed {
             table: "".into(), feed: "".into(), state, running_since, last_success,
-            last_run: last_run.map(|(rows, files, started_at, ended_at)| LastRun { rows, files, started_at, ended_at }),
+            last_run: last_run.map(|(rows, files, started_at, ended_at)| Arc::new(Run {
+                job: "isj-1".into(), ordered_at: time(created), started_at, ended_at, state: None, rows,
+                files, workflow_id: None,
+            })),
+            recent_runs: Arc::default(), failures_since_success: 0,
             totals: Totals { runs, read, inserted, updated, rejected, errors, duration_ms, durations },
             created: time(created),
         }

@@ -1,49 +1,58 @@
-//! The state file on disk: its lock, its format, and how it is replaced so
-//! that a crash at any moment leaves the old contents or the new ones.
-//!
-//! It is one JSON object, `{"amperity_exporter_state": 1, "tenants": {…}}`,
-//! with one ledger per tenant as [`crate::feeds`] has it. Two files stand
-//! beside it: `FILE.lock`, empty, and during a write `FILE.tmp`.
+//! The state file as a file: where a path leads, what is there, and where a
+//! damaged one goes. Nothing is changed before it is known to be ours.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::fs::{self, File, FileType, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::StoreError;
-use crate::feeds::Ledger;
+use super::error::StoreError;
+use super::import;
 
-/// The format that is written, and the latest that is read.
-pub(super) const VERSION: u64 = 1;
+/// Marks the database as ours, in its header: `amex`.
+pub(super) const APPLICATION_ID: i32 = 0x616d_6578;
 
-/// The ledgers by tenant.
-pub(in crate::feeds) type Ledgers = BTreeMap<Arc<str>, Ledger>;
+/// A word that stands in the schema, which begins on the first page, and in a
+/// JSON file of the earlier version.
+const MARK: &[u8] = b"amperity_exporter";
 
-#[derive(Serialize)]
-struct Written<'a> {
-    amperity_exporter_state: u64,
-    tenants: &'a Ledgers,
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// Where `application_id` is in the header.
+const APPLICATION_ID_AT: usize = 68;
+
+/// The largest page that `SQLite` has.
+const HEAD: u64 = 65_536;
+
+/// What `SQLite` keeps beside a database.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// What is at a path.
+#[derive(Debug)]
+pub(super) enum Contents {
+    Missing,
+    Empty,
+    /// It looks like a database of ours.
+    Database,
+    /// The state file of the earlier version.
+    Json,
+    /// It was one of these.
+    Damaged(String),
 }
 
-/// What every version of the file has.
 #[derive(Deserialize)]
-struct Header {
+struct JsonHeader {
     amperity_exporter_state: u64,
-}
-
-#[derive(Deserialize)]
-struct Body {
-    tenants: Ledgers,
 }
 
 /// The file a path leads to, though it may not be there yet: all exporters
 /// that share it must meet at one lock, and a link must stay one.
-pub(in crate::feeds) fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let mut path = path.to_path_buf();
     // As many links as Linux follows.
     for _ in 0..40 {
@@ -55,101 +64,119 @@ pub(in crate::feeds) fn resolved(path: &Path) -> PathBuf {
     path
 }
 
-/// See [`super::Store::check`].
-pub(in crate::feeds) fn check(path: &Path) -> Result<(), StoreError> {
+/// Looks at what is there without changing it.
+pub(super) fn inspect(path: &Path) -> Result<Contents, StoreError> {
+    let metadata = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Contents::Missing),
+        Err(cause) => return Err(StoreError::unusable("open", path, cause)),
+    };
+    if !metadata.is_file() {
+        return Err(StoreError::NotAFile {
+            path: path.to_path_buf(),
+            kind: kind(metadata.file_type()),
+        });
+    }
+    if is_mount_point(path) {
+        return Err(StoreError::MountedFile(path.to_path_buf()));
+    }
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.map_err(|cause| StoreError::unusable("read", path, cause))?;
+    recognize(path, &head)
+}
+
+fn recognize(path: &Path, head: &[u8]) -> Result<Contents, StoreError> {
+    if head.is_empty() {
+        return Ok(Contents::Empty);
+    }
+    if head.starts_with(import::MARK) {
+        return recognize_json(path);
+    }
+    let has_mark = head.windows(MARK.len()).any(|window| window == MARK);
+    if head.starts_with(SQLITE_MAGIC) {
+        let id = head.get(APPLICATION_ID_AT..APPLICATION_ID_AT + 4);
+        return match id {
+            Some(id) if id == APPLICATION_ID.to_be_bytes() => Ok(Contents::Database),
+            Some(_) if !has_mark => Err(StoreError::Foreign(path.to_path_buf())),
+            // What a crash leaves of a new file has no mark yet.
+            _ => Ok(Contents::Damaged("its header is damaged".to_owned())),
+        };
+    }
+    // A file system that lost its contents in a power failure leaves zeros.
+    if has_mark || head.iter().all(|byte| *byte == 0) {
+        return Ok(Contents::Damaged("its header is damaged".to_owned()));
+    }
+    Err(StoreError::Foreign(path.to_path_buf()))
+}
+
+fn recognize_json(path: &Path) -> Result<Contents, StoreError> {
+    let contents = fs::read(path).map_err(|cause| StoreError::unusable("read", path, cause))?;
+    let header = serde_json::from_slice::<JsonHeader>(&contents);
+    match header.map(|header| header.amperity_exporter_state) {
+        Ok(1) => Ok(match import::parse(&contents) {
+            Ok(_) => Contents::Json,
+            Err(error) => Contents::Damaged(error.to_string()),
+        }),
+        Ok(version) => Err(StoreError::Newer {
+            path: path.to_path_buf(),
+            version,
+        }),
+        Err(error) => Ok(Contents::Damaged(error.to_string())),
+    }
+}
+
+fn kind(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+/// Whether a single file is mounted there, as container engines do.
+fn is_mount_point(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else {
+        return false;
+    };
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points
+        .into_iter()
+        .any(|point| Path::new(&unescaped(point)) == path)
+}
+
+/// A path of `mountinfo`, in which blanks are written in octal.
+fn unescaped(point: &str) -> String {
+    point
+        .replace("\\040", " ")
+        .replace("\\011", "\t")
+        .replace("\\012", "\n")
+        .replace("\\134", "\\")
+}
+
+/// Whether a file can be made in the folder.
+pub(super) fn try_folder(path: &Path) -> Result<(), StoreError> {
     let trial = beside(path, &format!(".check-{}", std::process::id()));
     let mut options = OpenOptions::new();
     let made = options.write(true).create_new(true).open(&trial);
     made.and_then(|_| fs::remove_file(&trial))
-        .map_err(|cause| unusable("write", path, cause))?;
-    match OpenOptions::new().write(true).open(beside(path, ".lock")) {
+        .map_err(|cause| StoreError::unusable("write", path, cause))?;
+    match OpenOptions::new().write(true).open(path) {
         Err(cause) if cause.kind() != ErrorKind::NotFound => {
-            return Err(unusable("lock", path, cause));
+            Err(StoreError::unusable("write", path, cause))
         }
-        _ => {}
-    }
-    let contents = match fs::read(path) {
-        Ok(contents) => contents,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unusable("read", path, error)),
-    };
-    match parse(&contents) {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(version)) => Err(StoreError::Newer {
-            path: path.to_path_buf(),
-            version,
-        }),
-        Err(error) => Err(StoreError::Damaged {
-            path: path.to_path_buf(),
-            problem: error.to_string(),
-        }),
+        _ => Ok(()),
     }
 }
 
-/// Takes the lock, or says who has it.
-pub(in crate::feeds) fn lock(path: &Path) -> Result<File, StoreError> {
-    let unusable = |cause| unusable("lock", path, cause);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let file = options.open(beside(path, ".lock")).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_path_buf())),
-        Err(TryLockError::Error(cause)) => Err(unusable(cause)),
-    }
-}
-
-/// Whether an exporter can start in spite of it: the disk may have room, or
-/// be writable, by the time there is something to write.
-pub(in crate::feeds) fn may_pass(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-    )
-}
-
-/// Reads the ledgers; none if there is no file, or none that can be read.
-pub(in crate::feeds) fn read(path: &Path, now: Timestamp) -> Result<Ledgers, StoreError> {
-    // What a crash left of a write that never took effect.
-    let _ = fs::remove_file(beside(path, ".tmp"));
-    let contents = match fs::read(path) {
-        Ok(contents) => contents,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Ledgers::new()),
-        Err(error) => return Err(unusable("read", path, error)),
-    };
-    match parse(&contents) {
-        Ok(Ok(ledgers)) => Ok(ledgers),
-        Ok(Err(version)) => Err(StoreError::Newer {
-            path: path.to_path_buf(),
-            version,
-        }),
-        Err(error) => {
-            let aside = set_aside(path, now).map_err(|error| unusable("set aside", path, error))?;
-            tracing::error!(
-                file = %path.display(),
-                set_aside = %aside.display(),
-                %error,
-                "the state file is not one of amperity_exporter's or is damaged: \
-                 it was set aside and the counters start anew"
-            );
-            Ok(Ledgers::new())
-        }
-    }
-}
-
-/// The ledgers, or the version of a newer file.
-pub(in crate::feeds) fn parse(contents: &[u8]) -> serde_json::Result<Result<Ledgers, u64>> {
-    let header: Header = serde_json::from_slice(contents)?;
-    if header.amperity_exporter_state > VERSION {
-        return Ok(Err(header.amperity_exporter_state));
-    }
-    let body: Body = serde_json::from_slice(contents)?;
-    Ok(Ok(body.tenants))
-}
-
-/// Renames the file, never over another one. The lock is held, so nobody
-/// else chooses a name now.
-fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
+/// Renames the file and what `SQLite` keeps beside it, never over another one.
+/// The lock is held, so nobody else chooses a name now.
+pub(super) fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
     let stem = now.strftime(".corrupt-%Y%m%dT%H%M%SZ").to_string();
     let mut aside = beside(path, &stem);
     let mut number = 1_u32;
@@ -158,51 +185,62 @@ fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
         aside = beside(path, &format!("{stem}-{number}"));
     }
     fs::rename(path, &aside)?;
+    for companion in COMPANIONS {
+        match fs::rename(beside(path, companion), beside(&aside, companion)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     Ok(aside)
 }
 
-/// Replaces the file. Returns once the disk has it.
-pub(in crate::feeds) fn write(path: &Path, ledgers: &Ledgers) -> Result<(), StoreError> {
-    let written = encode(ledgers).and_then(|contents| replace(path, &contents, || Ok(())));
-    written.map_err(|cause| {
-        // It may be what fills the disk.
-        let _ = fs::remove_file(beside(path, ".tmp"));
-        write_error(path, cause)
-    })
+/// Moves the JSON file of the earlier version out of the database's way.
+pub(super) fn keep_json(path: &Path) -> io::Result<()> {
+    fs::rename(path, beside(path, ".v1"))
 }
 
-pub(in crate::feeds) fn encode(ledgers: &Ledgers) -> io::Result<Vec<u8>> {
-    let written = Written {
-        amperity_exporter_state: VERSION,
-        tenants: ledgers,
-    };
-    let mut contents = serde_json::to_vec(&written)?;
-    contents.push(b'\n');
-    Ok(contents)
+/// The JSON file of the earlier version that a new database begins with: what
+/// was at its path, or the file of the earlier default name in its folder.
+pub(super) fn earlier_json(path: &Path) -> Option<PathBuf> {
+    let candidates = [beside(path, ".v1"), path.with_extension("json")];
+    let is_json =
+        |candidate: &PathBuf| candidate != path && matches!(inspect(candidate), Ok(Contents::Json));
+    candidates.into_iter().find(is_json)
 }
 
-/// Writes beside the file, then moves over it. `go_on` is asked between the
-/// steps: tests end the process there.
-pub(in crate::feeds) fn replace(
-    path: &Path,
-    contents: &[u8],
-    mut go_on: impl FnMut() -> io::Result<()>,
-) -> io::Result<()> {
-    let temporary = beside(path, ".tmp");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&temporary)?;
-    go_on()?;
-    let (first, second) = contents.split_at(contents.len() / 2);
-    file.write_all(first)?;
-    go_on()?;
-    file.write_all(second)?;
-    go_on()?;
-    file.sync_all()?;
-    go_on()?;
-    fs::rename(&temporary, path)?;
-    go_on()?;
-    File::open(folder(path))?.sync_all()
+/// Renames an imported file, so that it is not imported again.
+pub(super) fn mark_imported(earlier: &Path) {
+    if let Err(error) = fs::rename(earlier, beside(earlier, ".imported")) {
+        tracing::warn!(file = %earlier.display(), %error, "cannot rename the imported state file; delete it");
+    }
+}
+
+/// Whether transactions may be in the log beside the database.
+pub(super) fn has_log(path: &Path) -> bool {
+    beside(path, COMPANIONS[0]).exists()
+}
+
+/// The address of a database that nobody changes.
+pub(super) fn immutable_uri(path: &Path) -> String {
+    let path = path.as_os_str().as_encoded_bytes();
+    let mut uri = "file:".to_owned();
+    for byte in path {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                uri.push(char::from(*byte));
+            }
+            other => {
+                let _ = write!(uri, "%{other:02x}");
+            }
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// Makes sure that the new file's name survives a power failure.
+pub(super) fn sync_folder(path: &Path) {
+    // Some file systems cannot; the contents are safe without it.
+    let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
 }
 
 fn folder(path: &Path) -> &Path {
@@ -215,22 +253,7 @@ fn folder(path: &Path) -> &Path {
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let mut name: OsString = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
-}
-
-fn unusable(action: &'static str, path: &Path, cause: io::Error) -> StoreError {
-    StoreError::Unusable {
-        action,
-        path: path.to_path_buf(),
-        cause: Arc::new(cause),
-    }
-}
-
-pub(in crate::feeds) fn write_error(path: &Path, cause: io::Error) -> StoreError {
-    StoreError::Write {
-        path: path.to_path_buf(),
-        cause: Arc::new(cause),
-    }
 }

@@ -1,16 +1,23 @@
-//! The state file on a real file system: what comes back, who may write, and
-//! what a crash or a full disk leaves.
+//! The database on a real file system: what comes back, who may write, and
+//! what a crash, a full disk or a bad byte leaves.
 
 use std::os::unix::fs::PermissionsExt;
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
 use crate::feeds::tests::{at, begun, counted, noon, running, succeeded};
+use crate::jobs::Job;
+
+mod damage;
+mod import;
+mod limits;
+mod numbers;
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.json");
+    let path = folder.path().join("state.db");
     (folder, path)
 }
 
@@ -23,36 +30,112 @@ fn names(folder: &TempDir) -> Vec<String> {
     names
 }
 
-/// A ledger that counted as many runs.
-fn ledger(runs: u64) -> Ledger {
-    let mut ledger = begun();
-    for run in 0..runs {
+/// A history that counted as many runs.
+fn history(runs: u64) -> RunHistory {
+    let mut history = begun();
+    count_more(&mut history, 0..runs);
+    history
+}
+
+fn count_more(history: &mut RunHistory, runs: std::ops::Range<u64>) {
+    for run in runs {
         let done = succeeded(&run.to_string(), "15 12:01", "15 12:02");
-        ledger.observe(&[done], at("15 12:03"));
+        history.observe(&[done], at("15 12:03"));
     }
-    ledger
 }
 
 /// What the file holds for a tenant.
 fn on_disk(path: &Path, tenant: &str) -> Option<u64> {
-    let ledgers = file::read(path, noon()).unwrap();
-    ledgers.get(tenant).map(counted)
+    let connection = Connection::open(path).unwrap();
+    let histories = read::histories(&connection).unwrap();
+    histories.get(tenant).map(counted)
+}
+
+fn shown(error: &StoreError, path: &Path) -> String {
+    error.to_string().replace(path.to_str().unwrap(), "FILE")
+}
+
+fn customers() -> FeedId {
+    FeedId {
+        table: "customers".into(),
+        feed: "df-1".into(),
+    }
 }
 
 #[tokio::test]
-async fn a_saved_ledger_comes_back_with_the_next_process() {
+async fn a_saved_history_comes_back_with_the_next_process() {
     let (folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();
-    assert!(store.ledger("acme").is_none());
-    store.save("acme", &ledger(2)).await.unwrap();
+    assert!(store.history("acme").is_none());
+    let mut saved = history(2);
+    saved.observe(&[running("open", "15 12:03")], at("15 12:04"));
+    store.save("acme", &mut saved).await.unwrap();
     drop(store);
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(names(&folder), ["state.json", "state.json.lock"]);
+    assert_eq!(names(&folder), ["state.db"]);
 
     let store = Store::open(&path, noon()).unwrap();
-    let feeds = store.ledger("acme").unwrap().feeds();
-    assert_eq!(feeds, ledger(2).feeds());
+    let mut read = store.history("acme").unwrap();
+    assert_eq!(read.feeds(), saved.feeds());
+    assert_eq!(read.unfinished(), saved.unfinished());
+    assert_eq!(read.take_updated(), BTreeSet::from([customers()]));
+    assert_eq!(read.take_updated(), BTreeSet::new());
+}
+
+#[tokio::test]
+async fn the_runs_of_a_feed_can_be_read_also_those_that_were_not_counted() {
+    let (_folder, path) = folder();
+    for store in [Store::in_memory(), Store::open(&path, noon()).unwrap()] {
+        let mut history = RunHistory::new();
+        history.observe(&[succeeded("old", "14 10:00", "14 10:30")], noon());
+        store.save("acme", &mut history).await.unwrap();
+        history.observe(&[succeeded("new", "15 12:01", "15 12:02")], at("15 12:03"));
+        store.save("acme", &mut history).await.unwrap();
+        let runs = store.runs("acme", &customers()).await.unwrap();
+        let jobs: Vec<&str> = runs.iter().map(|run| &*run.job).collect();
+        assert_eq!(jobs, ["old", "new"]);
+        assert_eq!(runs[1], history.feeds()[0].last_run.clone().unwrap());
+        assert_eq!(counted(&history), 1);
+        assert!(store.runs("other", &customers()).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn only_feeds_with_new_runs_are_named_as_updated() {
+    let mut history = history(1);
+    history.take_updated();
+    let mut other = running("b", "15 12:03");
+    other.tables[0].feed = "df-2".into();
+    history.observe(&[other.clone()], at("15 12:04"));
+    assert_eq!(history.take_updated(), BTreeSet::new());
+    let mut done = succeeded("b", "15 12:03", "15 12:05");
+    done.tables[0].feed = "df-2".into();
+    for _ in 0..2 {
+        history.observe(
+            &[done.clone(), succeeded("0", "15 12:01", "15 12:02")],
+            at("15 12:06"),
+        );
+    }
+    let updated = history.take_updated();
+    assert_eq!(
+        updated.into_iter().map(|id| id.feed).collect::<Vec<_>>(),
+        ["df-2".into()]
+    );
+}
+
+#[tokio::test]
+async fn a_person_reads_the_file_while_the_exporter_runs() {
+    let (_folder, path) = folder();
+    let store = Store::open(&path, noon()).unwrap();
+    store.save("acme", &mut history(1)).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let row = connection.query_row("SELECT * FROM run_history", [], |row| {
+        let columns = (0..13).map(|column| row.get::<_, rusqlite::types::Value>(column));
+        columns.collect::<Result<Vec<_>, _>>()
+    });
+    insta::assert_compact_debug_snapshot!(row.unwrap(), @r#"[Text("acme"), Text("customers"), Text("df-1"), Text("0"), Text("succeeded"), Text("2024-07-15 12:01:00"), Text("2024-07-15 12:02:00"), Real(60.0), Integer(5), Null, Null, Null, Null]"#);
+    store.save("acme", &mut history(2)).await.unwrap();
 }
 
 #[test]
@@ -60,168 +143,88 @@ fn a_second_process_is_refused() {
     let (_folder, path) = folder();
     let _store = Store::open(&path, noon()).unwrap();
     let error = Store::open(&path, noon()).unwrap_err();
-    let shown = error.to_string().replace(path.to_str().unwrap(), "FILE");
-    insta::assert_snapshot!(shown, @"the state file FILE is in use by another amperity_exporter; give each its own state.file");
-}
-
-#[test]
-fn a_damaged_or_foreign_file_is_set_aside_and_no_earlier_one_overwritten() {
-    let (folder, path) = folder();
-    let good = file::encode(&file::Ledgers::from([("acme".into(), ledger(1))])).unwrap();
-    let damaged: [&[u8]; 4] = [
-        b"",
-        &good[..good.len() / 2],
-        br#"{"global": {}}"#,
-        br#"{"amperity_exporter_state": 1, "tenants": {"acme": 7}}"#,
-    ];
-    for contents in damaged {
-        std::fs::write(&path, contents).unwrap();
-        let store = Store::open(&path, noon()).unwrap();
-        assert!(store.ledger("acme").is_none());
-    }
-    assert_eq!(
-        names(&folder),
-        [
-            "state.json.corrupt-20240715T120000Z",
-            "state.json.corrupt-20240715T120000Z-2",
-            "state.json.corrupt-20240715T120000Z-3",
-            "state.json.corrupt-20240715T120000Z-4",
-            "state.json.lock",
-        ]
-    );
-    let first = std::fs::read(folder.path().join(&names(&folder)[0])).unwrap();
-    assert!(first.is_empty());
-}
-
-#[test]
-fn the_file_of_a_newer_version_is_refused_and_left_alone() {
-    let (_folder, path) = folder();
-    let newer = r#"{"amperity_exporter_state": 2, "sheep": []}"#;
-    std::fs::write(&path, newer).unwrap();
-    let error = Store::open(&path, noon()).unwrap_err();
-    let shown = error.to_string().replace(path.to_str().unwrap(), "FILE");
-    insta::assert_snapshot!(shown, @"the state file FILE was written by a newer amperity_exporter (format 2, this one knows 1); run the newer one, or move the file away to start the counters anew");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), newer);
+    insta::assert_snapshot!(shown(&error, &path), @"the state file FILE is in use by another amperity_exporter; give each its own state.file");
 }
 
 #[test]
 fn a_missing_folder_is_an_error_that_says_what_to_do() {
     let (_folder, path) = folder();
-    let path = path.join("state.json");
+    let path = path.join("state.db");
     let error = Store::open(&path, noon()).unwrap_err();
-    let shown = error.to_string().replace(path.to_str().unwrap(), "FILE");
-    insta::assert_snapshot!(shown, @"cannot lock the state file FILE: No such file or directory (os error 2); its folder must exist and belong to the user the exporter runs as (state.file)");
-}
-
-#[test]
-fn what_a_crashed_write_left_is_removed() {
-    let (folder, path) = folder();
-    std::fs::write(folder.path().join("state.json.tmp"), "{").unwrap();
-    let _store = Store::open(&path, noon()).unwrap();
-    assert_eq!(names(&folder), ["state.json.lock"]);
-}
-
-#[test]
-fn a_crash_after_any_step_of_a_write_leaves_the_old_state_or_the_new_one() {
-    let contents = |runs| {
-        let ledgers = file::Ledgers::from([("acme".into(), ledger(runs))]);
-        file::encode(&ledgers).unwrap()
-    };
-    let (_folder, path) = folder();
-    let mut found = Vec::new();
-    for steps in 0.. {
-        file::replace(&path, &contents(1), || Ok(())).unwrap();
-        let mut left = steps;
-        let crash = || {
-            if left == 0 {
-                return Err(io::Error::other("crash"));
-            }
-            left -= 1;
-            Ok(())
-        };
-        let outcome = file::replace(&path, &contents(2), crash);
-        found.push(on_disk(&path, "acme").unwrap());
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    assert_eq!(found, [1, 1, 1, 1, 2, 2]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_a_counted_run_is_written_at_once() {
-    let (_folder, path) = folder();
-    let store = Store::open(&path, noon()).unwrap();
-    let mut ledger = begun();
-    store.save("acme", &ledger).await.unwrap();
-    let written = || std::fs::read_to_string(&path).unwrap();
-    let first = written();
-
-    ledger.observe(&[running("a", "15 12:01")], at("15 12:02"));
-    store.save("acme", &ledger).await.unwrap();
-    assert_eq!(written(), first);
-
-    tokio::time::advance(UNHURRIED).await;
-    store.save("acme", &ledger).await.unwrap();
-    let second = written();
-    assert_ne!(second, first);
-
-    ledger.observe(&[succeeded("a", "15 12:01", "15 12:03")], at("15 12:04"));
-    store.save("acme", &ledger).await.unwrap();
-    assert_eq!(on_disk(&path, "acme"), Some(1));
+    insta::assert_snapshot!(shown(&error, &path), @"cannot write the state file FILE: No such file or directory (os error 2); its folder must exist and belong to the user the exporter runs as (state.file)");
 }
 
 #[tokio::test]
-async fn tenants_that_save_at_the_same_time_share_a_write() {
+async fn a_deleted_file_is_written_anew_with_all_that_counts() {
     let (_folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();
-    let busy = store.shared.turn.lock().await;
+    let mut history = history(30);
+    store.save("acme", &mut history).await.unwrap();
+    for name in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{name}", path.display()));
+    }
+    count_more(&mut history, 30..31);
+    store.save("acme", &mut history).await.unwrap();
+    drop(store);
+    let store = Store::open(&path, noon()).unwrap();
+    let mut read = store.history("acme").unwrap();
+    assert_eq!(read.feeds(), history.feeds());
+    count_more(&mut read, 0..31);
+    assert_eq!(counted(&read), 31);
+}
+
+#[tokio::test]
+async fn tenants_that_save_at_the_same_time_share_a_transaction() {
+    let (_folder, path) = folder();
+    let store = Store::open(&path, noon()).unwrap();
+    let busy = store.shared.database.lock().await;
     let mut saves = tokio::task::JoinSet::new();
     for tenant in 0..50 {
         let store = store.clone();
-        let ledger = ledger(1);
-        saves.spawn(async move { store.save(&tenant.to_string(), &ledger).await });
+        saves.spawn(async move { store.save(&tenant.to_string(), &mut history(1)).await });
     }
-    while store.shared.book().drawn < 50 {
+    while store.shared.histories().drawn < 50 {
         tokio::task::yield_now().await;
     }
     drop(busy);
     saves.join_next().await.unwrap().unwrap().unwrap();
-    assert_eq!(store.shared.book().written, 50);
-    assert_eq!(file::read(&path, noon()).unwrap().len(), 50);
+    assert_eq!(store.shared.histories().written, 50);
     while let Some(outcome) = saves.join_next().await {
         outcome.unwrap().unwrap();
     }
+    drop(store);
+    let store = Store::open(&path, noon()).unwrap();
+    assert_eq!(store.shared.histories().tenants.len(), 50);
 }
 
 #[tokio::test]
-async fn a_write_that_fails_says_so_leaves_nothing_and_is_tried_again() {
-    let (folder, path) = folder();
+async fn a_write_that_fails_says_so_and_is_tried_again() {
+    let (_folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();
-    let ledger = ledger(1);
-    // Nothing can be written where a folder stands, not even by root.
-    let obstacle = folder.path().join("state.json.tmp");
-    std::fs::create_dir(&obstacle).unwrap();
-    for _ in 0..2 {
-        let error = store.save("acme", &ledger).await.unwrap_err();
-        let shown = error.to_string().replace(path.to_str().unwrap(), "FILE");
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(shown, @"cannot write the state file FILE: Is a directory (os error 21); the counters go on in memory and the next refresh tries again, but a restart before that would count from the last state written");
-        }
-    }
-    std::fs::remove_dir(&obstacle).unwrap();
-    store.save("acme", &ledger).await.unwrap();
-    assert_eq!(on_disk(&path, "acme"), Some(1));
+    let mut history = history(1);
+    // A person's shell in the middle of a transaction.
+    let shell = Connection::open(&path).unwrap();
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.save("acme", &mut history).await.unwrap_err();
+    insta::assert_snapshot!(shown(&error, &path), @"cannot write the state file FILE: database is locked; counting continues in memory and the next refresh tries again, but a restart before that would count from the last state written");
+    // What is not on disk yet is in the history all the same.
+    assert_eq!(store.runs("acme", &customers()).await.unwrap().len(), 1);
+    drop(shell);
+    count_more(&mut history, 1..2);
+    store.save("acme", &mut history).await.unwrap();
+    assert_eq!(on_disk(&path, "acme"), Some(2));
+    assert_eq!(store.runs("acme", &customers()).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_save_that_nobody_waits_for_any_more_is_made_up_for() {
     let (_folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();
-    store.save("acme", &ledger(1)).await.unwrap();
-    let ledger = ledger(2);
-    let busy = store.shared.turn.lock().await;
-    let save = store.save("acme", &ledger);
+    let mut history = history(1);
+    store.save("acme", &mut history).await.unwrap();
+    count_more(&mut history, 1..2);
+    let busy = store.shared.database.lock().await;
+    let save = store.save("acme", &mut history);
     tokio::select! {
         biased;
         _ = save => panic!("it is not its turn"),
@@ -229,53 +232,41 @@ async fn a_save_that_nobody_waits_for_any_more_is_made_up_for() {
     }
     drop(busy);
     assert_eq!(on_disk(&path, "acme"), Some(1));
-    store.save("acme", &ledger).await.unwrap();
+    store.save("acme", &mut history).await.unwrap();
     assert_eq!(on_disk(&path, "acme"), Some(2));
 }
 
-#[tokio::test]
-async fn a_lock_that_could_not_be_had_at_first_is_taken_before_anything_is_written() {
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_costs_one_wait_and_no_run() {
     let (_folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();
-    store.shared.lock.lock().unwrap().take();
-    let other = Store::open(&path, noon()).unwrap();
-    let error = store.save("acme", &ledger(1)).await.unwrap_err();
-    assert!(matches!(error, StoreError::InUse(_)), "{error}");
-    drop(other);
-    store.save("acme", &ledger(1)).await.unwrap();
-    assert!(matches!(
-        Store::open(&path, noon()),
-        Err(StoreError::InUse(_))
-    ));
+    let mut history = history(1);
+    store.save("acme", &mut history).await.unwrap();
+    let hanging = store.shared.database.lock().await;
+    for run in 1..4 {
+        count_more(&mut history, run..run + 1);
+        let begin = tokio::time::Instant::now();
+        store.save("acme", &mut history).await.unwrap_err();
+        let waits = if run == 1 { TIMEOUT } else { Duration::ZERO };
+        assert_eq!(begin.elapsed().as_secs(), waits.as_secs());
+        store.runs("acme", &customers()).await.unwrap_err();
+    }
+    drop(hanging);
+    store.save("acme", &mut history).await.unwrap();
+    assert_eq!(on_disk(&path, "acme"), Some(4));
 }
 
 #[tokio::test]
 async fn a_link_leads_to_the_same_file_and_lock_and_stays_a_link() {
     let (folder, path) = folder();
-    let link = folder.path().join("link.json");
+    let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(path.file_name().unwrap(), &link).unwrap();
     let store = Store::open(&link, noon()).unwrap();
     let second = Store::open(&path, noon());
     assert!(matches!(second, Err(StoreError::InUse(_))), "{second:?}");
-    store.save("acme", &ledger(1)).await.unwrap();
+    store.save("acme", &mut history(1)).await.unwrap();
     assert_eq!(on_disk(&path, "acme"), Some(1));
     assert!(link.is_symlink());
-}
-
-#[test]
-fn a_check_tells_what_a_start_would_and_changes_nothing() {
-    let (folder, path) = folder();
-    let names = || std::fs::read_dir(folder.path()).unwrap().count();
-    Store::check(&path).unwrap();
-    assert_eq!(names(), 0);
-    std::fs::write(&path, r#"{"amperity_exporter_state": 2}"#).unwrap();
-    assert!(matches!(Store::check(&path), Err(StoreError::Newer { .. })));
-    std::fs::write(&path, "{").unwrap();
-    let damaged = Store::check(&path).unwrap_err();
-    assert!(matches!(damaged, StoreError::Damaged { .. }), "{damaged}");
-    assert_eq!(names(), 1);
-    let missing = Store::check(&folder.path().join("nowhere/state.json"));
-    assert!(matches!(missing, Err(StoreError::Unusable { .. })));
 }
 
 #[tokio::test]
@@ -283,70 +274,15 @@ async fn a_tenant_that_is_not_configured_stays_until_it_is_too_old() {
     let (_folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();
     for tenant in ["acme", "former"] {
-        store.save(tenant, &ledger(1)).await.unwrap();
+        store.save(tenant, &mut history(1)).await.unwrap();
     }
     store.forget_tenants(at("15 12:03"), |tenant| tenant == "acme");
-    assert!(store.ledger("former").is_some());
+    assert!(store.history("former").is_some());
     store.forget_tenants(at("15 12:04"), |tenant| tenant == "acme");
-    assert!(store.ledger("former").is_none());
-    assert!(store.ledger("acme").is_some());
-}
-
-/// `cargo test --release --lib -- --ignored --nocapture a_week_of_runs`
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn a_week_of_runs_of_ten_thousand_feeds_in_numbers() {
-    for per_day in [1, 24] {
-        let (_folder, path) = folder();
-        let mut jobs = Vec::new();
-        for feed in 0..10_000 {
-            for run in 0..7 * per_day {
-                let id = format!("isj-20240715-{:05}-{run:06}", feed % 99_999);
-                let mut job = succeeded(&id, "15 12:01", "15 12:02");
-                job.tables[0].table = format!("table_{:03}", feed % 200).into();
-                job.tables[0].feed = format!("df-{feed:08}").into();
-                let shift =
-                    jiff::SignedDuration::from_mins(1440 * i64::from(run) / i64::from(per_day));
-                let table = &mut job.tables[0];
-                table.started_at = table.started_at.map(|time| time + shift);
-                table.ended_at = table.ended_at.map(|time| time + shift);
-                jobs.push(job);
-            }
-        }
-        let now = at("22 12:03");
-        let mut ledger = begun();
-        let timed =
-            |what: &str, start: Instant| println!("{per_day}/day {what}: {:?}", start.elapsed());
-        let start = Instant::now();
-        ledger.observe(&jobs, now);
-        timed("first observe of all", start);
-        let shown: Vec<_> = jobs.iter().step_by(jobs.len() / 10_000).collect();
-        let start = Instant::now();
-        ledger.observe(shown, now);
-        timed("observe of 10,000 unchanged", start);
-        let start = Instant::now();
-        let feeds = ledger.feeds();
-        timed("feeds()", start);
-        assert_eq!(feeds.len(), 10_000);
-        let start = Instant::now();
-        let copy = ledger.clone();
-        timed("copy", start);
-        let ledgers = file::Ledgers::from([("acme".into(), copy)]);
-        let start = Instant::now();
-        let contents = file::encode(&ledgers).unwrap();
-        timed("encode", start);
-        println!(
-            "{per_day}/day size: {} bytes, {} runs",
-            contents.len(),
-            jobs.len()
-        );
-        let store = Store::open(&path, now).unwrap();
-        let start = Instant::now();
-        store.save("acme", &ledger).await.unwrap();
-        timed("save", start);
-        drop(store);
-        let start = Instant::now();
-        Store::open(&path, now).unwrap();
-        timed("open", start);
-    }
+    assert!(store.history("former").is_none());
+    store.save("acme", &mut history(2)).await.unwrap();
+    assert_eq!(
+        (on_disk(&path, "former"), on_disk(&path, "acme")),
+        (None, Some(2))
+    );
 }

@@ -1,6 +1,6 @@
-//! The ledger and its file against a model with a perfect memory: whatever a
-//! world of runs does, whatever answers are lost, doubled, late or stale, and
-//! wherever the process dies, every feed shows what the model knows.
+//! The history and its database against a model with a perfect memory:
+//! whatever a world of runs does, whatever answers are lost, doubled, late or
+//! stale, and wherever the process dies, every feed shows what the model knows.
 
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ enum Step {
     Restart { keep_file: bool },
 }
 
-/// One refresh and what befalls it. A set bit is a job's misfortune.
+/// One refresh and what goes wrong in it, with a bit for each job.
 #[derive(Clone, Debug, Default)]
 struct Refresh {
     lost: u16,
@@ -40,7 +40,7 @@ struct Refresh {
 /// When the process dies in the course of a write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Death {
-    BeforeTheRename,
+    BeforeTheCommit,
     AfterIt,
 }
 
@@ -70,8 +70,11 @@ struct Model {
     open: BTreeSet<Key>,
     finished: BTreeSet<Key>,
     counted: BTreeSet<Key>,
-    /// When each open run was last heard of.
-    heard: BTreeMap<Key, Minute>,
+    /// When each open run was last seen.
+    seen: BTreeMap<Key, Minute>,
+    /// The last observation, and since when there was no gap.
+    observed: Minute,
+    covered_since: Minute,
     /// Runs of feeds that were forgotten: history, if they turn up again.
     forgotten: BTreeSet<Key>,
 }
@@ -107,15 +110,24 @@ impl Model {
     fn observe(&mut self, answers: &[(usize, Job)], now: Minute) {
         let first = self.baseline.is_none();
         let baseline = *self.baseline.get_or_insert(now);
-        for (number, job) in answers {
-            for (run, table) in job.tables.iter().enumerate() {
-                let key = (*number, run);
+        if first || now - self.observed > WEEK {
+            self.covered_since = now;
+        }
+        self.observed = now;
+        let runs = answers.iter().flat_map(|(number, job)| {
+            let tables = job.tables.iter().enumerate();
+            tables.map(|(run, table)| ((*number, run), table))
+        });
+        // What an observation shows finished is finished, whatever else it
+        // shows of it.
+        for finished in [true, false] {
+            for (key, table) in runs.clone().filter(|(_, table)| table.finished == finished) {
                 if self.finished.contains(&key) {
                     continue;
                 }
                 if !table.finished {
                     self.open.insert(key);
-                    self.heard.insert(key, now);
+                    self.seen.insert(key, now);
                     continue;
                 }
                 let new = !first
@@ -146,11 +158,11 @@ impl Model {
 }
 
 fn refresh() -> impl Strategy<Value = Refresh> {
-    let misfortune = || prop_oneof![2 => Just(0), 1 => any::<u16>()];
-    let death = prop_oneof![Just(Death::BeforeTheRename), Just(Death::AfterIt)];
+    let bits = || prop_oneof![2 => Just(0), 1 => any::<u16>()];
+    let death = prop_oneof![Just(Death::BeforeTheCommit), Just(Death::AfterIt)];
     let death = prop::option::weighted(0.25, death);
     let order = (any::<usize>(), any::<bool>(), 0..3_i64);
-    (misfortune(), misfortune(), misfortune(), order, death).prop_map(
+    (bits(), bits(), bits(), order, death).prop_map(
         |(lost, doubled, stale, (rotated, reversed, took), death)| Refresh {
             lost,
             doubled,

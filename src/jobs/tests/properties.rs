@@ -79,9 +79,7 @@ proptest! {
         let text = value.to_string();
         let cut = &text.as_bytes()[..cut.index(text.len() + 1)];
         for text in [text.as_bytes(), cut] {
-            if let Ok(job) = wire::Job::parse(text) {
-                let _ = Job::from_wire(&job);
-            }
+            let _ = wire::read_job(text, Job::from_wire);
         }
     }
 

@@ -84,7 +84,7 @@ async fn health_and_readiness_are_503_before_the_first_configuration() {
     let unconfigured = Exporter::new(Environment {
         clock: Clock::system(),
         telemetry: Telemetry::new().unwrap(),
-        store: None,
+        store: crate::feeds::store::Store::in_memory(),
         connect: Arc::new(|_| unreachable!("there is no tenant")),
     });
     let routes = Routes::new(unconfigured, "/metrics", None);

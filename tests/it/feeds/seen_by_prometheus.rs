@@ -1,5 +1,5 @@
-//! What Prometheus makes of the counters over restarts: `increase()` is what
-//! was read, and a restart is nothing it could notice.
+//! Prometheus over restarts of the exporter: `increase()` is what was read, and
+//! a restart leaves no trace.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -202,7 +202,7 @@ fn table(feed: usize) -> Table {
 
 fn arguments(folder: &TempDir, upstream: &Upstream, address: SocketAddr) -> [String; 2] {
     let file = folder.path().join("amperity_exporter.yml");
-    std::fs::write(&file, upstream.configuration("state: {file: state.json}")).unwrap();
+    std::fs::write(&file, upstream.configuration("state: {file: state.db}")).unwrap();
     [
         format!("--config.file={}", file.display()),
         format!("--web.listen-address={address}"),

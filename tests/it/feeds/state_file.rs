@@ -1,4 +1,4 @@
-//! The rules of the state file, as an operator meets them.
+//! The state file as an operator sees it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,8 +16,8 @@ const RUNS: &str =
     r#"amperity_feed_runs_total{tenant="acme",table="Customers",feed="df-1",state="succeeded"}"#;
 const WRITE_FAILURES: &str = "amperity_exporter_state_write_failures_total";
 
-/// An exporter's surroundings: an upstream with a run that ends every second,
-/// a configuration and a place for the state file.
+/// An upstream with a run that ends every second, a configuration and a folder
+/// for the state file.
 struct Place {
     _upstream: Upstream,
     folder: TempDir,
@@ -40,7 +40,7 @@ impl Place {
         let upstream = Upstream::serve(World::empty().tenant(tenant)).await;
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("amperity_exporter.yml");
-        std::fs::write(&file, upstream.configuration("state: {file: state.json}")).unwrap();
+        std::fs::write(&file, upstream.configuration("state: {file: state.db}")).unwrap();
         Self {
             arguments: vec![format!("--config.file={}", file.display())],
             _upstream: upstream,
@@ -52,8 +52,8 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// What a log says, without what differs from run to run.
-    fn told(&self, log: &[String], level: &str) -> String {
+    /// The lines of a log, without what differs from run to run.
+    fn logged(&self, log: &[String], level: &str) -> String {
         let level = format!("level={level} ");
         let lines = log.iter().filter(|line| line.contains(&level));
         let lines = lines.map(|line| line.split_once(&level).unwrap().1);
@@ -94,9 +94,9 @@ async fn a_second_process_with_the_same_state_file_ends_and_says_why() {
     let first = Process::start(&place.arguments).await;
     let second = Process::spawn(&place.arguments).ended().await;
     assert_eq!(second.code, Some(1), "{second:#?}");
-    let words = second.log.last().unwrap();
-    let words = words.replace(&place.folder.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(words, @"amperity_exporter: the state file DIR/state.json is in use by another amperity_exporter; give each its own state.file");
+    let message = second.log.last().unwrap();
+    let message = message.replace(&place.folder.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(message, @"amperity_exporter: the state file DIR/state.db is in use by another amperity_exporter; give each its own state.file");
     one_more_run(&first).await;
 
     // What a killed process leaves keeps nobody out.
@@ -106,28 +106,28 @@ async fn a_second_process_with_the_same_state_file_ends_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_damaged_state_file_is_set_aside_and_the_exporter_goes_on_from_zero() {
+async fn a_damaged_state_file_is_set_aside_and_counting_starts_anew() {
     let place = Place::new().await;
     let first = Process::start(&place.arguments).await;
     one_more_run(&first).await;
     first.terminate().await;
-    let whole = std::fs::read(place.file("state.json")).unwrap();
+    let whole = std::fs::read(place.file("state.db")).unwrap();
     let torn = &whole[..30];
-    std::fs::write(place.file("state.json"), torn).unwrap();
+    std::fs::write(place.file("state.db"), torn).unwrap();
 
     let process = Process::start(&place.arguments).await;
-    let told = place.told(&process.log(), "error");
-    let (told, aside) = told.split_once(".corrupt-").unwrap();
+    let logged = place.logged(&process.log(), "error");
+    let (logged, aside) = logged.split_once(".corrupt-").unwrap();
     let (stamp, rest) = aside.split_once(' ').unwrap();
-    insta::assert_snapshot!(format!("{told}.corrupt-TIME {rest}"), @r#"msg="the state file is not one of amperity_exporter's or is damaged: it was set aside and the counters start anew" file=DIR/state.json set_aside=DIR/state.json.corrupt-TIME error="EOF while parsing a string at line 1 column 30""#);
-    let aside = place.file(&format!("state.json.corrupt-{stamp}"));
+    insta::assert_snapshot!(format!("{logged}.corrupt-TIME {rest}"), @r#"msg="the state file is damaged: it was set aside and the counters start anew" file=DIR/state.db set_aside=DIR/state.db.corrupt-TIME error="its header is damaged""#);
+    let aside = place.file(&format!("state.db.corrupt-{stamp}"));
     assert_eq!(std::fs::read(aside).unwrap(), torn);
 
     // What had finished by now is history again, and the new file is good.
     let counted = one_more_run(&process).await;
     process.kill().await;
     let after = Process::start(&place.arguments).await;
-    assert_eq!(place.told(&after.log(), "error"), "");
+    assert_eq!(place.logged(&after.log(), "error"), "");
     assert!(runs(&after).await >= counted);
 }
 
@@ -138,27 +138,30 @@ async fn a_state_file_that_cannot_be_written_costs_one_warning_and_a_metric() {
     one_more_run(&process).await;
     assert_eq!(write_failures(&process).await, 0.0);
 
-    // Where the temporary file would be, nothing can be opened for writing.
-    std::fs::create_dir(place.file("state.json.tmp")).unwrap();
+    let shell = rusqlite::Connection::open(place.file("state.db")).unwrap();
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     let failures = async {
         while write_failures(&process).await < 3.0 {
             sleep(Duration::from_millis(100)).await;
         }
     };
     timeout(PATIENCE, failures).await.unwrap();
-    // The exporter goes on: counting, serving, healthy.
+    // The exporter continues: counting, serving, healthy.
     one_more_run(&process).await;
     let (health, _) = process.get("/-/healthy").await.unwrap();
     assert_eq!(health, 200);
-    insta::assert_snapshot!(place.told(&process.log(), "warn"), @r#"msg="cannot write the state file DIR/state.json: Is a directory (os error 21); the counters go on in memory and the next refresh tries again, but a restart before that would count from the last state written""#);
+    insta::assert_snapshot!(place.logged(&process.log(), "warn"), @r#"msg="cannot write the state file DIR/state.db: database is locked; counting continues in memory and the next refresh tries again, but a restart before that would count from the last state written""#);
 
-    std::fs::remove_dir(place.file("state.json.tmp")).unwrap();
-    let mended = async {
-        while !place.told(&process.log(), "info").contains("written again") {
+    drop(shell);
+    let written = async {
+        while !place
+            .logged(&process.log(), "info")
+            .contains("written again")
+        {
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(PATIENCE, mended).await.unwrap();
+    timeout(PATIENCE, written).await.unwrap();
     // Nothing is lost of what was counted meanwhile.
     let seen = counters(&process.page().await);
     process.kill().await;
@@ -166,4 +169,18 @@ async fn a_state_file_that_cannot_be_written_costs_one_warning_and_a_metric() {
     for (series, value) in counters(&after.page().await) {
         assert!(value >= seen[&series], "{series}");
     }
+}
+
+#[tokio::test]
+async fn a_pipe_as_state_file_is_refused_at_once() {
+    let place = Place::new().await;
+    let made = std::process::Command::new("mkfifo")
+        .arg(place.file("state.db"))
+        .status();
+    assert!(made.unwrap().success());
+    let process = Process::spawn(&place.arguments).ended().await;
+    assert_eq!(process.code, Some(1), "{process:#?}");
+    let message = process.log.last().unwrap();
+    let message = message.replace(&place.folder.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(message, @"amperity_exporter: the state file DIR/state.db is a pipe, not a regular file; set state.file to the path of a file");
 }

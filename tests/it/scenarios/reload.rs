@@ -90,7 +90,7 @@ async fn a_configuration_that_is_refused_leaves_nothing_of_its_tenants_on_the_pa
     let exporter = Exporter::new(Environment {
         clock: Clock::starting_at(start()),
         telemetry: Telemetry::new().unwrap(),
-        store: None,
+        store: amperity_exporter::feeds::store::Store::in_memory(),
         connect: Arc::new(|api| match api.base_url.host_str() {
             Some("broken.test") => Err(ApiError::new(Reason::Tls, "no certificate in it")),
             _ => amperity::network(api),

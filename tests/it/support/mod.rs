@@ -151,7 +151,7 @@ pub(crate) fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store
     Exporter::new(Environment {
         clock: clock.clone(),
         telemetry: Telemetry::new().unwrap(),
-        store,
+        store: store.unwrap_or_else(Store::in_memory),
         connect: Arc::new(move |_| Ok(Arc::new(InProcess(simulator.clone())))),
     })
 }

@@ -1,17 +1,36 @@
-//! A world of jobs, an exporter in it, and the comparison of what its ledger
+//! A world of jobs, an exporter in it, and the comparison of what its history
 //! shows with what the model knows.
 
 use super::*;
-use crate::feeds::store::file;
+use crate::feeds::store::Database;
 
-#[derive(Default)]
 pub(super) struct World {
     now: Minute,
     works: Vec<Work>,
-    ledger: Ledger,
+    history: RunHistory,
     model: Model,
-    /// The state file, and what the model knew when it was written.
-    disk: Option<(Vec<u8>, Model)>,
+    /// The database, and what the model knew when it was written.
+    database: Database,
+    stored: Model,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            now: 0,
+            works: Vec::new(),
+            history: RunHistory::new(),
+            model: Model::default(),
+            database: empty_database(),
+            stored: Model::default(),
+        }
+    }
+}
+
+fn empty_database() -> Database {
+    let mut database = Database::in_memory();
+    database.ensure_open().unwrap();
+    database
 }
 
 impl World {
@@ -27,7 +46,10 @@ impl World {
             Step::Vanish(_) => {}
             Step::Refresh(refresh) => self.refresh(&refresh),
             Step::Restart { keep_file } => {
-                self.disk = self.disk.take().filter(|_| keep_file);
+                if !keep_file {
+                    self.database = empty_database();
+                    self.stored = Model::default();
+                }
                 self.restart();
             }
         }
@@ -63,7 +85,7 @@ impl World {
 
     /// The jobs a refresh asks for: the list, the configured, the followed.
     fn asked(&self, began: Minute) -> Vec<usize> {
-        let followed = self.ledger.unfinished();
+        let followed = self.history.unfinished();
         let asked = |work: &Work| {
             let listed = work.start >= began - WEEK;
             listed || work.configured || followed.contains(&work.id)
@@ -73,8 +95,8 @@ impl World {
             .collect()
     }
 
-    /// A run that ended more than a week ago and was never heard of: only a
-    /// configured job can bring it up, and the ledger may hold it for history.
+    /// A run that ended more than a week ago and was never seen: only a
+    /// configured job can bring it up, and the history may hold it for history.
     fn is_ambiguous(&self, number: usize, began: Minute) -> bool {
         let runs = self.works[number].runs.iter().enumerate();
         let ended = runs.filter_map(|(run, it)| Some(((number, run), it.end.as_ref()?.0)));
@@ -90,7 +112,7 @@ impl World {
             let has = |bits: u16| bits >> (number % 16) & 1 == 1;
             let work = &self.works[number];
             if work.vanished {
-                self.ledger.gone(&work.id);
+                self.history.gone(&work.id);
                 self.model.open.retain(|(job, _)| *job != number);
             } else if !has(refresh.lost) && !self.is_ambiguous(number, began) {
                 let answer = work.answer(self.now);
@@ -110,15 +132,15 @@ impl World {
         let count = answers.len().max(1);
         answers.rotate_left(refresh.rotated % count);
 
-        let before = self.ledger.feeds();
+        let before = self.history.feeds();
         self.model.observe(&answers, began);
         let jobs = answers.iter().map(|(_, job)| job);
-        self.ledger.observe(jobs, time(began));
+        self.history.observe(jobs, time(began));
         self.forget(began - FORGET_AFTER);
         self.save(refresh.death);
         self.compare();
         if refresh.death.is_none() {
-            for (old, new) in before.iter().zip(self.ledger.feeds()) {
+            for (old, new) in before.iter().zip(self.history.feeds()) {
                 assert!(old.feed != new.feed || old.totals.read <= new.totals.read);
             }
         }
@@ -126,24 +148,26 @@ impl World {
 
     /// Forgets feeds without a run since `horizon`.
     fn forget(&mut self, horizon: Minute) {
-        // When an open run was heard of is known to the half hour.
-        let mut heard = self.model.open.iter().map(|key| self.model.heard[key]);
-        if heard.any(|heard| heard <= horizon + 31) {
+        // When an open run was last seen is known to the half hour.
+        let mut seen = self.model.open.iter().map(|key| self.model.seen[key]);
+        if seen.any(|seen| seen <= horizon + 31) {
             return;
         }
-        let before = self.ledger.feeds().len();
-        let forgotten = self.ledger.forget(time(horizon));
-        assert_eq!(self.ledger.feeds().len(), before - forgotten);
-        self.model.forget(horizon, &self.works);
+        let before = self.history.feeds().len();
+        let forgotten = self.history.forget(time(horizon));
+        assert_eq!(self.history.feeds().len(), before - forgotten);
+        if self.model.covered_since < horizon {
+            self.model.forget(horizon, &self.works);
+        }
     }
 
-    /// Writes the file, and perhaps dies over it. Which steps of a write a
-    /// death may fall between, and that the file is old or new after each of
-    /// them, the tests of [`crate::feeds::store`] show.
+    /// Writes what has changed, and perhaps dies over it.
     fn save(&mut self, death: Option<Death>) {
-        if death != Some(Death::BeforeTheRename) {
-            let ledgers = file::Ledgers::from([("acme".into(), self.ledger.clone())]);
-            self.disk = Some((file::encode(&ledgers).unwrap(), self.model.clone()));
+        if death != Some(Death::BeforeTheCommit) {
+            let changes = std::mem::take(&mut self.history.changes);
+            let tenant = ("acme", &self.history, &changes);
+            self.database.write(&[tenant], &[]).unwrap();
+            self.stored = self.model.clone();
         }
         if death.is_some() {
             self.restart();
@@ -151,13 +175,9 @@ impl World {
     }
 
     fn restart(&mut self) {
-        let (contents, model) = self.disk.clone().unzip();
-        let ledgers = contents.map(|contents| file::parse(&contents).unwrap().unwrap());
-        self.ledger = ledgers
-            .unwrap_or_default()
-            .remove("acme")
-            .unwrap_or_default();
-        self.model = model.unwrap_or_default();
+        let mut histories = self.database.histories().unwrap();
+        self.history = histories.remove("acme").unwrap_or_default();
+        self.model = self.stored.clone();
         self.compare();
     }
 
@@ -168,7 +188,7 @@ impl World {
             let feed = self.works[key.0].runs[key.1].feed;
             known.entry(feed).or_default().push(*key);
         }
-        for feed in self.ledger.feeds() {
+        for feed in self.history.feeds() {
             let keys = known.remove(&feed.feed.parse().unwrap());
             self.compare_feed(&feed, &keys.unwrap_or_default());
         }

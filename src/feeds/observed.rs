@@ -1,11 +1,11 @@
-//! One run as one answer shows it, with the times the ledger judges it by.
-//! [`super::account`] takes it in.
+//! One run as one answer shows it, with the times it is judged by.
+//! [`super::record`] takes it in.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::LastRun;
+use super::Run;
 use crate::jobs::{Job, Table};
 
 /// How far a time may lie in the future and still be believed: clocks differ,
@@ -21,15 +21,15 @@ pub(super) struct JobTimes {
 
 /// One run as one answer shows it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sighting<'a> {
-    pub(super) job: &'a Arc<str>,
+pub(super) struct ObservedRun<'a> {
+    pub(super) job: &'a Job,
     pub(super) table: &'a Table,
     /// When it started, if that can be believed.
     pub(super) start: Option<Timestamp>,
     /// When it ended at the latest, if that can be believed.
     pub(super) end: Option<Timestamp>,
     /// The same, believable or not.
-    told_end: Option<Timestamp>,
+    stated_end: Option<Timestamp>,
     pub(super) now: Timestamp,
 }
 
@@ -43,31 +43,51 @@ impl JobTimes {
     }
 }
 
-impl<'a> Sighting<'a> {
+impl<'a> ObservedRun<'a> {
     pub(super) fn new(job: &'a Job, table: &'a Table, times: JobTimes, now: Timestamp) -> Self {
-        let believed = |time: &Timestamp| time.duration_since(now) <= TOLERANCE;
-        let told_end = latest_time(table).or(times.latest);
+        let believable = |time: &Timestamp| time.duration_since(now) <= TOLERANCE;
+        let stated_end = latest_time(table).or(times.latest);
         Self {
-            job: &job.id,
+            job,
             table,
-            start: table.started_at.or(times.start).filter(believed),
-            end: told_end.filter(believed),
-            told_end,
+            start: table.started_at.or(times.start).filter(believable),
+            end: stated_end.filter(believable),
+            stated_end,
             now,
         }
     }
 
-    /// Whether it ended before `time`, as far as it can be told.
-    pub(super) fn ended_before(&self, time: Timestamp) -> bool {
-        self.told_end.is_some_and(|end| end < time)
+    /// The id of its job.
+    pub(super) fn id(&self) -> &'a Arc<str> {
+        &self.job.id
     }
 
-    pub(super) fn last_run(&self) -> LastRun {
-        LastRun {
-            rows: self.table.rows,
-            files: self.table.files.len() as u64,
+    /// Its job, table and feed.
+    pub(super) fn key(&self) -> (&'a str, &'a str, &'a str) {
+        (&self.job.id, &self.table.table, &self.table.feed)
+    }
+
+    /// Whether it ended before `time`, as far as its times say.
+    pub(super) fn ended_before(&self, time: Timestamp) -> bool {
+        self.stated_end.is_some_and(|end| end < time)
+    }
+
+    /// Its place in the order of finished runs.
+    pub(super) fn ordered_at(&self) -> Timestamp {
+        self.end.unwrap_or(self.now)
+    }
+
+    /// The run, if it is finished.
+    pub(super) fn run(&self) -> Run {
+        Run {
+            job: Arc::clone(&self.job.id),
+            ordered_at: self.ordered_at(),
             started_at: self.table.started_at,
             ended_at: self.table.ended_at,
+            state: self.table.state.clone(),
+            rows: self.table.rows,
+            files: self.table.files.len() as u64,
+            workflow_id: self.job.workflow_id.clone(),
         }
     }
 }
