@@ -1,18 +1,19 @@
-//! The client of Amperity's API: two questions ([`Client::job`],
-//! [`Client::jobs`]), asked with the tenant's credentials, at the tenant's
-//! pace, with one layer of retries, and one error type whose reason is a
-//! metric label.
+//! The client of Amperity's API. It makes two kinds of requests
+//! ([`Client::job`] and [`Client::jobs`]) with the tenant's credentials, at the
+//! tenant's request rate, with one layer of retries, and reports errors of one
+//! type whose reason is a metric label.
 //!
-//! A question goes from here to `auth` for a token, then down the `line`:
-//! `pacing` makes it wait for its turn, `transport` sends it, `observer` reads
-//! the headers and `failure` tells what went wrong. The answer is read by
-//! [`crate::wire`] and handed on as the domain's [`crate::jobs::Job`]s.
+//! A request gets its token from `auth` and then goes through the
+//! `request_queue`: `pacing` delays it until the request rate allows it,
+//! `transport` sends it, `headers` reads what the response headers say and
+//! `failure` classifies what went wrong. The body is parsed by [`crate::wire`]
+//! and returned as [`crate::jobs::Job`]s.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use tokio::time::Instant;
 
@@ -23,29 +24,31 @@ use crate::telemetry::{Endpoint, Reason, TenantTelemetry};
 use crate::wire;
 
 use auth::Auth;
-use failure::{Failure, safe};
-use line::{Line, Question};
+use failure::Failure;
+use pacing::Priority;
+use redact::clean;
+use request_queue::{ApiRequest, RequestQueue};
 use token::Token;
 
 mod advice;
 mod auth;
 mod failure;
 mod grant;
-mod line;
-mod observer;
+mod headers;
 mod pacing;
+mod parse;
+mod redact;
+mod request_queue;
 #[cfg(test)]
 mod tests;
 mod token;
 mod transport;
 
+pub use parse::Listing;
 pub use transport::{Exchange, Transport, TransportError, network};
 
-/// An answer of more bytes takes longer to read than a turn should last.
-const LARGE: usize = 256 << 10;
-
-/// An answer at its size limit has room for one object per so many bytes; no
-/// table or file the API tells of is as small.
+/// A response at its size limit may hold one object per this many bytes; real
+/// tables and files are larger.
 const BYTES_PER_OBJECT: u64 = 64;
 
 /// The client of one tenant.
@@ -56,58 +59,76 @@ pub struct Client {
     version: String,
     credentials: Credentials,
     auth: Auth,
-    line: Line,
-    /// The most objects an answer may hold.
+    queue: RequestQueue,
+    /// The most objects a response may hold.
     max_objects: u64,
 }
 
-/// The jobs of a window.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// Those that could be read, in the answer's order.
-    pub jobs: Vec<Job>,
-    /// How many entries could not be read.
-    pub malformed: usize,
+/// The result of one call, and what its responses showed besides.
+#[derive(Debug)]
+pub struct Reply<T> {
+    /// The answer, or why there was none.
+    pub outcome: Result<T, ApiError>,
+    /// What was observed on the way.
+    pub observed: Observed,
 }
 
-/// What the client has learned besides answers.
+/// What the requests of one call showed besides the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Observations {
-    /// When the access token ends.
+pub struct Observed {
+    /// Requests sent, retries and token requests included.
+    pub requests: u64,
+    /// The API's clock minus ours, from the last `Date` header.
+    pub clock_offset: Option<SignedDuration>,
+    /// Whether an access token was sent.
+    pub token_sent: bool,
+    /// When that token expires, if known.
     pub token_expiry: Option<Timestamp>,
     /// From the `Deprecation` header.
     pub deprecation: Option<Timestamp>,
     /// From the `Sunset` header.
     pub sunset: Option<Timestamp>,
-    /// The API's clock less ours, in milliseconds, from its `Date` header; 0 while
-    /// they agree to a few seconds.
-    pub clock_offset_ms: i64,
-    /// Whether the two clocks are so far apart that one of them is wrong and
-    /// nobody can say which. Ours is taken for right, for want of a better one.
-    pub clocks_disputed: bool,
 }
 
-/// A question that got no usable answer.
+/// The terms of one call, and what was observed so far.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    deadline: Instant,
+    priority: Priority,
+    observed: Observed,
+}
+
+/// A request without a usable answer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
     /// Why, as a label value.
     pub reason: Reason,
-    /// What happened, in words: the vendor's `message`, `request_id` and
-    /// `trace_id` included, what to do where that is known, no secret.
+    /// What happened, with the vendor's `message`, `request_id` and `trace_id`,
+    /// and what to do about it if that is known. Contains no secret.
     pub message: String,
-    /// Whether the caller's deadline ended it, and not the API: that tells
-    /// nothing of what was asked for.
-    pub cut_short: bool,
+    /// Whether the caller's deadline ended the request. Such an error says
+    /// nothing about the API.
+    pub deadline_exceeded: bool,
 }
 
 impl ApiError {
-    /// A failure that is the API's, or our own settings'.
+    /// An error of the API or of our own settings.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             reason,
             message: message.into(),
-            cut_short: false,
+            deadline_exceeded: false,
+        }
+    }
+}
+
+impl Call {
+    fn new(deadline: Instant, priority: Priority) -> Self {
+        Self {
+            deadline,
+            priority,
+            observed: Observed::default(),
         }
     }
 }
@@ -140,191 +161,170 @@ impl Client {
             version: tenant.api.version.clone(),
             credentials: tenant.credentials.clone(),
             auth: Auth::new(tenant),
-            line: Line::new(tenant, transport, telemetry, clock),
+            queue: RequestQueue::new(tenant, transport, telemetry, clock),
             max_objects: (tenant.api.response_bytes / BYTES_PER_OBJECT).max(1),
         }
     }
 
-    /// `GET /ingest/jobs/{id}`. Retries and waits until `deadline` at most.
-    ///
-    /// # Errors
-    /// If there was no usable answer in time.
-    pub async fn job(&self, id: &str, deadline: Instant) -> Result<Job, ApiError> {
-        let name = format!("GET ingest/jobs/{}", safe(id, 100, &[]));
-        let explained = |failure| self.explained(&name, Endpoint::IngestJob, &failure);
-        // An address drops these as path segments, and would ask for a list.
+    /// `GET /ingest/jobs/{id}`, with retries, until `deadline` at most.
+    pub async fn job(&self, id: &str, deadline: Instant) -> Reply<Job> {
+        self.job_with(id, Call::new(deadline, Priority::Refresh))
+            .await
+    }
+
+    /// As [`job`](Self::job), but every request of a refresh goes first.
+    pub async fn probe(&self, id: &str, deadline: Instant) -> Reply<Job> {
+        self.job_with(id, Call::new(deadline, Priority::Probe))
+            .await
+    }
+
+    async fn job_with(&self, id: &str, mut call: Call) -> Reply<Job> {
+        let outcome = self.fetch_job(id, &mut call).await;
+        let observed = call.observed;
+        Reply { outcome, observed }
+    }
+
+    async fn fetch_job(&self, id: &str, call: &mut Call) -> Result<Job, ApiError> {
+        let name = format!("GET ingest/jobs/{}", clean(id, 100, &[]));
+        let explained = |failure| self.explained(&name, Endpoint::IngestJob, &failure, call);
+        // A URL drops these path segments, and the request would be for a list.
         if matches!(id, "" | "." | "..") || id.contains(char::is_control) {
-            return Err(explained(Failure::lasting(
+            return Err(explained(Failure::permanent(
                 Reason::NotFound,
                 "not the id of a job",
             )));
         }
-        let url = self.address(&["ingest", "jobs", id]).map_err(explained)?;
-        let body = self.ask(&name, Endpoint::IngestJob, &url, deadline).await?;
-        let malformed = |text: String| explained(Failure::lasting(Reason::Malformed, text));
-        let read = |body: &[u8]| wire::read_job(body, Job::from_wire);
-        let job = reading(body, read)
-            .await
+        let url = self.url(&["ingest", "jobs", id]).map_err(explained)?;
+        let body = self.get(&name, Endpoint::IngestJob, &url, call).await?;
+        let job = parse::off_thread(body, parse::job).await;
+        let malformed = |text: String| {
+            let failure = Failure::permanent(Reason::Malformed, text);
+            self.explained(&name, Endpoint::IngestJob, &failure, call)
+        };
+        let job = job
             .map_err(malformed)?
             .ok_or_else(|| malformed("the answer is a job without an id".to_owned()))?;
         if &*job.id != id {
-            let other = safe(&job.id, 100, &[]);
+            let other = clean(&job.id, 100, &[]);
             return Err(malformed(format!("the answer is another job, {other}")));
         }
         Ok(job)
     }
 
     /// `GET /ingest/jobs` for the jobs started from `from` (inclusive) to
-    /// `to` (exclusive). Retries and waits until `deadline` at most.
-    ///
-    /// # Errors
-    /// If there was no usable answer in time.
-    pub async fn jobs(
+    /// `to` (exclusive), with retries, until `deadline` at most.
+    pub async fn jobs(&self, from: Timestamp, to: Timestamp, deadline: Instant) -> Reply<Listing> {
+        let mut call = Call::new(deadline, Priority::Refresh);
+        let outcome = self.fetch_jobs(from, to, &mut call).await;
+        let observed = call.observed;
+        Reply { outcome, observed }
+    }
+
+    async fn fetch_jobs(
         &self,
         from: Timestamp,
         to: Timestamp,
-        deadline: Instant,
+        call: &mut Call,
     ) -> Result<Listing, ApiError> {
-        let name = "GET ingest/jobs";
-        let explained = |failure| self.explained(name, Endpoint::IngestJobs, &failure);
-        let mut url = self.address(&["ingest", "jobs"]).map_err(explained)?;
+        let (name, endpoint) = ("GET ingest/jobs", Endpoint::IngestJobs);
+        let mut url = self
+            .url(&["ingest", "jobs"])
+            .map_err(|failure| self.explained(name, endpoint, &failure, call))?;
         url.query_pairs_mut()
             .append_pair("created_from", &format!("{from:.3}"))
             .append_pair("created_to", &format!("{to:.3}"));
-        let body = self.ask(name, Endpoint::IngestJobs, &url, deadline).await?;
-        reading(body, Listing::parse)
-            .await
-            .map_err(|text| explained(Failure::lasting(Reason::Malformed, text)))
+        let body = self.get(name, endpoint, &url, call).await?;
+        parse::off_thread(body, parse::jobs).await.map_err(|text| {
+            let failure = Failure::permanent(Reason::Malformed, text);
+            self.explained(name, endpoint, &failure, call)
+        })
     }
 
-    /// What was learned so far.
-    #[must_use]
-    pub fn observations(&self) -> Observations {
-        self.line.observer.seen()
-    }
-
-    /// Asks with a token; if that is refused, once more with another.
-    async fn ask(
+    /// Requests with a token; if the API refuses that, once more with another.
+    async fn get(
         &self,
         name: &str,
         endpoint: Endpoint,
         url: &Url,
-        deadline: Instant,
+        call: &mut Call,
     ) -> Result<Bytes, ApiError> {
-        let explained = |failure| self.explained(name, endpoint, &failure);
-        let token = self.auth.token(&self.line, deadline).await?;
-        match self.ask_with(&token, endpoint, url, deadline).await {
-            Err(failure) if failure.reason == Reason::Unauthorized => {
-                let other = self
-                    .auth
-                    .after_refusal(&token, &self.line, deadline)
-                    .await?;
-                let Some(other) = other else {
-                    return Err(explained(failure));
-                };
-                self.ask_with(&other, endpoint, url, deadline)
-                    .await
-                    .map_err(explained)
-            }
-            answer => answer.map_err(explained),
+        let token = self.auth.token(&self.queue, call).await?;
+        let answer = self.get_with(&token, endpoint, url, call).await;
+        let failure = match answer {
+            Ok(body) => return Ok(body),
+            Err(failure) => failure,
+        };
+        self.auth.failed(&token, endpoint, &failure);
+        if failure.reason == Reason::Unauthorized
+            && let Some(other) = self.auth.after_refusal(&token, &self.queue, call).await?
+        {
+            let answer = self.get_with(&other, endpoint, url, call).await;
+            return answer.map_err(|failure| self.explained(name, endpoint, &failure, call));
         }
+        Err(self.explained(name, endpoint, &failure, call))
     }
 
-    async fn ask_with(
+    async fn get_with(
         &self,
-        token: &Token,
+        token: &Arc<Token>,
         endpoint: Endpoint,
         url: &Url,
-        deadline: Instant,
+        call: &mut Call,
     ) -> Result<Bytes, Failure> {
+        call.observed.token_sent = true;
+        call.observed.token_expiry = token.expiry;
         let request = hyper::Request::get(url.as_str())
             .header(AUTHORIZATION, token.header())
             .header("amperity-tenant", &*self.tenant)
             .header("api-version", &self.version)
             .header(ACCEPT, "application/json")
             .body(Bytes::new())
-            .map_err(|error| Failure::lasting(Reason::BadRequest, error.to_string()))?;
-        let question = Question {
+            .map_err(|error| Failure::permanent(Reason::BadRequest, error.to_string()))?;
+        let request = ApiRequest {
             endpoint,
             request,
             secrets: vec![&token.secret],
         };
-        let answer = self.line.ask(&question, deadline).await?;
-        token.accept();
-        let objects = wire::objects(&answer);
+        let body = self.queue.send(&request, call).await?;
+        self.auth.accepted(token);
+        let objects = wire::objects(&body);
         if objects > self.max_objects {
             let text = format!(
                 "the answer holds {objects} objects, more than limits.response_bytes has room for \
                  ({})",
                 self.max_objects
             );
-            return Err(Failure::lasting(Reason::TooLarge, text));
+            return Err(Failure::permanent(Reason::TooLarge, text));
         }
-        Ok(answer)
+        Ok(body)
     }
 
-    fn address(&self, segments: &[&str]) -> Result<Url, Failure> {
+    fn url(&self, segments: &[&str]) -> Result<Url, Failure> {
         let mut url = self.base_url.clone();
         url.path_segments_mut()
-            .map_err(|()| Failure::lasting(Reason::BadRequest, "base_url cannot have a path"))?
+            .map_err(|()| Failure::permanent(Reason::BadRequest, "base_url cannot have a path"))?
             .pop_if_empty()
             .extend(segments);
         Ok(url)
     }
 
-    fn explained(&self, name: &str, endpoint: Endpoint, failure: &Failure) -> ApiError {
-        let advice = self.advice(endpoint, failure.reason);
+    fn explained(
+        &self,
+        name: &str,
+        endpoint: Endpoint,
+        failure: &Failure,
+        call: &Call,
+    ) -> ApiError {
+        let advice = failure.advice.map_or_else(
+            || self.advice(endpoint, failure.reason, call.observed.token_expiry),
+            str::to_owned,
+        );
         ApiError {
-            cut_short: failure.cut_short,
+            deadline_exceeded: failure.deadline_exceeded,
             ..ApiError::new(
                 failure.reason,
                 format!("{name}: {}. {advice}", failure.text),
             )
         }
     }
-}
-
-impl Listing {
-    fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
-        let mut listing = Self::default();
-        wire::read_list(body, |entry| listing.push(entry))?;
-        Ok(listing)
-    }
-
-    fn push(&mut self, entry: Option<&wire::Job<'_>>) {
-        match entry.and_then(Job::from_wire) {
-            Some(job) => self.jobs.push(job),
-            None => self.malformed += 1,
-        }
-    }
-}
-
-/// Reads an answer, a large one away from the asynchronous threads: the other
-/// tenants' turn must not wait for it. An error is a text that can be shown.
-async fn reading<T: Send + 'static>(
-    body: Bytes,
-    read: fn(&[u8]) -> Result<T, serde_json::Error>,
-) -> Result<T, String> {
-    let read = if body.len() < LARGE {
-        read(&body)
-    } else {
-        tokio::task::spawn_blocking(move || read(&body))
-            .await
-            .map_err(|error| format!("reading the answer broke off: {error}"))?
-    };
-    read.map_err(|error| unreadable(&error))
-}
-
-/// Where the answer stops making sense; what stands there is not told.
-fn unreadable(error: &serde_json::Error) -> String {
-    let problem = match error.classify() {
-        serde_json::error::Category::Eof => "the answer ends too early",
-        serde_json::error::Category::Data => "the answer is JSON of another shape",
-        _ => "the answer is not JSON",
-    };
-    format!(
-        "{problem} (line {} column {})",
-        error.line(),
-        error.column()
-    )
 }

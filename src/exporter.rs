@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::config::{self, ConfigError, Settings};
@@ -78,19 +78,16 @@ pub(crate) async fn run(
     apply(&exporter, options.settings).await?;
     telemetry.config_reload(true, options.clock.now());
 
-    let (reload, on_hangup) = options
+    let (reload, requests) = web::Reload::channel();
+    let reloads = options
         .reloading
-        .map(|Reloading { source, hangup }| {
-            let reload = reloader(exporter.clone(), source);
-            (Arc::clone(&reload), reload_on_hangup(hangup, reload))
-        })
-        .unzip();
-    let reload = reload.filter(|_| options.enable_lifecycle);
+        .map(|reloading| tokio::spawn(run_reloads(exporter.clone(), reloading, requests)));
+    let reload = (options.enable_lifecycle && reloads.is_some()).then_some(reload);
     let routes = web::Routes::new(exporter.clone(), &options.telemetry_path, reload);
     let limits = web::Limits::of_process();
     web::serve(listeners, routes, options.security, limits, shutdown).await;
-    if let Some(on_hangup) = on_hangup {
-        on_hangup.abort();
+    if let Some(reloads) = reloads {
+        reloads.abort();
     }
     // Otherwise the refreshes would log errors while the runtime shuts down.
     exporter.stop().await;
@@ -107,37 +104,33 @@ async fn apply(exporter: &Exporter, settings: Settings) -> Result<(), amperity::
     Ok(())
 }
 
-/// Reloads on each SIGHUP.
-fn reload_on_hangup(mut hangup: Signal, reload: web::Reload) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            // `reload` logs its outcome.
-            let _ = reload().await;
+/// Reloads on each SIGHUP and on each request, one reload after the other, so
+/// that the last one asked for wins. A reload is completed even if the client
+/// that asked for it disconnects.
+async fn run_reloads(
+    exporter: Exporter,
+    Reloading { source, mut hangup }: Reloading,
+    mut requests: mpsc::Receiver<web::ReloadRequest>,
+) {
+    loop {
+        let request = tokio::select! {
+            Some(()) = hangup.recv() => None,
+            Some(request) = requests.recv() => Some(request),
+            else => return,
+        };
+        // The outcome is logged where it is known.
+        let outcome = reload(&exporter, source.clone()).await;
+        if let Some(request) = request {
+            let _ = request.send(outcome);
         }
-    })
-}
-
-/// A function that reloads. Reloads run one after the other, so that the last
-/// one asked for wins, and continue when the client that asked disconnects,
-/// so that no configuration is applied in part.
-fn reloader(exporter: Exporter, source: config::Source) -> web::Reload {
-    let running = Arc::new(tokio::sync::Mutex::new(()));
-    Arc::new(move || {
-        let (exporter, source) = (exporter.clone(), source.clone());
-        let running = Arc::clone(&running);
-        let task = tokio::spawn(async move {
-            let _running = running.lock().await;
-            reload(exporter, source).await
-        });
-        Box::pin(async move { task.await.unwrap_or_else(|error| Err(error.to_string())) })
-    })
+    }
 }
 
 /// Loads the configuration and applies all of it or nothing.
-async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String> {
+async fn reload(exporter: &Exporter, source: config::Source) -> Result<(), String> {
     let loaded = tokio::task::spawn_blocking(move || source.load()).await;
     let outcome = match loaded {
-        Ok(Ok(settings)) => apply(&exporter, settings).await.map_err(|e| e.to_string()),
+        Ok(Ok(settings)) => apply(exporter, settings).await.map_err(|e| e.to_string()),
         Ok(Err(error)) => Err(ConfigError::to_string(&error)),
         Err(error) => Err(error.to_string()),
     };
@@ -157,6 +150,9 @@ async fn reload(exporter: Exporter, source: config::Source) -> Result<(), String
 mod tests {
     use std::time::Duration;
 
+    use tokio::signal::unix::{SignalKind, signal};
+    use tokio::sync::oneshot;
+
     use super::*;
 
     #[tokio::test]
@@ -172,8 +168,13 @@ mod tests {
             store: crate::feeds::store::Store::in_memory(),
             connect: Arc::new(amperity::network),
         });
-        let reload = reloader(exporter.clone(), config::Source::file(&file));
-        drop(reload());
+        let reloading = Reloading {
+            source: config::Source::file(&file),
+            hangup: signal(SignalKind::hangup()).unwrap(),
+        };
+        let (requests, received) = mpsc::channel(1);
+        tokio::spawn(run_reloads(exporter.clone(), reloading, received));
+        requests.send(oneshot::channel().0).await.unwrap();
         let applied = async {
             while exporter.tenants().is_empty() {
                 tokio::task::yield_now().await;

@@ -27,6 +27,7 @@ mod exporter;
 pub mod exposition;
 pub mod feeds;
 pub mod jobs;
+mod log_once;
 mod logging;
 pub mod refresh;
 pub mod snapshot;

@@ -1,23 +1,23 @@
-//! The refreshes: which requests to make next, and the tenants that make
-//! them, each by itself, so that none delays or breaks another.
+//! The refreshes: which requests to make next, and the tasks that make them,
+//! one for each tenant, so that none delays or breaks another.
 //!
-//! [`Exporter`] is what the web side holds: the published page and snapshots,
-//! a probe, health, and a new configuration taken in one step. Behind it a
-//! tenant runs one refresh at a time: `plan` decides what to ask, `cycle`
-//! asks, `harvest` holds what came of it, `core` concludes, `known` remembers,
-//! `publisher` puts the outcome on the page; `reconfigure` changes who the
-//! tenants are.
+//! [`Exporter`] is what the web side uses: the published page and snapshots, a
+//! probe, health, and new configurations. The `supervisor` applies a
+//! configuration by messages to the tenants' tasks (`tenant_task`). Such a task
+//! owns its `tenant_state` and runs one refresh at a time: `cycle` makes the
+//! requests that `plan` and `discovery` choose, `outcome` decides what a failure
+//! counts against, `known_jobs` remembers the answers, and the `publisher` puts
+//! the result on the page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::amperity::{ApiError, Transport};
+use crate::amperity::{ApiError, Client, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Mode};
 use crate::exposition::Page;
@@ -26,27 +26,39 @@ use crate::jobs::Job;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
-mod core;
+mod api_clock;
 mod cycle;
-mod harvest;
-mod known;
+mod discovery;
+mod known_jobs;
+mod outcome;
 mod plan;
 mod publisher;
-mod reconfigure;
-mod tenant;
+mod state_log;
+mod supervisor;
+mod tenant_state;
+mod tenant_task;
 #[cfg(test)]
 mod tests;
 
-use core::Terms;
-use publisher::Publisher;
-use tenant::Tenant;
+use publisher::{Published, Publisher};
+use supervisor::Supervisor;
+use tenant_task::{TenantConfig, TenantHandle};
+
+/// Probes of one tenant that may be in flight or wait at the same time.
+const MAX_PROBES: usize = 100;
+
+/// How long a scrape waits for a refresh if the client does not say.
+const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
+
+/// The longest a scrape or probe may wait, whatever the client says.
+const LONGEST_BUDGET: Duration = Duration::from_mins(2);
 
 /// Connects to a tenant's API; [`amperity::network`] but for tests.
 ///
 /// [`amperity::network`]: crate::amperity::network
 pub type Connect = dyn Fn(&config::Api) -> Result<Arc<dyn Transport>, ApiError> + Send + Sync;
 
-/// What the exporter is given by its surroundings.
+/// What the exporter gets from its surroundings.
 #[derive(Clone)]
 pub struct Environment {
     /// The wall clock.
@@ -69,86 +81,102 @@ impl fmt::Debug for Environment {
 
 /// Everything that is exported. Cloning gives the same one.
 #[derive(Clone, Debug)]
-pub struct Exporter(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
+pub struct Exporter {
     environment: Environment,
-    publisher: Arc<Publisher>,
-    fleet: RwLock<Arc<Fleet>>,
-    /// The loops of interval mode; held while a configuration is taken.
-    loops: tokio::sync::Mutex<BTreeMap<Arc<str>, JoinHandle<()>>>,
-    /// Whether there was a moment at which every tenant was ready.
-    ready: AtomicBool,
+    supervisor: Supervisor,
+    tenants: watch::Receiver<Arc<Tenants>>,
+    published: watch::Receiver<Arc<Published>>,
 }
 
 /// The tenants by one configuration.
 #[derive(Debug, Default)]
-struct Fleet {
+struct Tenants {
     /// `None` before the first configuration.
     mode: Option<Mode>,
     members: BTreeMap<Arc<str>, Member>,
+    /// Whether all tenants of an earlier configuration were ready.
+    were_ready: bool,
 }
 
-/// A tenant and the settings it runs by.
-#[derive(Debug)]
+/// A tenant: its configuration, its client and its task.
+#[derive(Clone, Debug)]
 struct Member {
-    settings: Arc<config::Tenant>,
-    terms: Terms,
-    tenant: Arc<Tenant>,
+    config: TenantConfig,
+    client: Arc<Client>,
+    handle: TenantHandle,
+    probes: Arc<Semaphore>,
 }
 
-/// The tenants that were configured when a page was published, or those that
-/// were asked for.
-pub type Roster = Arc<BTreeSet<Arc<str>>>;
+/// The names of tenants.
+pub type TenantNames = Arc<BTreeSet<Arc<str>>>;
 
 /// No tenant of this name is configured.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no tenant {0:?} is configured; /sd lists those that are")]
 pub struct UnknownTenant(String);
 
-/// What a probe of one job brought.
+/// Why a job was not probed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The tenant is not configured.
+    #[error(transparent)]
+    UnknownTenant(#[from] UnknownTenant),
+    /// Too many probes of the tenant wait.
+    #[error(
+        "{MAX_PROBES} probes of tenant {0:?} are waiting already: probe fewer jobs or less often, \
+         or raise requests_per_second"
+    )]
+    TooMany(String),
+}
+
+/// The result of a probe of one job.
 #[derive(Debug)]
 pub struct Probed {
     /// The job, or why it could not be fetched.
     pub outcome: Result<Job, ApiError>,
-    /// Whether the tenant's families of single files are wanted.
+    /// Whether the families of single files are wanted for this tenant.
     pub files: bool,
 }
 
 impl Exporter {
-    /// An exporter without tenants; [`apply`](Self::apply) gives it some.
+    /// An exporter without tenants; [`apply`](Self::apply) gives it some. Call
+    /// it within a tokio runtime.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        Self(Arc::new(Inner {
+        let (publisher, published) = Publisher::start();
+        let (supervisor, tenants) = Supervisor::start(environment.clone(), publisher);
+        Self {
             environment,
-            publisher: Arc::new(Publisher::new()),
-            fleet: RwLock::default(),
-            loops: tokio::sync::Mutex::default(),
-            ready: AtomicBool::new(false),
-        }))
-    }
-
-    /// Ends all refreshes, for good. One under way is given up; a write of the
-    /// state file that has begun ends by itself. Nobody may scrape any more.
-    pub async fn stop(&self) {
-        let mut loops = self.0.loops.lock().await;
-        for (_, task) in std::mem::take(&mut *loops) {
-            task.abort();
-            let _ = task.await;
-        }
-        for member in self.fleet().members.values() {
-            member.tenant.ground().await;
+            supervisor,
+            tenants,
+            published,
         }
     }
 
-    /// The page to answer a scrape with, of all tenants or of some, and whose
-    /// series are for it: the exporter's own ones of tenants that are about to
-    /// come or to go are not.
+    /// Applies a configuration, the first or a new one, whole or not at all, to
+    /// its end even if the caller stops waiting. Tenants that stay keep their
+    /// data; one whose settings did not change is not disturbed.
     ///
-    /// In scrape mode this refreshes the tenants first, or joins the refresh
-    /// under way, and waits for it `budget` at most; then the refresh goes on
-    /// for the next scrape.
+    /// # Errors
+    /// If a tenant's API cannot be connected to by its settings; then nothing
+    /// has changed.
+    pub async fn apply(&self, settings: config::Settings) -> Result<(), ApiError> {
+        self.supervisor.apply(settings).await
+    }
+
+    /// Ends all refreshes, for good. One in flight is cancelled; a write of the
+    /// state file that has begun ends by itself. There must be no more scrapes.
+    pub async fn stop(&self) {
+        self.supervisor.stop().await;
+    }
+
+    /// The page to answer a scrape with, of all tenants or of some, and the
+    /// names of the tenants it is about: the exporter's own series of others,
+    /// just added or removed, are not for it.
+    ///
+    /// In scrape mode this first refreshes the tenants, or joins the refresh
+    /// in flight, and waits for `budget` at most (by default 10 s, never over two
+    /// minutes). What is not refreshed by then goes on for the next scrape.
     ///
     /// # Errors
     /// If one of the tenants is not configured.
@@ -156,41 +184,33 @@ impl Exporter {
         &self,
         tenants: Option<&[&str]>,
         budget: Option<Duration>,
-    ) -> Result<(Arc<Page>, Roster), UnknownTenant> {
-        let fleet = self.fleet();
-        let names = tenants.map(|some| some.iter().map(|name| fleet.name(name)).collect());
+    ) -> Result<(Arc<Page>, TenantNames), UnknownTenant> {
+        let configured = self.configured();
+        let names = tenants.map(|some| some.iter().map(|name| configured.name(name)).collect());
         let chosen: Option<BTreeSet<_>> = names.transpose()?;
-        if let Some(Mode::Scrape { max_age }) = fleet.mode {
-            let members = fleet.members.iter();
-            let concerned = members.filter(|(name, _)| {
-                let chosen = chosen.as_ref();
-                chosen.is_none_or(|chosen| chosen.contains(*name))
-            });
-            let flights: Vec<_> = concerned
-                .filter(|(_, member)| !member.tenant.is_fresh(max_age))
-                .map(|(_, member)| member.tenant.refresh(member.terms))
+        if let Some(Mode::Scrape { max_age }) = configured.mode {
+            let is_chosen =
+                |name: &Arc<str>| chosen.as_ref().is_none_or(|some| some.contains(name));
+            let members = configured.members.iter();
+            let stale: Vec<_> = members
+                .filter(|(name, member)| is_chosen(name) && !member.handle.is_fresh(max_age))
+                .map(|(_, member)| member.handle.clone())
                 .collect();
-            let all = async {
-                for mut landed in flights {
-                    let _ = landed.changed().await;
-                }
-            };
-            match budget {
-                Some(budget) => drop(tokio::time::timeout(budget, all).await),
-                None => all.await,
-            }
+            let all = refresh_all(stale);
+            let budget = budget.unwrap_or(DEFAULT_BUDGET).min(LONGEST_BUDGET);
+            let _ = tokio::time::timeout(budget, all).await;
         }
-        let published = self.0.publisher.current();
+        let published = Arc::clone(&self.published.borrow());
         Ok(match chosen {
             Some(chosen) => (published.page_of(&chosen), Arc::new(chosen)),
-            None => (Arc::clone(&published.page), Arc::clone(&published.roster)),
+            None => (Arc::clone(&published.page), Arc::clone(&published.names)),
         })
     }
 
     /// The names of the configured tenants, ordered.
     #[must_use]
     pub fn tenants(&self) -> Vec<Arc<str>> {
-        self.fleet().members.keys().cloned().collect()
+        self.configured().members.keys().cloned().collect()
     }
 
     /// The configured tenant of this name.
@@ -198,44 +218,47 @@ impl Exporter {
     /// # Errors
     /// If there is none.
     pub fn tenant(&self, name: &str) -> Result<Arc<str>, UnknownTenant> {
-        self.fleet().name(name)
+        self.configured().name(name)
     }
 
     /// The published snapshots, ordered by tenant.
     #[must_use]
     pub fn snapshots(&self) -> Vec<Arc<Snapshot>> {
-        self.0.publisher.current().snapshots()
+        self.published.borrow().snapshots()
     }
 
     /// The exporter's own metrics.
     #[must_use]
     pub fn telemetry(&self) -> &Telemetry {
-        &self.0.environment.telemetry
+        &self.environment.telemetry
     }
 
     /// The wall clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.0.environment.clock
+        &self.environment.clock
     }
 
     /// Fetches one job now with a tenant's credentials.
     ///
     /// # Errors
-    /// If the tenant is not configured.
+    /// If the tenant is not configured, or too many of its probes wait.
     pub async fn probe(
         &self,
         tenant: &str,
         job: &str,
         budget: Duration,
-    ) -> Result<Probed, UnknownTenant> {
-        let fleet = self.fleet();
-        let name = fleet.name(tenant)?;
-        let member = &fleet.members[&name];
-        let client = member.tenant.client();
+    ) -> Result<Probed, ProbeError> {
+        let configured = self.configured();
+        let name = configured.name(tenant)?;
+        let member = &configured.members[&name];
+        let Ok(_permit) = member.probes.try_acquire() else {
+            return Err(ProbeError::TooMany(tenant.to_owned()));
+        };
+        let deadline = Instant::now() + budget.min(LONGEST_BUDGET);
         Ok(Probed {
-            outcome: client.job(job, Instant::now() + budget).await,
-            files: member.settings.collect.files,
+            outcome: member.client.probe(job, deadline).await.outcome,
+            files: member.config.settings.collect.files,
         })
     }
 
@@ -243,39 +266,59 @@ impl Exporter {
     /// true it stays true, also when a new configuration adds a tenant.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        if self.0.ready.load(Ordering::Acquire) {
-            return true;
-        }
-        let fleet = self.fleet();
-        let mut members = fleet.members.values();
-        let ready = fleet.mode.is_some() && members.all(|member| member.tenant.is_ready());
-        self.0.ready.fetch_or(ready, Ordering::AcqRel);
-        ready
+        self.configured().are_ready()
     }
 
     /// Whether the refreshes of every tenant make progress. A failing API is
     /// not a lack of progress.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        let fleet = self.fleet();
-        let Some(mode) = fleet.mode else {
+        let configured = self.configured();
+        let Some(mode) = configured.mode else {
             return false;
         };
-        fleet.members.values().all(|member| {
-            let patience = member.terms.budget.saturating_mul(3);
-            member.tenant.is_alive(mode, patience)
+        configured.members.values().all(|member| {
+            let timeout = member.config.times.budget.saturating_mul(3);
+            member.handle.is_alive(mode, timeout)
         })
     }
 
-    fn fleet(&self) -> Arc<Fleet> {
-        Arc::clone(&self.0.fleet.read().unwrap_or_else(PoisonError::into_inner))
+    fn configured(&self) -> Arc<Tenants> {
+        Arc::clone(&self.tenants.borrow())
     }
 }
 
-impl Fleet {
+impl Member {
+    fn new(config: TenantConfig, client: Arc<Client>, handle: TenantHandle) -> Self {
+        Self {
+            config,
+            client,
+            handle,
+            probes: Arc::new(Semaphore::new(MAX_PROBES)),
+        }
+    }
+}
+
+impl Tenants {
     fn name(&self, name: &str) -> Result<Arc<str>, UnknownTenant> {
         let known = self.members.get_key_value(name);
         let known = known.map(|(name, _)| Arc::clone(name));
         known.ok_or_else(|| UnknownTenant(name.to_owned()))
+    }
+
+    fn are_ready(&self) -> bool {
+        let mut members = self.members.values();
+        self.were_ready || self.mode.is_some() && members.all(|member| member.handle.is_ready())
+    }
+}
+
+/// Asks for a refresh of each, then waits for all of them.
+async fn refresh_all(tenants: Vec<TenantHandle>) {
+    let mut refreshes = Vec::new();
+    for tenant in tenants {
+        refreshes.push(tenant.refresh().await);
+    }
+    for refresh in refreshes {
+        refresh.await;
     }
 }

@@ -1,7 +1,7 @@
-//! What one refresh of a tenant knows, complete and immutable: what the page
-//! shows until the next one replaces it in a single step. Pure.
+//! The result of one refresh of a tenant, complete and immutable: what the page
+//! shows until the next refresh replaces it in one step. Pure.
 //!
-//! [`crate::refresh`] makes it, [`crate::exposition`] writes it, the status
+//! [`crate::refresh`] makes it, [`crate::exposition`] renders it, and the status
 //! page of [`crate::web`] shows it.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::telemetry::Reason;
 pub struct Snapshot {
     /// The tenant's id, value of the `tenant` label.
     pub tenant: Arc<str>,
-    /// How the refreshes go.
+    /// The status of the refreshes.
     pub status: Status,
     /// The jobs on the page, ordered by id, each id once. Empty with
     /// `collect.jobs: false` and once the data is stale.
@@ -32,7 +32,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// What is known of a tenant before its first refresh: nothing.
+    /// A tenant before its first refresh.
     #[must_use]
     pub fn empty(tenant: Arc<str>) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Snapshot {
     }
 }
 
-/// How the refreshes of a tenant go.
+/// The status of a tenant's refreshes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
     /// Whether the last refresh succeeded.
@@ -61,28 +61,28 @@ pub struct Status {
     pub jobs: usize,
     /// Jobs left out by `limits.jobs`.
     pub jobs_dropped: usize,
-    /// Feeds left out because the exporter has no room for more.
+    /// Feeds left out because there are more than the limit.
     pub feeds_dropped: usize,
-    /// Time the ledger of runs could not cover, between two runs of the
-    /// exporter further apart than the API's list reaches back.
+    /// Time whose runs could not be counted: the exporter did not run for longer
+    /// than the API's list reaches back.
     pub state_gap: Duration,
-    /// When the access token ends, if that is known.
+    /// When the access token expires, if known.
     pub token_expiry: Option<Timestamp>,
     /// From the `Deprecation` header, once seen.
     pub deprecation: Option<Timestamp>,
     /// From the `Sunset` header, once seen.
     pub sunset: Option<Timestamp>,
-    /// The last refresh's failure, while it lasts.
+    /// The failure of the last refresh; `None` if it succeeded.
     pub failure: Option<Failure>,
 }
 
-/// A failed refresh, for people.
+/// Why a refresh failed, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     /// The reason, a label value.
     pub reason: Reason,
-    /// What happened, what to do; no secret in it.
+    /// What happened and what to do. Contains no secret.
     pub message: String,
-    /// When it began: the first failure since the last success.
+    /// When the first refresh failed since the last success.
     pub since: Timestamp,
 }

@@ -8,6 +8,7 @@ const MODULES: [&str; 16] = [
     "clock",
     "logging",
     "telemetry",
+    "log_once",
     "config",
     "wire",
     "jobs",

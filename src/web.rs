@@ -48,7 +48,7 @@ pub use body::{Body, Rest};
 pub use config::WebConfigError;
 pub use connections::serve;
 pub use listen::{ListenError, bind, inherited};
-pub use routes::{Reload, Routes};
+pub use routes::{Reload, ReloadRequest, Routes};
 pub use security::WebSecurity;
 
 /// What clients may use. The defaults suit a scraped exporter; tests use

@@ -1,59 +1,73 @@
-//! Which token to send. One made by hand is read from its file again when
-//! that changes; one by OAuth2 is fetched once, renewed before it ends, and
-//! once more if the API refuses it. Never do two tasks fetch at once.
+//! The token to send. A token made by hand is read from its file again when
+//! the file changes. An OAuth2 token is requested once, renewed before it
+//! expires, and replaced if the API refuses it. Never do two tasks request one
+//! at the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::line::Line;
+use super::failure::Failure;
+use super::request_queue::RequestQueue;
 use super::token::Token;
-use super::{ApiError, grant};
+use super::{ApiError, Call, grant};
 use crate::config::{Credentials, Secret, SecretKind, SecretReader, Tenant};
-use crate::telemetry::Reason;
+use crate::log_once::LogOnChange;
+use crate::telemetry::{Endpoint, Reason};
 
-/// A token file is looked at again after this long.
-const FILE_LOOK: Duration = Duration::from_secs(1);
+/// Time between two reads of a token file.
+const FILE_REREAD: Duration = Duration::from_secs(1);
 
-/// After a renewal that failed, the token still being good, the next one.
-const NEXT_RENEWAL: Duration = Duration::from_secs(30);
+/// Time between two attempts to renew a token that is still good.
+const RENEWAL_RETRY: Duration = Duration::from_secs(30);
 
-/// After a fetch that failed, others fail alike for this long.
+/// For this long after a failed token request other tasks get the same error.
 const SHARED_FAILURE: Duration = Duration::from_secs(5);
 
-/// A token that replaced a refused one, and was refused too, is replaced
-/// again only after this long: its age is not what is wrong with it.
-const NEXT_REPLACEMENT: Duration = Duration::from_secs(30);
+/// The shortest time between two replacements of tokens that the API refused:
+/// a new one that is refused as well is not refused for its age.
+const REPLACEMENT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The credentials of one tenant, and the token they gave.
+/// After this many failures in a row a new OAuth2 token is requested: some
+/// gateways do not answer 401 to one they do not accept.
+const FAILURES: u32 = 3;
+
+/// The credentials of one tenant, and the current token.
 #[derive(Debug)]
 pub(super) struct Auth {
     tenant: Arc<str>,
     credentials: Credentials,
-    /// Of the token or, with OAuth2, of the client's secret.
-    secret: SecretReader,
-    held: Mutex<Held>,
-    /// Whoever holds it may fetch.
-    flight: tokio::sync::Mutex<()>,
+    current: Mutex<Current>,
+    /// Reads the token or, with OAuth2, the client secret. Whoever holds the
+    /// lock may replace the current token.
+    reader: tokio::sync::Mutex<SecretReader>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct Current {
     token: Option<Arc<Token>>,
+    /// Whether the API ever accepted the token.
+    accepted: bool,
     renew_at: Option<Instant>,
-    ends_at: Option<Instant>,
-    failure: Option<(Instant, ApiError)>,
+    expires_at: Option<Instant>,
     replaced_at: Option<Instant>,
-    renewal_fails: bool,
+    /// Failures in a row that may be due to the token.
+    failures: u32,
+    /// The last failed token request.
+    failure: Option<(Instant, ApiError)>,
+    renewal_failing: LogOnChange<bool>,
 }
 
-/// What there is to send without waiting.
-enum Present {
+/// The current token, without waiting.
+enum Available {
     Fresh(Arc<Token>),
+    /// Good, but to be renewed.
     Due(Arc<Token>),
     Nothing,
 }
+
+type ReaderGuard<'a> = tokio::sync::MutexGuard<'a, SecretReader>;
 
 impl Auth {
     pub(super) fn new(tenant: &Tenant) -> Self {
@@ -64,217 +78,275 @@ impl Auth {
         Self {
             tenant: Arc::clone(&tenant.tenant),
             credentials: tenant.credentials.clone(),
-            secret: SecretReader::new(secret.clone(), kind),
-            held: Mutex::default(),
-            flight: tokio::sync::Mutex::new(()),
+            current: Mutex::default(),
+            reader: tokio::sync::Mutex::new(SecretReader::new(secret.clone(), kind)),
         }
     }
 
     /// The token to send.
     pub(super) async fn token(
         &self,
-        line: &Line,
-        deadline: Instant,
+        queue: &RequestQueue,
+        call: &mut Call,
     ) -> Result<Arc<Token>, ApiError> {
-        match self.present() {
-            Present::Fresh(token) => Ok(token),
-            Present::Due(token) => {
-                // One task renews it; for the others it is good enough.
-                let Ok(_flight) = self.flight.try_lock() else {
+        match self.available() {
+            Available::Fresh(token) => Ok(token),
+            Available::Due(token) => {
+                // One task renews it; the others use the current one.
+                let Ok(reader) = self.reader.try_lock() else {
                     return Ok(token);
                 };
-                if let Present::Fresh(token) = self.present() {
+                if let Available::Fresh(token) = self.available() {
                     return Ok(token);
                 }
-                // Half of the time there is: the other half is the caller's.
-                let now = Instant::now();
-                let half = now + deadline.saturating_duration_since(now) / 2;
-                match self.obtain(line, half).await {
-                    Ok(renewed) => Ok(renewed),
-                    Err(error) => {
-                        self.postpone(&error);
-                        Ok(token)
-                    }
-                }
+                self.renew(token, reader, queue, call).await
             }
-            Present::Nothing => {
-                let _flight = self.boarded(deadline).await?;
-                match self.present() {
-                    Present::Fresh(token) | Present::Due(token) => Ok(token),
-                    Present::Nothing => self.fetch(line, deadline).await,
+            Available::Nothing => {
+                let reader = self.lock_reader(call).await?;
+                match self.available() {
+                    Available::Fresh(token) | Available::Due(token) => Ok(token),
+                    Available::Nothing => self.fetch(reader, queue, call).await,
                 }
             }
         }
     }
 
-    /// The token to send after the API refused one: `None` if there is no
-    /// other.
+    /// The token to send after the API refused `refused`: `None` if there is
+    /// no other.
     pub(super) async fn after_refusal(
         &self,
         refused: &Arc<Token>,
-        line: &Line,
-        deadline: Instant,
+        queue: &RequestQueue,
+        call: &mut Call,
     ) -> Result<Option<Arc<Token>>, ApiError> {
-        let _flight = self.boarded(deadline).await?;
-        let held = self.held().token.clone();
-        if let Some(other) = held.filter(|held| !Arc::ptr_eq(held, refused)) {
+        let reader = self.lock_reader(call).await?;
+        let current = self.current().token.clone();
+        if let Some(other) = current.filter(|current| !Arc::ptr_eq(current, refused)) {
             return Ok(Some(other));
         }
         match &self.credentials {
             Credentials::Token(Secret::Value(_)) => Ok(None),
             Credentials::Token(Secret::File(_)) => {
-                let read = self.obtain(line, deadline).await.ok();
+                let read = self.obtain(reader, queue, call).await.ok();
                 Ok(read.filter(|read| !Arc::ptr_eq(read, refused)))
             }
             Credentials::OAuth2 { .. } => {
-                if !self.drop_refused(refused) {
-                    return Ok(None);
+                {
+                    let mut current = self.current();
+                    let now = Instant::now();
+                    if current.was_replaced_lately(now) {
+                        // The API takes it at times, so it is worth a retry.
+                        return Ok(current.accepted.then(|| Arc::clone(refused)));
+                    }
+                    current.token = None;
+                    current.replaced_at = Some(now);
                 }
-                self.fetch(line, deadline).await.map(Some)
+                self.fetch(reader, queue, call).await.map(Some)
             }
         }
     }
 
-    /// Forgets a refused token. `false` if it replaced another refused one
-    /// only lately, so that a third is not worth a request.
-    fn drop_refused(&self, refused: &Token) -> bool {
-        let now = Instant::now();
-        let mut held = self.held();
-        let lately = held
-            .replaced_at
-            .is_some_and(|at| now.saturating_duration_since(at) < NEXT_REPLACEMENT);
-        if lately && !refused.was_accepted() {
-            return false;
+    /// Notes that the API accepted a token.
+    pub(super) fn accepted(&self, token: &Arc<Token>) {
+        let mut current = self.current();
+        if current.is(token) {
+            current.accepted = true;
+            current.failures = 0;
         }
-        held.token = None;
-        held.replaced_at = Some(now);
-        true
     }
 
-    async fn boarded(
-        &self,
-        deadline: Instant,
-    ) -> Result<tokio::sync::MutexGuard<'_, ()>, ApiError> {
-        tokio::time::timeout_at(deadline, self.flight.lock())
+    /// Notes that a request failed. After several failures in a row an OAuth2
+    /// token is renewed, whatever the status was, but not too often.
+    pub(super) fn failed(&self, token: &Arc<Token>, endpoint: Endpoint, failure: &Failure) {
+        let may_be_the_token = match failure.reason {
+            Reason::Forbidden | Reason::BadRequest | Reason::ServerError => true,
+            // An unknown job is no failure.
+            Reason::NotFound => endpoint != Endpoint::IngestJob,
+            _ => false,
+        };
+        let mut current = self.current();
+        if !may_be_the_token || !current.is(token) {
+            return;
+        }
+        current.failures += 1;
+        let now = Instant::now();
+        if current.failures >= FAILURES && !current.was_replaced_lately(now) {
+            current.failures = 0;
+            current.replaced_at = Some(now);
+            if matches!(self.credentials, Credentials::OAuth2 { .. }) {
+                current.renew_at = Some(now);
+            }
+        }
+    }
+
+    async fn lock_reader(&self, call: &Call) -> Result<ReaderGuard<'_>, ApiError> {
+        tokio::time::timeout_at(call.deadline, self.reader.lock())
             .await
             .map_err(|_| ApiError {
-                cut_short: true,
+                deadline_exceeded: true,
                 ..ApiError::new(
                     Reason::Timeout,
-                    "no access token in time: it was still being fetched",
+                    "no access token in time: the request for one was still in flight",
                 )
             })
     }
 
-    /// Obtains a token where there is none, or fails as another task just
-    /// did.
-    async fn fetch(&self, line: &Line, deadline: Instant) -> Result<Arc<Token>, ApiError> {
-        let lately = self.held().failure.clone();
-        if let Some((at, error)) = lately
+    /// Renews a token that is still good; if that fails, keeps it.
+    async fn renew(
+        &self,
+        token: Arc<Token>,
+        reader: ReaderGuard<'_>,
+        queue: &RequestQueue,
+        call: &mut Call,
+    ) -> Result<Arc<Token>, ApiError> {
+        // Half of the time that is left: the other half is for the request.
+        let deadline = call.deadline;
+        let now = Instant::now();
+        call.deadline = now + deadline.saturating_duration_since(now) / 2;
+        let renewed = self.obtain(reader, queue, call).await;
+        call.deadline = deadline;
+        match renewed {
+            Ok(renewed) => Ok(renewed),
+            Err(error) => {
+                self.postpone_renewal(&error);
+                Ok(token)
+            }
+        }
+    }
+
+    /// Obtains a token where there is none. Fails as another task just did, if
+    /// one did.
+    async fn fetch(
+        &self,
+        reader: ReaderGuard<'_>,
+        queue: &RequestQueue,
+        call: &mut Call,
+    ) -> Result<Arc<Token>, ApiError> {
+        let failure = self.current().failure.clone();
+        if let Some((at, error)) = failure
             && at.elapsed() < SHARED_FAILURE
         {
             return Err(error);
         }
-        let obtained = self.obtain(line, deadline).await;
+        let obtained = self.obtain(reader, queue, call).await;
         if let Err(error) = &obtained
-            // For want of time here is not for want of time there.
+            // Another task may have more time.
             && error.reason != Reason::Timeout
         {
-            self.held().failure = Some((Instant::now(), error.clone()));
+            self.current().failure = Some((Instant::now(), error.clone()));
         }
         obtained
     }
 
-    fn present(&self) -> Present {
+    fn available(&self) -> Available {
         let now = Instant::now();
-        let held = self.held();
-        match &held.token {
-            Some(_) if held.ends_at.is_some_and(|ends| ends <= now) => Present::Nothing,
-            Some(token) if held.renew_at.is_some_and(|due| due <= now) => {
-                Present::Due(Arc::clone(token))
+        let current = self.current();
+        let is_past = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        match &current.token {
+            Some(token) if is_past(current.expires_at) => {
+                tracing::debug!(expiry = ?token.expiry, "the access token has expired");
+                Available::Nothing
             }
-            Some(token) => Present::Fresh(Arc::clone(token)),
-            None => Present::Nothing,
+            Some(token) if is_past(current.renew_at) => Available::Due(Arc::clone(token)),
+            Some(token) => Available::Fresh(Arc::clone(token)),
+            None => Available::Nothing,
         }
     }
 
-    async fn obtain(&self, line: &Line, deadline: Instant) -> Result<Arc<Token>, ApiError> {
+    async fn obtain(
+        &self,
+        mut reader: ReaderGuard<'_>,
+        queue: &RequestQueue,
+        call: &mut Call,
+    ) -> Result<Arc<Token>, ApiError> {
         match &self.credentials {
             Credentials::Token(secret) => {
-                let read = self.secret.read(deadline).await.map_err(|error| {
+                let read = reader.read(call.deadline).await.map_err(|error| {
                     ApiError::new(Reason::Unauthorized, format!("access token: {error}"))
                 })?;
-                let renew_after = matches!(secret, Secret::File(_)).then_some(FILE_LOOK);
-                let same = self.held().token.clone();
+                let renew_after = matches!(secret, Secret::File(_)).then_some(FILE_REREAD);
+                let same = self.current().token.clone();
                 let token = match same.filter(|token| token.is_same(&read)) {
                     Some(token) => token,
                     None => Arc::new(Token::new(read).ok_or_else(not_a_token)?),
                 };
-                Ok(self.hold(line, token, renew_after, None))
+                self.set(&token, renew_after, None);
+                Ok(token)
             }
             Credentials::OAuth2 {
                 client_id,
                 token_url,
                 ..
             } => {
-                let token = grant::fetch(
-                    line,
-                    &self.tenant,
-                    (client_id, &self.secret),
-                    token_url,
-                    deadline,
-                )
-                .await?;
-                let ends_after = token.life;
+                let client = (client_id.as_str(), &mut *reader);
+                let token = grant::fetch(queue, &self.tenant, client, token_url, call).await?;
+                let expires_after = token.lifetime;
                 // Not all exporters of a tenant at the same moment.
                 let share = 0.8 + 0.1 * fastrand::f64();
-                let renew_after = ends_after.map(|life| life.mul_f64(share));
-                Ok(self.hold(line, Arc::new(token), renew_after, ends_after))
+                let renew_after = expires_after.map(|lifetime| lifetime.mul_f64(share));
+                let token = Arc::new(token);
+                self.set(&token, renew_after, expires_after);
+                Ok(token)
             }
         }
     }
 
-    fn hold(
+    fn set(
         &self,
-        line: &Line,
-        token: Arc<Token>,
+        token: &Arc<Token>,
         renew_after: Option<Duration>,
-        ends_after: Option<Duration>,
-    ) -> Arc<Token> {
-        line.observer.token_expiry(token.expiry);
+        expires_after: Option<Duration>,
+    ) {
         let now = Instant::now();
-        let mut held = self.held();
-        if std::mem::take(&mut held.renewal_fails) {
+        let mut current = self.current();
+        if current.renewal_failing.update(false).is_some() {
             tracing::info!(tenant = %self.tenant, "the access token was renewed again");
         }
-        held.renew_at = renew_after.and_then(|after| now.checked_add(after));
-        held.ends_at = ends_after.and_then(|after| now.checked_add(after));
-        held.failure = None;
-        held.token = Some(Arc::clone(&token));
-        token
+        current.renew_at = renew_after.and_then(|after| now.checked_add(after));
+        current.expires_at = expires_after.and_then(|after| now.checked_add(after));
+        current.failure = None;
+        if !current.is(token) {
+            current.accepted = false;
+            current.failures = 0;
+            current.token = Some(Arc::clone(token));
+        }
     }
 
-    fn postpone(&self, error: &ApiError) {
-        let wait = NEXT_RENEWAL.mul_f64(0.5 + 0.5 * fastrand::f64());
-        let mut held = self.held();
-        held.renew_at = Some(Instant::now() + wait);
-        if !std::mem::replace(&mut held.renewal_fails, true) {
+    fn postpone_renewal(&self, error: &ApiError) {
+        let wait = RENEWAL_RETRY.mul_f64(0.5 + 0.5 * fastrand::f64());
+        let mut current = self.current();
+        current.renew_at = Some(Instant::now() + wait);
+        if current.renewal_failing.update(true).is_some() {
             tracing::warn!(
                 tenant = %self.tenant,
                 reason = %error.reason,
                 %error,
-                "the access token could not be renewed; the present one is used on"
+                "cannot renew the access token; keeping the current token"
             );
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The configuration and the reader of its files have seen to it that this
-/// does not happen.
+impl Current {
+    fn is(&self, token: &Arc<Token>) -> bool {
+        let current = self.token.as_ref();
+        current.is_some_and(|current| Arc::ptr_eq(current, token))
+    }
+
+    fn was_replaced_lately(&self, now: Instant) -> bool {
+        self.replaced_at
+            .is_some_and(|at| now.saturating_duration_since(at) < REPLACEMENT_INTERVAL)
+    }
+}
+
+/// The configuration and the reader refuse such tokens earlier.
 fn not_a_token() -> ApiError {
-    ApiError::new(Reason::Unauthorized, "access token: no header can hold it")
+    ApiError::new(
+        Reason::Unauthorized,
+        "access token: it holds characters that no header can carry",
+    )
 }

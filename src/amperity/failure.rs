@@ -1,5 +1,5 @@
-//! What an unusable answer means: a closed reason, whether asking again can
-//! help, and the vendor's own words, made safe to print.
+//! What a failed request means: its reason, whether a retry can help, and the
+//! vendor's message, made safe to print.
 
 use std::time::Duration;
 
@@ -7,34 +7,48 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::TransportError;
+use super::redact::clean;
 use crate::telemetry::Reason;
-use crate::wire::Text;
+use crate::wire::{OneOf, Text};
 
-/// The longest text of the vendor's that is passed on, in characters.
+/// The longest message of the vendor that is passed on, in characters.
 const MAX_TEXT: usize = 300;
 
 /// The longest id that is passed on, in characters.
 const MAX_ID: usize = 100;
 
-/// One attempt that got no usable answer.
+/// An attempt without a usable response.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Failure {
     /// Why, as a label value.
     pub(super) reason: Reason,
     /// What happened, safe to print.
     pub(super) text: String,
-    /// Whether the same request may fare better later.
-    pub(super) passing: bool,
-    /// How long the API asked to be left alone.
+    /// Whether a retry may succeed.
+    pub(super) transient: bool,
+    /// How long the API asked to wait, by `Retry-After`.
     pub(super) retry_after: Option<Duration>,
-    /// Whether the caller's deadline ended it, and not the API.
-    pub(super) cut_short: bool,
+    /// Whether the caller's deadline ended it, not the API.
+    pub(super) deadline_exceeded: bool,
+    /// What to do about it, where the reason alone does not say.
+    pub(super) advice: Option<&'static str>,
 }
 
-/// The vendor's error answer, and the one of OAuth2 (RFC 6749, 5.2).
+const PROXY_CREDENTIALS: &str = "The proxy asks for credentials: put user and password into \
+                                 proxy_url, as in http://user:password@proxy.example.com:3128";
+
+const PROXY_REFUSED: &str = "The proxy does not connect to the API: check proxy_url, the proxy \
+                             variables of the environment, and what the proxy allows";
+
+const LOGIN_PAGE: &str = "The network asks for a login before it lets requests through: ask who \
+                          runs it";
+
+const REDIRECT: &str = "The API does not redirect: check base_url, its scheme and host";
+
+/// The vendor's error body, and the one of OAuth2 (RFC 6749, 5.2).
 #[derive(Default, serde::Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct ErrorBody<'a> {
@@ -46,26 +60,27 @@ struct ErrorBody<'a> {
 }
 
 impl Failure {
-    /// A failure that asking again does not help.
-    pub(super) fn lasting(reason: Reason, text: impl Into<String>) -> Self {
+    /// A failure that a retry does not help.
+    pub(super) fn permanent(reason: Reason, text: impl Into<String>) -> Self {
         Self {
             reason,
             text: text.into(),
-            passing: false,
+            transient: false,
             retry_after: None,
-            cut_short: false,
+            deadline_exceeded: false,
+            advice: None,
         }
     }
 
-    /// A request the caller had no time for.
-    pub(super) fn cut_short(text: impl Into<String>) -> Self {
+    /// A request that the caller had no time for.
+    pub(super) fn deadline_exceeded(text: impl Into<String>) -> Self {
         Self {
-            cut_short: true,
-            ..Self::lasting(Reason::Timeout, text)
+            deadline_exceeded: true,
+            ..Self::permanent(Reason::Timeout, text)
         }
     }
 
-    /// An answer whose status is not one of success.
+    /// A response whose status is not 2xx.
     pub(super) fn of_status(
         status: StatusCode,
         headers: &HeaderMap,
@@ -73,32 +88,39 @@ impl Failure {
         secrets: &[&SecretString],
         now: Timestamp,
     ) -> Self {
-        let said = serde_json::from_slice::<ErrorBody<'_>>(body);
+        let error = serde_json::from_slice::<OneOf<ErrorBody<'_>>>(body);
+        let error = error.map(|OneOf(error)| error.unwrap_or_default());
         let mut text = status.to_string();
-        match &said {
-            _ if status.is_redirection() => text.push_str(&pointed_to(headers)),
-            Ok(said) => said.write_to(&mut text, secrets),
+        match &error {
+            _ if status.is_redirection() => text.push_str(&redirect_target(headers, secrets)),
+            Ok(error) => error.write_to(&mut text, secrets),
             Err(_) if body.is_empty() => {}
             Err(_) => {
-                // Some proxy's page; its kind is a hint, its text is none.
-                let kind = headers
+                // The page of a proxy; its content type is a hint.
+                let content_type = headers
                     .get(CONTENT_TYPE)
-                    .and_then(|kind| kind.to_str().ok());
+                    .and_then(|value| value.to_str().ok());
                 text.push_str(": an answer that is not the API's, of content type ");
-                text.push_str(&safe(kind.unwrap_or("unknown"), MAX_ID, secrets));
+                text.push_str(&clean(content_type.unwrap_or("unknown"), MAX_ID, secrets));
             }
         }
         Self {
-            reason: said.unwrap_or_default().reason(status),
+            reason: error.unwrap_or_default().reason(status),
             text,
-            passing: matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504),
+            transient: matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504),
             retry_after: retry_after(headers, now),
-            cut_short: false,
+            deadline_exceeded: false,
+            advice: match status.as_u16() {
+                407 => Some(PROXY_CREDENTIALS),
+                511 => Some(LOGIN_PAGE),
+                300..=399 => Some(REDIRECT),
+                _ => None,
+            },
         }
     }
 
-    /// An exchange that ended without a whole answer. If it had begun with a
-    /// status that is not one of success, that status is what counts.
+    /// An exchange that ended without a whole response. If it had begun with a
+    /// status that is not 2xx, that status counts.
     pub(super) fn of_transport(
         error: &TransportError,
         secrets: &[&SecretString],
@@ -110,9 +132,12 @@ impl Failure {
         if let Some(status) = begun.filter(|status| !status.is_success()) {
             return Self::of_status(status, &error.headers, &Bytes::new(), secrets, now);
         }
+        // reqwest has no type for it that could be asked.
+        let refused_by_proxy = error.message.contains("tunnel error");
         Self {
-            passing: matches!(error.reason, Reason::Unreachable | Reason::Timeout),
-            ..Self::lasting(error.reason, safe(&error.message, MAX_TEXT, secrets))
+            transient: matches!(error.reason, Reason::Unreachable | Reason::Timeout),
+            advice: refused_by_proxy.then_some(PROXY_REFUSED),
+            ..Self::permanent(error.reason, clean(&error.message, MAX_TEXT, secrets))
         }
     }
 }
@@ -129,6 +154,8 @@ impl ErrorBody<'_> {
             401 => Reason::Unauthorized,
             403 => Reason::Forbidden,
             404 => Reason::NotFound,
+            // The proxy's and the network's: the API was not reached.
+            407 | 511 => Reason::Unreachable,
             429 => Reason::RateLimited,
             500..=599 => Reason::ServerError,
             _ => Reason::BadRequest,
@@ -136,12 +163,12 @@ impl ErrorBody<'_> {
     }
 
     fn write_to(&self, text: &mut String, secrets: &[&SecretString]) {
-        let said = [&self.message, &self.error_description, &self.error]
+        let message = [&self.message, &self.error_description, &self.error]
             .into_iter()
             .find_map(Text::as_deref);
-        if let Some(said) = said {
+        if let Some(message) = message {
             text.push_str(": ");
-            text.push_str(&safe(said, MAX_TEXT, secrets));
+            text.push_str(&clean(message, MAX_TEXT, secrets));
         }
         let ids: Vec<String> = [
             ("request_id", &self.request_id),
@@ -149,7 +176,7 @@ impl ErrorBody<'_> {
         ]
         .into_iter()
         .filter_map(|(name, id)| {
-            let id = safe(id.as_deref()?, MAX_ID, secrets);
+            let id = clean(id.as_deref()?, MAX_ID, secrets);
             Some(format!("{name} {id}"))
         })
         .collect();
@@ -161,16 +188,19 @@ impl ErrorBody<'_> {
     }
 }
 
-/// Where a redirect leads: the host alone, as parameters may be secret.
-fn pointed_to(headers: &HeaderMap) -> String {
-    let host = headers
-        .get(LOCATION)
-        .and_then(|location| location.to_str().ok())
-        .and_then(|location| location.parse::<hyper::Uri>().ok())
-        .and_then(|location| location.host().map(str::to_owned));
-    match host {
-        Some(host) => format!(", to the host {}", safe(&host, MAX_ID, &[])),
-        None => ", to another path of the same host".to_owned(),
+/// The host a redirect leads to, without path and parameters, which may be
+/// secret.
+fn redirect_target(headers: &HeaderMap, secrets: &[&SecretString]) -> String {
+    let Some(location) = headers.get(LOCATION) else {
+        return ", without a Location".to_owned();
+    };
+    // What is no URL may be a path, or text that only looks like one.
+    let location = location.to_str().ok();
+    let location = location.and_then(|location| location.parse::<hyper::Uri>().ok());
+    match location.as_ref().map(|location| location.host()) {
+        Some(Some(host)) => format!(", to the host {}", clean(host, MAX_ID, secrets)),
+        Some(None) => ", to another path of the same host".to_owned(),
+        None => ", to a Location that is no URL".to_owned(),
     }
 }
 
@@ -182,28 +212,6 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     }
     let until = Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()?;
     Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
-}
-
-/// A text from outside, fit for one line of a log: no secret, no control
-/// character, not too long.
-pub(super) fn safe(text: &str, longest: usize, secrets: &[&SecretString]) -> String {
-    let mut text: String = text
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    for secret in secrets {
-        let secret = secret.expose_secret();
-        for form in [secret.to_owned(), form_encoded(secret)] {
-            if !form.is_empty() && text.contains(&form) {
-                text = text.replace(&form, "<secret>");
-            }
-        }
-    }
-    let text = text.trim();
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 /// A value of an `application/x-www-form-urlencoded` body.

@@ -5,70 +5,83 @@ use hyper::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::Url;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
 
 use super::ApiError;
 use super::failure::{Failure, form_encoded};
-use super::line::{Line, Question};
-use super::token::Token;
+use super::request_queue::{ApiRequest, RequestQueue};
+use super::token::{Seconds, Token};
+use super::{ApiError, Call, Priority};
 use crate::config::SecretReader;
 use crate::telemetry::{Endpoint, Reason, Target};
-use crate::wire::{Count, Text};
+use crate::wire::{OneOf, Text};
 
 /// The answer of the token endpoint.
 #[derive(Default, serde::Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 struct Grant<'a> {
     access_token: Text<'a>,
-    expires_in: Count,
+    expires_in: Seconds,
 }
 
-/// Asks for a token with a client's id and secret; the secret is read anew.
+/// Requests a token with a client's id and secret; the secret is read again.
 pub(super) async fn fetch(
-    line: &Line,
+    queue: &RequestQueue,
     tenant: &str,
-    (client_id, client_secret): (&str, &SecretReader),
+    (client_id, client_secret): (&str, &mut SecretReader),
     token_url: &Url,
-    deadline: Instant,
+    call: &mut Call,
 ) -> Result<Token, ApiError> {
-    let secret = client_secret.read(deadline).await.map_err(|error| {
+    let secret = client_secret.read(call.deadline).await.map_err(|error| {
         let message = format!("OAuth2 client secret: {error}");
         ApiError::new(Reason::Unauthorized, message)
     })?;
+    let target = Target {
+        endpoint: Endpoint::Token,
+        host: token_url.host_str().unwrap_or_default(),
+        tenant,
+        version: "",
+    };
     let explained = |failure: Failure| {
-        let advice = failure.reason.advice(&Target {
-            endpoint: Endpoint::Token,
-            host: token_url.host_str().unwrap_or_default(),
-            tenant,
-            version: "",
-        });
+        let advice = failure.advice.map_or_else(
+            || failure.reason.advice(&target),
+            str::to_owned,
+        );
         let message = format!("POST {}: {}. {advice}", token_url.path(), failure.text);
         ApiError {
-            cut_short: failure.cut_short,
+            deadline_exceeded: failure.deadline_exceeded,
             ..ApiError::new(failure.reason, message)
         }
     };
     let request = request(tenant, client_id, &secret, token_url)
-        .map_err(|error| explained(Failure::lasting(Reason::BadRequest, error.to_string())))?;
-    let question = Question {
+        .map_err(|error| explained(Failure::permanent(Reason::BadRequest, error.to_string())))?;
+    let request = ApiRequest {
         endpoint: Endpoint::Token,
         request,
         secrets: vec![&secret],
     };
-    let body = line.ask(&question, deadline).await.map_err(explained)?;
-    // Nothing of the answer is told: it may be the token.
-    let grant: Grant<'_> = serde_json::from_slice(&body).unwrap_or_default();
-    grant
+    // Refreshes may wait for the token, whoever needed it first.
+    let priority = std::mem::replace(&mut call.priority, Priority::Refresh);
+    let sent = queue.send(&request, call).await;
+    call.priority = priority;
+    let body = sent.map_err(explained)?;
+    // Nothing of the body is quoted: it may be the token.
+    let grant = serde_json::from_slice::<OneOf<Grant<'_>>>(&body);
+    let grant = grant.ok().and_then(|grant| grant.0).unwrap_or_default();
+    let Some(token) = grant
         .access_token
         .as_deref()
-        .filter(|token| !token.is_empty())
-        .and_then(|token| Token::granted(token.into(), grant.expires_in.0, line.clock().now()))
-        .ok_or_else(|| {
-            explained(Failure::lasting(
-                Reason::Malformed,
-                "the answer holds no access_token",
-            ))
-        })
+        .filter(|text| !text.is_empty())
+    else {
+        let failure = Failure::permanent(Reason::Malformed, "the answer holds no access_token");
+        return Err(explained(failure));
+    };
+    let now = queue.clock().now();
+    Token::granted(token.into(), grant.expires_in.0, now).ok_or_else(|| {
+        explained(Failure::permanent(
+            Reason::Malformed,
+            "the access_token in the answer is too long, or no header can carry it",
+        ))
+    })
 }
 
 fn request(

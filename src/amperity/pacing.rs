@@ -1,14 +1,17 @@
-//! The tenant's pace: a token bucket that a 429 slows down for minutes and a
-//! `Retry-After` stops for seconds. [`Bucket`] is the arithmetic, [`Pacer`]
-//! the queue before it.
+//! The tenant's request rate: a token bucket that a 429 slows down for minutes
+//! and a `Retry-After` stops for seconds. [`Bucket`] is the arithmetic,
+//! [`Pacer`] the queue in front of it.
 //!
 //! It runs on tokio's clock, which tests can pause; governor, the usual
-//! choice, has a clock of its own and no way to slow down.
+//! choice, has a clock of its own and cannot slow down.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::telemetry::Reason;
 
 /// What the API grants a tenant, in requests per second, for all its clients.
 const TENANT_LIMIT: f64 = 10.0;
@@ -16,7 +19,7 @@ const TENANT_LIMIT: f64 = 10.0;
 /// A 429 never slows the bucket below this share of its full rate.
 const SLOWEST_SHARE: f64 = 1.0 / 64.0;
 
-/// From a standstill, the full rate is reached again after this long.
+/// The full rate is reached again after this long, however slow it was.
 const RECOVERY: Duration = Duration::from_mins(5);
 
 /// The longest pause the API can ask for.
@@ -28,19 +31,21 @@ const SLOWEST_RATE: f64 = 0.001;
 /// The fastest rate a configuration can ask for.
 const FASTEST_RATE: f64 = 1e6;
 
-/// Tokens are sums of rounded products; this much of one is not missed.
+/// Tokens are sums of rounded products; this much of one is ignored.
 const TOLERANCE: f64 = 1e-6;
 
 /// A token bucket. In any span of `t` seconds it lets pass at most
-/// `rate × t + burst` requests, whatever befalls it.
+/// `rate × t + burst` requests.
 #[derive(Debug)]
 pub(super) struct Bucket {
     full_rate: f64,
     rate: f64,
     tokens: f64,
-    /// When `rate` and `tokens` were right. Lies ahead during a pause.
+    /// When `rate` and `tokens` were computed. In the future during a pause.
     updated: Instant,
     slowed_at: Option<Instant>,
+    /// Why the API asked for the last pause.
+    pause_reason: Reason,
 }
 
 impl Bucket {
@@ -56,10 +61,11 @@ impl Bucket {
             tokens: full_burst(full_rate),
             updated: now,
             slowed_at: None,
+            pause_reason: Reason::RateLimited,
         }
     }
 
-    /// Takes a token, or says when to ask again.
+    /// Takes a token, or returns when to try again.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         self.refill(now);
         if now < self.updated {
@@ -73,9 +79,9 @@ impl Bucket {
         Err(now + wait.max(Duration::from_millis(1)))
     }
 
-    /// Takes note of a 429 to a request sent at `sent`: half the rate, no
-    /// burst. Answers to requests that were under way when the bucket was
-    /// last slowed tell nothing new.
+    /// Notes a 429 to a request sent at `sent`: half the rate, no burst.
+    /// Responses to requests that were in flight when the bucket was last
+    /// slowed down do not slow it down again.
     pub(super) fn slow_down(&mut self, sent: Instant, now: Instant) {
         self.refill(now);
         self.tokens = 0.0;
@@ -86,24 +92,31 @@ impl Bucket {
     }
 
     /// Lets nothing pass for as long as the API asked.
-    pub(super) fn pause(&mut self, length: Duration, now: Instant) {
+    pub(super) fn pause(&mut self, length: Duration, reason: Reason, now: Instant) {
         self.refill(now);
         self.tokens = 0.0;
+        self.pause_reason = reason;
         self.updated = self.updated.max(now + length.min(LONGEST_PAUSE));
     }
 
-    /// Whether the API has lately asked for less.
-    pub(super) fn is_slowed(&self, now: Instant) -> bool {
-        self.rate < self.full_rate || self.updated > now
+    /// Why a request that cannot be sent in time has to wait.
+    pub(super) fn delay(&self, now: Instant) -> NotSent {
+        if self.updated > now {
+            NotSent::Paused(self.pause_reason)
+        } else if self.rate < self.full_rate {
+            NotSent::SlowedDown
+        } else {
+            NotSent::NoTime
+        }
     }
 
-    /// The present rate, in requests per second.
+    /// The current rate, in requests per second.
     pub(super) fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// The rate rises in a straight line; the tokens of the span are counted
-    /// at the rate it began with, which errs to the polite side.
+    /// The rate rises linearly; the tokens of the span are counted at the rate
+    /// it began with, which is never too many.
     fn refill(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.updated);
         if elapsed.is_zero() {
@@ -118,67 +131,111 @@ impl Bucket {
     }
 }
 
-/// As large as the rate, but small enough that rate and burst together stay
-/// within what the tenant is granted per second.
+/// As large as the rate, but rate and burst together stay within what the API
+/// grants the tenant per second.
 fn full_burst(rate: f64) -> f64 {
     rate.min(TENANT_LIMIT - rate).max(1.0)
 }
 
-/// The queue before the bucket: first come, first served.
+/// Whose request goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// A request of a refresh, or one for a token.
+    Refresh,
+    /// A request for `/probe`: sent only while no request of a refresh waits.
+    Probe,
+}
+
+/// Why a request was not sent before its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// The deadline came before its turn.
+    NoTime,
+    /// The API has lately answered 429, and the rate is reduced.
+    SlowedDown,
+    /// The API asked for a pause, with a response of this reason.
+    Paused(Reason),
+}
+
+/// The queues in front of the bucket, one for each priority; each is served in
+/// order of arrival.
 #[derive(Debug)]
 pub(super) struct Pacer {
-    queue: tokio::sync::Mutex<()>,
+    refreshes: tokio::sync::Mutex<()>,
+    probes: tokio::sync::Mutex<()>,
+    /// Requests of refreshes that wait.
+    waiting: watch::Sender<usize>,
     bucket: Mutex<Bucket>,
 }
 
-/// The turn did not come before the deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoTurn {
-    /// Whether that is because the API asked for less.
-    pub(super) slowed: bool,
+/// Counts a waiting request of a refresh until it is dropped.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a watch::Sender<usize>) -> Self {
+        waiting.send_modify(|count| *count += 1);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 impl Pacer {
     pub(super) fn new(requests_per_second: f64) -> Self {
         Self {
-            queue: tokio::sync::Mutex::new(()),
+            refreshes: tokio::sync::Mutex::default(),
+            probes: tokio::sync::Mutex::default(),
+            waiting: watch::Sender::new(0),
             bucket: Mutex::new(Bucket::new(requests_per_second, Instant::now())),
         }
     }
 
-    /// Waits for a token. Gives up as soon as it is clear that none comes
+    /// Waits for a token. Gives up as soon as it is clear that none is there
     /// before the deadline.
-    pub(super) async fn turn(&self, deadline: Instant) -> Result<(), NoTurn> {
-        let Ok(_head) = tokio::time::timeout_at(deadline, self.queue.lock()).await else {
-            return Err(self.no_turn());
+    pub(super) async fn turn(&self, priority: Priority, deadline: Instant) -> Result<(), NotSent> {
+        let (queue, _waiting) = match priority {
+            Priority::Refresh => (&self.refreshes, Some(Waiting::new(&self.waiting))),
+            Priority::Probe => (&self.probes, None),
+        };
+        let Ok(_head) = tokio::time::timeout_at(deadline, queue.lock()).await else {
+            return Err(self.delay());
         };
         loop {
-            // Asked again after each sleep: a 429 may have come meanwhile.
+            if priority == Priority::Probe {
+                let mut waiting = self.waiting.subscribe();
+                let idle = waiting.wait_for(|count| *count == 0);
+                if tokio::time::timeout_at(deadline, idle).await.is_err() {
+                    return Err(self.delay());
+                }
+            }
+            // Tried again after each sleep: a 429 may have come meanwhile.
             let taken = self.bucket().take(Instant::now());
             match taken {
                 Ok(()) => return Ok(()),
-                Err(next) if next >= deadline => return Err(self.no_turn()),
+                Err(next) if next >= deadline => return Err(self.delay()),
                 Err(next) => tokio::time::sleep_until(next).await,
             }
         }
     }
 
-    /// Takes note of a 429 to a request sent at `sent`.
+    /// Notes a 429 to a request sent at `sent`.
     pub(super) fn slow_down(&self, sent: Instant) {
         let mut bucket = self.bucket();
         bucket.slow_down(sent, Instant::now());
         tracing::debug!(rate = bucket.rate(), "slowed down after a 429");
     }
 
-    /// Takes note of a `Retry-After`.
-    pub(super) fn pause(&self, length: Duration) {
-        self.bucket().pause(length, Instant::now());
+    /// Notes a `Retry-After` of a response with this reason.
+    pub(super) fn pause(&self, length: Duration, reason: Reason) {
+        self.bucket().pause(length, reason, Instant::now());
     }
 
-    fn no_turn(&self) -> NoTurn {
-        NoTurn {
-            slowed: self.bucket().is_slowed(Instant::now()),
-        }
+    fn delay(&self) -> NotSent {
+        self.bucket().delay(Instant::now())
     }
 
     fn bucket(&self) -> MutexGuard<'_, Bucket> {

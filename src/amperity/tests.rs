@@ -17,11 +17,11 @@ mod network;
 mod observations;
 mod pace;
 mod retries;
-mod secrecy_of_everything;
+mod secrets;
 mod token_files;
 mod tokens;
 
-/// A token that stands out where it should not be.
+/// A token that is easy to find where it should not be.
 const TOKEN: &str = "opaque-Token_0123456789";
 
 /// The documented answer's id.
@@ -30,17 +30,17 @@ const JOB: &str = "isj-1f73r9u2";
 /// When the tests begin.
 const START: &str = "2024-06-01T04:03:00Z";
 
-/// A transport that answers as a test says, and remembers what it was sent.
+/// A transport that answers as a test says and records the requests.
 struct Script {
     began: Instant,
     calls: Mutex<Vec<Call>>,
-    answer: Plot,
+    answer: AnswerFn,
 }
 
 /// What to answer to which call; calls are counted from 0.
-type Plot = Box<dyn Fn(usize, &Call) -> Answer + Send + Sync>;
+type AnswerFn = Box<dyn Fn(usize, &Call) -> Answer + Send + Sync>;
 
-/// What the script was sent, and when, counted from its beginning.
+/// A request, and when it came, from the start of the script.
 #[derive(Clone)]
 struct Call {
     at: Duration,
@@ -49,14 +49,14 @@ struct Call {
     body: String,
 }
 
-/// What the script does about it.
+/// The answer of the script.
 enum Answer {
     /// Status, headers, body.
     Of(u16, Vec<(&'static str, String)>, String),
     /// No answer.
     Broken(Reason, &'static str),
     /// Nothing at all, ever.
-    Silence,
+    NoAnswer,
 }
 
 impl Script {
@@ -155,7 +155,7 @@ impl Answer {
                 status: None,
                 headers: HeaderMap::new(),
             }),
-            Self::Silence => std::future::pending().await,
+            Self::NoAnswer => std::future::pending().await,
         }
     }
 }

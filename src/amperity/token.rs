@@ -1,6 +1,5 @@
-//! One access token: what is sent, and when it ends.
+//! One access token: its header, and when it expires.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,8 +9,13 @@ use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-/// A life longer than this is not believed, nor planned for.
-const LONGEST_LIFE: Duration = Duration::from_hours(10 * 366 * 24);
+use crate::wire::OneOf;
+
+/// A longer lifetime is taken for a mistake.
+const LONGEST_LIFETIME: Duration = Duration::from_hours(10 * 366 * 24);
+
+/// No token is longer, in bytes; what is longer fits in no server's headers.
+const LONGEST: usize = 64 << 10;
 
 /// An access token.
 #[derive(Debug)]
@@ -19,23 +23,44 @@ pub(super) struct Token {
     pub(super) secret: SecretString,
     header: HeaderValue,
     pub(super) expiry: Option<Timestamp>,
-    /// From when it was made until it ends, if that is known.
-    pub(super) life: Option<Duration>,
-    accepted: AtomicBool,
+    /// From its issue to its expiry, if known.
+    pub(super) lifetime: Option<Duration>,
 }
 
-/// What a JWT says of itself; not verified, as only the API can.
+/// The claims of a JWT, not verified: only the API can do that.
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct Claims {
-    exp: Count,
-    iat: Count,
+    exp: Seconds,
+    iat: Seconds,
+}
+
+/// A number of seconds greater than 0, or nothing where the JSON holds anything
+/// else. Fractions and numbers in strings are accepted, as issuers send both.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seconds(pub(super) Option<u64>);
+
+impl<'de> serde::Deserialize<'de> for Seconds {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be in range"
+    )]
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&serde_json::value::RawValue>::deserialize(deserializer)?;
+        let number = json.get().trim_matches('"').trim().parse::<f64>();
+        let in_range = number.ok().filter(|number| (1.0..1e15).contains(number));
+        Ok(Self(in_range.map(|number| number as u64)))
+    }
 }
 
 impl Token {
-    /// A token from a file or the configuration. `None` if it holds what no
-    /// header may.
+    /// A token from a file or the configuration. `None` if it is too
+    /// long, or a header cannot carry it.
     pub(super) fn new(secret: SecretString) -> Option<Self> {
+        if secret.expose_secret().len() > LONGEST {
+            return None;
+        }
         let text = Zeroizing::new(format!("Bearer {}", secret.expose_secret()));
         let mut header = HeaderValue::from_str(&text).ok()?;
         header.set_sensitive(true);
@@ -43,25 +68,24 @@ impl Token {
         Some(Self {
             header,
             expiry: claims.exp.0.and_then(timestamp),
-            // Two times of the same clock: right even if that is not ours.
-            life: claims.exp.0.zip(claims.iat.0).and_then(|(exp, iat)| {
+            // Two times of one clock: right even if that differs from ours.
+            lifetime: claims.exp.0.zip(claims.iat.0).and_then(|(exp, iat)| {
                 let seconds = exp.checked_sub(iat)?;
-                believable(seconds)
+                plausible(seconds)
             }),
             secret,
-            accepted: AtomicBool::new(false),
         })
     }
 
-    /// A token just granted, with the life that was promised it.
+    /// A token of the token endpoint, with the lifetime that came with it.
     pub(super) fn granted(
         secret: SecretString,
         expires_in: Option<u64>,
         now: Timestamp,
     ) -> Option<Self> {
         let mut token = Self::new(secret)?;
-        let promised = expires_in.and_then(believable);
-        token.life = promised.or(token.life).or_else(|| {
+        let promised = expires_in.and_then(plausible);
+        token.lifetime = promised.or(token.lifetime).or_else(|| {
             let left = token.expiry?.duration_since(now);
             Duration::try_from(left).ok()
         });
@@ -77,20 +101,10 @@ impl Token {
     pub(super) fn is_same(&self, secret: &SecretString) -> bool {
         self.secret.expose_secret() == secret.expose_secret()
     }
-
-    /// Takes note that the API let it in.
-    pub(super) fn accept(&self) {
-        self.accepted.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the API ever let it in.
-    pub(super) fn was_accepted(&self) -> bool {
-        self.accepted.load(Ordering::Relaxed)
-    }
 }
 
 impl Claims {
-    /// Of a token that is no JWT: nothing.
+    /// Empty if the token is no JWT.
     fn of(token: &str) -> Self {
         let mut parts = token.split('.');
         let (Some(_), Some(claims), Some(_), None) =
@@ -101,7 +115,7 @@ impl Claims {
         BASE64_URL_SAFE_NO_PAD
             .decode(claims.trim_end_matches('='))
             .ok()
-            .and_then(|json| serde_json::from_slice(&json).ok())
+            .and_then(|json| serde_json::from_slice::<OneOf<Self>>(&json).ok()?.0)
             .unwrap_or_default()
     }
 }
@@ -110,8 +124,7 @@ fn timestamp(seconds: u64) -> Option<Timestamp> {
     Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
 }
 
-fn believable(seconds: u64) -> Option<Duration> {
-    let life = Duration::from_secs(seconds);
-    (!life.is_zero() && life <= LONGEST_LIFE).then_some(life)
+fn plausible(seconds: u64) -> Option<Duration> {
+    let lifetime = Duration::from_secs(seconds);
+    (!lifetime.is_zero() && lifetime <= LONGEST_LIFETIME).then_some(lifetime)
 }
-use crate::wire::Count;

@@ -1,6 +1,6 @@
-//! One HTTP exchange, without opinion: no retry, no pacing, no redirect, a
-//! bounded body. The network's is reqwest; tests put the simulator's own
-//! handler here, so that scenarios run with paused time.
+//! One HTTP exchange: no retry, no pacing, no redirect, a bounded body. On the
+//! network it is reqwest's; tests use the simulator's request handler instead,
+//! so that scenarios run with paused time.
 
 use std::fmt::{self, Debug};
 use std::future::Future;
@@ -40,15 +40,15 @@ pub type Exchange<'a> =
 pub struct TransportError {
     /// Why, as a label value.
     pub reason: Reason,
-    /// The causes in words, without address parameters and secrets.
+    /// The causes as text, without URL parameters and secrets.
     pub message: String,
-    /// The status, if the answer had begun.
+    /// The status, if the response had begun.
     pub status: Option<u16>,
-    /// The headers, if the answer had begun.
+    /// The headers, if the response had begun.
     pub headers: HeaderMap,
 }
 
-/// The network, set up for one tenant.
+/// The network transport of one tenant.
 ///
 /// # Errors
 /// If the CA file or the proxy address cannot be used.
@@ -58,12 +58,12 @@ pub fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
         .user_agent(concat!("amperity_exporter/", env!("CARGO_PKG_VERSION")))
         // A token must not follow a redirect to another host.
         .redirect(reqwest::redirect::Policy::none())
-        // The only layer of retries is `super::line`.
+        // The only layer of retries is `super::request_queue`.
         .retry(reqwest::retry::never())
         .referer(false)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .connect_timeout(api.timeout.min(CONNECT_TIMEOUT))
-        .read_timeout(silence(api.timeout))
+        .read_timeout(read_timeout(api.timeout))
         .timeout(api.timeout);
     // Without one of its own, reqwest asks the environment for a proxy.
     if let Some(proxy) = &api.proxy_url {
@@ -75,7 +75,7 @@ pub fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
         })?;
         builder = builder.proxy(proxy);
     } else if config::is_loopback(&api.base_url) {
-        // No proxy leads to this machine, whatever the environment says.
+        // No proxy of the environment leads to this machine.
         builder = builder.no_proxy();
     }
     let client = builder
@@ -87,9 +87,9 @@ pub fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
     }))
 }
 
-/// How long the peer may stay silent within an exchange: a share of the whole,
-/// so that a longer `api.timeout` gives a slow answer more time to begin.
-fn silence(timeout: Duration) -> Duration {
+/// How long the peer may send nothing within an exchange: a share of the whole,
+/// so that a longer `api.timeout` gives a slow response more time to begin.
+fn read_timeout(timeout: Duration) -> Duration {
     timeout.mul_f64(2.0 / 3.0)
 }
 
@@ -102,7 +102,7 @@ struct Network {
     response_bytes: u64,
 }
 
-/// reqwest's own shows proxies, and those have passwords.
+/// reqwest's own shows proxies and with them their passwords.
 impl Debug for Network {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -135,7 +135,7 @@ impl Network {
             headers: headers.clone(),
             ..error
         };
-        // A length is only known of a body that is not compressed.
+        // The length of a compressed body is not known.
         if response
             .content_length()
             .is_some_and(|length| length > self.response_bytes)
@@ -182,8 +182,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_longer_timeout_also_gives_an_answer_longer_to_begin() {
-        let silences = [6, 30, 600].map(|seconds| silence(Duration::from_secs(seconds)).as_secs());
-        assert_eq!(silences, [4, 20, 400]);
+    fn a_longer_timeout_gives_a_response_more_time_to_begin() {
+        let timeouts =
+            [6, 30, 600].map(|seconds| read_timeout(Duration::from_secs(seconds)).as_secs());
+        assert_eq!(timeouts, [4, 20, 400]);
     }
 }

@@ -80,14 +80,17 @@ async fn ask(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) -> A
     let jobs = match Client::new(&tenant, telemetry, clock.clone()) {
         Ok(client) => {
             let jobs = if let (None, Some(id)) = (tenant.discovery, tenant.jobs.first()) {
-                client.job(id, deadline).await.map(|_| id.to_string())
+                let reply = client.job(id, deadline).await;
+                token_expiry = reply.observed.token_expiry;
+                reply.outcome.map(|_| id.to_string())
             } else {
                 let now = clock.now();
                 let from = before(now, WINDOW);
-                let listing = client.jobs(from, now, deadline).await;
+                let reply = client.jobs(from, now, deadline).await;
+                token_expiry = reply.observed.token_expiry;
+                let listing = reply.outcome;
                 listing.map(|listing| format!("{} in the last hour", listing.jobs.len()))
             };
-            token_expiry = client.observations().token_expiry;
             jobs
         }
         Err(error) => Err(error),

@@ -1,14 +1,18 @@
 //! A secret: given in place, or the path of a file that is read when it is
 //! needed, so that a rotated one works without a restart.
 
-use std::io::Read;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+
+use crate::log_once::LogOnChange;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +20,16 @@ mod tests;
 /// More than any token or password needs; keeps a path such as `/dev/zero`
 /// from filling the memory.
 const MAX_BYTES: u64 = 64 << 10;
+
+/// A file that takes longer to read than this hangs.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time between two looks at a pipe into which nobody has written yet.
+const PIPE_POLL: Duration = Duration::from_millis(20);
+
+/// Reads that hang, as on a file server that is gone, cannot be ended. With
+/// this many no further one is begun.
+const MAX_HANGING: usize = 4;
 
 /// A secret, or where it is read. `Debug` shows the path, never the secret.
 #[derive(Clone, Debug)]
@@ -50,7 +64,9 @@ pub(super) enum Problem {
     Unreadable(std::io::Error),
     #[error("the file's content {0}")]
     Content(&'static str),
-    #[error("reading the file does not come to an end; check the file system it is on")]
+    #[error(
+        "the file cannot be read within 5 s; check the file system it is on, and that it is no pipe"
+    )]
     Hangs,
     #[error("reading the file was interrupted")]
     Interrupted,
@@ -76,69 +92,124 @@ pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Reads a secret again and again, one read at a time: one that hangs, as on a
-/// file server that is gone, cannot be ended and must not become many.
+/// Reads a secret again and again, and keeps the one it read last.
 #[derive(Debug)]
 pub struct SecretReader {
     secret: Secret,
     kind: Kind,
-    under_way: Mutex<Option<JoinHandle<Result<SecretString, Problem>>>>,
+    /// The read in flight, and when it began.
+    reading: Option<(Instant, Reading)>,
+    /// Reads that were given up.
+    hanging: Vec<Reading>,
+    last: Option<SecretString>,
+    failing: LogOnChange<bool>,
 }
 
+type Reading = JoinHandle<Result<SecretString, Problem>>;
+
 impl SecretReader {
-    /// A reader of this secret, which is good for that.
+    /// A reader of this secret.
     #[must_use]
     pub fn new(secret: Secret, kind: Kind) -> Self {
         Self {
             secret,
             kind,
-            under_way: Mutex::default(),
+            reading: None,
+            hanging: Vec::new(),
+            last: None,
+            failing: LogOnChange::default(),
         }
     }
 
-    /// The secret as it is now; a file is read anew each time, away from the
-    /// asynchronous threads.
+    /// The current secret. A file is read again each time, on a blocking
+    /// thread; while that fails, the secret read last is used.
     ///
     /// # Errors
-    /// If the file cannot be read by the deadline, or holds no such secret.
-    pub async fn read(&self, deadline: Instant) -> Result<SecretString, SecretError> {
+    /// If the file was never read successfully.
+    pub async fn read(&mut self, deadline: Instant) -> Result<SecretString, SecretError> {
         let path = match &self.secret {
             Secret::Value(secret) => return Ok(secret.clone()),
-            Secret::File(path) => path,
+            Secret::File(path) => path.clone(),
         };
-        let read = async {
-            let mut under_way = self.under_way.lock().await;
-            let reading = under_way.get_or_insert_with(|| {
-                let (path, kind) = (path.clone(), self.kind);
-                tokio::task::spawn_blocking(move || read_file(&path, kind))
-            });
-            let read = reading.await;
-            *under_way = None;
-            read.unwrap_or(Err(Problem::Interrupted))
-        };
-        let read = timeout_at(deadline, read).await;
-        read.unwrap_or(Err(Problem::Hangs))
-            .map_err(|problem| SecretError {
-                path: path.clone(),
-                problem,
-            })
+        match self.read_file(&path, deadline).await {
+            Ok(secret) => {
+                if self.failing.update(false).is_some() {
+                    tracing::info!(file = %path.display(), "the secret can be read again");
+                }
+                self.last = Some(secret.clone());
+                Ok(secret)
+            }
+            Err(problem) => {
+                let error = SecretError { path, problem };
+                let last = self.last.clone();
+                if last.is_some() && self.failing.update(true).is_some() {
+                    tracing::warn!(%error, "cannot read a secret; keeping the one read last");
+                }
+                last.ok_or(error)
+            }
+        }
+    }
+
+    async fn read_file(&mut self, path: &Path, deadline: Instant) -> Result<SecretString, Problem> {
+        self.hanging.retain(|reading| !reading.is_finished());
+        if self.hanging.len() >= MAX_HANGING {
+            return Err(Problem::Hangs);
+        }
+        let (began, reading) = self.reading.get_or_insert_with(|| {
+            let (path, kind) = (path.to_owned(), self.kind);
+            let reading = tokio::task::spawn_blocking(move || read_file(&path, kind));
+            (Instant::now(), reading)
+        });
+        let gives_up = *began + READ_TIMEOUT;
+        match timeout_at(deadline.min(gives_up), reading).await {
+            Ok(read) => {
+                self.reading = None;
+                read.unwrap_or(Err(Problem::Interrupted))
+            }
+            Err(_) => {
+                if Instant::now() >= gives_up {
+                    let given_up = self.reading.take();
+                    self.hanging.extend(given_up.map(|(_, reading)| reading));
+                }
+                Err(Problem::Hangs)
+            }
+        }
     }
 }
 
-/// The secret a file holds now; white space around it does not count.
+/// The secret a file holds now, without the white space around it. A pipe is
+/// waited for a few seconds.
 pub(super) fn read_file(path: &Path, kind: Kind) -> Result<SecretString, Problem> {
     let mut bytes = Zeroizing::new(Vec::new());
-    std::fs::File::open(path)
-        .map_err(Problem::Unreadable)?
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
+    let mut file = OpenOptions::new()
+        .read(true)
+        // Else opening a pipe waits for somebody who writes into it.
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
         .map_err(Problem::Unreadable)?;
+    let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    let mut waited = Duration::ZERO;
+    loop {
+        let room = MAX_BYTES + 1 - bytes.len() as u64;
+        match (&mut file).take(room).read_to_end(&mut bytes) {
+            Ok(0) if bytes.is_empty() && !is_regular => {}
+            Ok(_) => break,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(Problem::Unreadable(error)),
+        }
+        if waited >= READ_TIMEOUT {
+            return Err(Problem::Hangs);
+        }
+        std::thread::sleep(PIPE_POLL);
+        waited += PIPE_POLL;
+    }
     if bytes.len() as u64 > MAX_BYTES {
         let problem = "is too long for a secret (over 64 KiB); is it the right file?";
         return Err(Problem::Content(problem));
     }
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::Content("is not text; is it the right file?"))?
+        .trim_start_matches('\u{feff}')
         .trim();
     match kind.problem(text) {
         Some(problem) => Err(Problem::Content(problem)),

@@ -1,182 +1,223 @@
-//! One refresh of one tenant: the list, then what has to be asked by id, then
-//! the ledger and its file, then the new snapshot.
+//! One refresh of one tenant: the list of jobs, then the jobs that have to be
+//! requested by id, then the feed history and its file, then the conclusions.
 //!
-//! The decisions are [`super::plan`]'s, the memory is [`super::known`]'s; this
-//! is the shell that awaits between them. [`super::tenant`] runs it.
+//! [`super::plan`] and [`super::discovery`] decide what to request,
+//! [`super::known_jobs`] remembers the answers; this is the code that awaits
+//! between them. [`super::tenant_task`] runs it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Environment;
-use super::core::{Core, Terms};
-use super::harvest::{Harvest, Listed};
-use super::known::Window;
+use super::discovery::Window;
+use super::outcome::{Listed, RefreshOutcome};
 use super::plan;
-use crate::amperity::{ApiError, Client, Listing};
+use super::tenant_state::TenantState;
+use crate::amperity::{ApiError, Client, Listing, Reply};
 use crate::clock::before;
 use crate::jobs::Job;
 use crate::telemetry::Reason;
 
-/// Questions by id that are under way at once; the pace is the client's.
-const CONCURRENCY: usize = 8;
-
-impl Core {
+impl TenantState {
     /// Runs one refresh to its end. The result is in `self`.
-    pub(super) async fn refresh(&mut self, environment: &Environment, terms: Terms) {
+    pub(super) async fn refresh(&mut self, environment: &Environment) {
         let started = Instant::now();
-        let requests = self.telemetry.requests();
-        let deadline = started + terms.budget;
+        let deadline = started + self.times.budget;
 
-        let mut harvest = self.list(environment, deadline).await;
-        self.fetch(deadline, &mut harvest).await;
-        self.knock(deadline, &mut harvest).await;
-        self.known.expire(&self.settings, harvest.now);
-        let began = before(self.api_time(environment.clock.now()), started.elapsed());
-        self.account(environment, terms, &harvest, began).await;
-        self.telemetry.merged_tables.inc_by(harvest.merged);
-        let unreadable = harvest.unreadable.unwrap_or_default();
-        self.telemetry.malformed_jobs.inc_by(unreadable as u64);
-        harvest.judge(&self.known);
-        self.log_unreadable(&harvest);
-        self.log_unreachable(&harvest);
-        let reason = harvest.failure.as_ref().map(|error| error.reason);
-        self.telemetry.refresh(reason);
-        self.conclude(harvest.failure, environment.clock.now());
+        let now = self.clock.translate(environment.clock.now());
+        let mut outcome = RefreshOutcome::new(now, self.all_jobs_failed);
+        self.list(environment, started, &mut outcome).await;
+        self.fetch_jobs(deadline, &mut outcome).await;
+        self.check_credentials(deadline, &mut outcome).await;
+        self.clock.end_refresh(outcome.has_answer());
+        self.all_jobs_failed = outcome.all_jobs_failed();
+        self.known.expire(&self.settings, outcome.now);
+        let ended = self.clock.translate(environment.clock.now());
+        let began = before(ended, started.elapsed());
+        self.update_feeds(environment, &outcome, began).await;
+        outcome.decide(&self.known, self.status.up);
+        self.report(&outcome);
+        self.conclude(outcome.failure, environment.clock.now());
         self.status.refresh_duration = Some(started.elapsed());
-        self.status.requests = self.telemetry.requests() - requests;
+        self.status.requests = outcome.requests;
     }
 
-    async fn list(&mut self, environment: &Environment, deadline: Instant) -> Harvest {
-        let mut harvest = Harvest::new(self.api_time(environment.clock.now()));
-        let Some(mut window) = plan::window(&self.known, &self.settings, harvest.now) else {
-            return harvest;
-        };
-        let asked = environment.clock.now();
-        let mut answer = self.listing(window, deadline).await;
-        // The first answer tells how far the two clocks are apart. A list by
-        // the wrong time may have missed the newest jobs: ask once more.
-        let corrected = self.api_time(asked);
-        if answer.is_ok()
-            && !window.contains(corrected)
-            && let Some(other) = plan::window(&self.known, &self.settings, corrected)
-        {
-            window = other;
-            answer = self.listing(window, deadline).await;
-        }
-        let now = self.api_time(environment.clock.now());
-        harvest.now = now;
-        match answer {
-            Ok(Listing { jobs, malformed }) => {
-                harvest.merged = jobs.iter().map(|job| self.newly_merged(job)).sum();
-                let listed = self.known.listed(window, jobs, malformed == 0, now);
-                self.unaccounted.extend(listed);
-                harvest.heard();
-                harvest.listed = if window.full {
-                    Listed::Whole
-                } else {
-                    Listed::Part
-                };
-                // A short window may have left the bad ones out.
-                harvest.unreadable = (malformed > 0 || window.full).then_some(malformed);
-            }
-            Err(error) => harvest.list_failed(error),
-        }
-        harvest
-    }
-
-    /// Lists a window; in pieces, if one answer cannot hold all of it.
-    async fn listing(&mut self, window: Window, deadline: Instant) -> Result<Listing, ApiError> {
-        let mut listing = Listing::default();
-        let mut pieces = plan::pieces(window, self.known.piece);
-        while let Some(piece) = pieces.pop() {
-            let error = match self.client.jobs(piece.from, piece.to, deadline).await {
-                Ok(part) => {
-                    listing.jobs.extend(part.jobs);
-                    listing.malformed += part.malformed;
-                    continue;
-                }
-                Err(error) => error,
-            };
-            let Some(length) = plan::shorter(piece, error.reason).filter(|_| !error.cut_short)
-            else {
-                return Err(error);
-            };
-            self.known.piece = Some(length);
-            let tenant = &*self.settings.tenant;
-            let length = humantime::format_duration(Duration::from_secs(length.as_secs()));
-            tracing::info!(tenant, reason = %error.reason, %length, "the list of jobs is too much for one answer; it is asked for in pieces from now on");
-            if error.reason == Reason::Timeout {
-                return Err(error);
-            }
-            pieces.push(piece);
-            let cut = |whole| plan::pieces(whole, self.known.piece);
-            pieces = pieces.into_iter().flat_map(cut).collect();
-        }
-        Ok(listing)
-    }
-
-    /// Asks by id for what the list did not show. What has too little time
-    /// left for a whole answer is left to the next refresh.
-    async fn fetch(&mut self, deadline: Instant, harvest: &mut Harvest) {
-        if harvest.is_hopeless() {
+    /// Lists what is to be listed, the newest first. What there is no time for
+    /// stays in the backlog.
+    async fn list(
+        &mut self,
+        environment: &Environment,
+        started: Instant,
+        outcome: &mut RefreshOutcome,
+    ) {
+        let Some(window) = self.plan_list(outcome) else {
             return;
-        }
-        let now = harvest.now;
-        let mut due = plan::due(&self.known, now, self.affordable(deadline)).into_iter();
-        let mut under_way = JoinSet::new();
-        let timeout = self.settings.api.timeout;
-        let mut ask = |under_way: &mut JoinSet<_>, client: &Arc<Client>| {
-            if deadline.saturating_duration_since(Instant::now()) < timeout {
+        };
+        outcome.listed = Listed::Incomplete;
+        let asked = environment.clock.now();
+        let deadline = started + self.times.budget;
+        let mut current = false;
+        while let Some(piece) = self.discovery.next() {
+            // The rest of the budget is for the requests by id.
+            if current && started.elapsed() >= self.times.budget / 2 {
+                self.discovery.put_back(piece);
                 return;
             }
-            let Some(id) = due.next() else { return };
-            let client = Arc::clone(client);
-            under_way.spawn(async move {
-                let answer = client.job(&id, deadline).await;
-                (id, answer)
-            });
-        };
-        for _ in 0..CONCURRENCY {
-            ask(&mut under_way, &self.client);
-        }
-        while let Some(joined) = under_way.join_next().await {
-            let Ok((id, answer)) = joined else { continue };
-            match answer {
-                Ok(job) => {
-                    harvest.heard();
-                    harvest.merged += self.newly_merged(&job);
-                    self.unaccounted.push(self.known.fetched(job, now));
+            let reply = self.client.jobs(piece.from, piece.to, deadline).await;
+            self.observe(&reply.observed, outcome);
+            self.version_end
+                .list_observed(&self.settings.tenant, &reply.observed);
+            match reply.outcome {
+                Ok(listing) if current => self.note_list(piece, listing, outcome),
+                Ok(listing) => {
+                    current = true;
+                    outcome.now = self.clock.translate(environment.clock.now());
+                    self.note_list(piece, listing, outcome);
+                    // The first answer shows how far the two clocks are apart. A
+                    // list by the wrong time may have missed the newest jobs.
+                    if !window.contains(self.clock.translate(asked)) {
+                        self.plan_list(outcome);
+                    }
                 }
                 Err(error) => {
-                    if !error.cut_short && self.known.failed(&id, error.reason, now) {
-                        self.history.gone(&id);
+                    if !self.list_failed(piece, error, current, outcome) {
+                        return;
                     }
-                    harvest.job_failed(error);
                 }
             }
-            if !harvest.is_hopeless() {
-                ask(&mut under_way, &self.client);
+        }
+        outcome.listed = if self.discovery.last_full == Some(outcome.now) {
+            Listed::Whole
+        } else {
+            Listed::Recent
+        };
+    }
+
+    fn plan_list(&mut self, outcome: &RefreshOutcome) -> Option<Window> {
+        let (known, discovery) = (&self.known, &self.discovery);
+        let window = plan::window(known, discovery, &self.settings, outcome.now)?;
+        if window.full {
+            self.known.full_list_begins();
+        }
+        self.discovery.add(window);
+        Some(window)
+    }
+
+    fn note_list(&mut self, piece: Window, listing: Listing, outcome: &mut RefreshOutcome) {
+        let Listing { jobs, malformed } = listing;
+        let merged: Vec<(Arc<str>, u64)> = jobs
+            .iter()
+            .map(|job| (Arc::clone(&job.id), self.newly_merged(job)))
+            .collect();
+        let listed = self.known.listed(piece, jobs, malformed == 0, outcome.now);
+        // Jobs that are not kept would be counted again with each list.
+        let merged = merged.iter().filter(|(id, _)| self.known.contains(id));
+        outcome.merged += merged.map(|(_, merged)| merged).sum::<u64>();
+        outcome.malformed += malformed;
+        outcome.list_answered();
+        self.unobserved.extend(listed);
+        self.discovery.listed(piece, outcome.now);
+        self.log_pieces();
+    }
+
+    /// Notes that a piece could not be listed. Returns whether to try a shorter
+    /// one in this refresh. `current` says that newer jobs were listed already:
+    /// then it is no failure to list the older ones later.
+    fn list_failed(
+        &mut self,
+        piece: Window,
+        error: ApiError,
+        current: bool,
+        outcome: &mut RefreshOutcome,
+    ) -> bool {
+        if error.deadline_exceeded {
+            self.discovery.put_back(piece);
+        } else if self.discovery.failed(piece, error.reason).is_some() {
+            self.log_pieces();
+            if error.reason == Reason::TooLarge {
+                return true;
+            }
+        } else {
+            outcome.failure = Some(error);
+            return false;
+        }
+        if !current {
+            outcome.failure = Some(error);
+        }
+        false
+    }
+
+    fn log_pieces(&mut self) {
+        let length = self.discovery.piece_length();
+        self.log.piece_length(&self.settings.tenant, length);
+    }
+
+    /// Requests by id what the list did not show. What has too little time left
+    /// for a whole answer is left to the next refresh.
+    async fn fetch_jobs(&mut self, deadline: Instant, outcome: &mut RefreshOutcome) {
+        if outcome.should_stop() {
+            return;
+        }
+        let limit = self.affordable(deadline);
+        let mut due = plan::due(&self.known, outcome.now, limit).into_iter();
+        let mut in_flight = JoinSet::new();
+        let timeout = self.settings.api.timeout;
+        loop {
+            while in_flight.len() < outcome.concurrency()
+                && !outcome.should_stop()
+                && deadline.saturating_duration_since(Instant::now()) >= timeout
+                && let Some(id) = due.next()
+            {
+                in_flight.spawn(fetch_job(Arc::clone(&self.client), id, deadline));
+            }
+            match in_flight.join_next().await {
+                Some(Ok((id, reply))) => self.note_job(&id, reply, outcome),
+                Some(Err(_)) => {}
+                None => return,
             }
         }
     }
 
-    /// Asks for a list of the last moments if there was nothing else to ask:
-    /// a revoked key must show though all jobs are settled.
-    async fn knock(&self, deadline: Instant, harvest: &mut Harvest) {
-        if !harvest.is_untouched() {
-            return;
-        }
-        let window = plan::moments(harvest.now);
-        match self.client.jobs(window.from, window.to, deadline).await {
-            Ok(_) => harvest.heard(),
-            Err(error) => harvest.failure = Some(error),
+    fn note_job(&mut self, id: &str, reply: Reply<Job>, outcome: &mut RefreshOutcome) {
+        self.observe(&reply.observed, outcome);
+        self.version_end
+            .job_observed(&self.settings.tenant, &reply.observed);
+        match reply.outcome {
+            Ok(job) => {
+                outcome.job_answered();
+                outcome.merged += self.newly_merged(&job);
+                self.unobserved.push(self.known.fetched(job, outcome.now));
+            }
+            Err(error) => {
+                let failed = !error.deadline_exceeded;
+                if failed && self.known.failed(id, error.reason, outcome.now) {
+                    self.feeds.gone(id);
+                }
+                outcome.job_failed(error);
+            }
         }
     }
 
-    /// How many requests the pace allows until the deadline.
+    /// Lists the last minute if there was nothing else to request: a revoked key
+    /// must show although all jobs are finished.
+    async fn check_credentials(&mut self, deadline: Instant, outcome: &mut RefreshOutcome) {
+        if !outcome.is_empty() {
+            return;
+        }
+        let window = plan::last_minute(outcome.now);
+        let reply = self.client.jobs(window.from, window.to, deadline).await;
+        self.observe(&reply.observed, outcome);
+        self.version_end
+            .list_observed(&self.settings.tenant, &reply.observed);
+        match reply.outcome {
+            Ok(_) => outcome.list_answered(),
+            Err(error) => outcome.failure = Some(error),
+        }
+    }
+
+    /// How many requests the request rate allows until the deadline.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -192,4 +233,27 @@ impl Core {
     fn newly_merged(&self, job: &Job) -> u64 {
         job.merged.saturating_sub(self.known.merged(&job.id))
     }
+
+    /// Counts and logs what came of a refresh.
+    fn report(&mut self, outcome: &RefreshOutcome) {
+        self.telemetry.merged_tables.inc_by(outcome.merged);
+        self.telemetry.malformed_jobs.inc_by(outcome.malformed as u64);
+        let reason = outcome.failure.as_ref().map(|error| error.reason);
+        self.telemetry.refresh(reason);
+        let tenant = &*self.settings.tenant;
+        // A list of a short time may not show the malformed entries again.
+        if outcome.malformed > 0 || outcome.listed == Listed::Whole {
+            self.log.malformed_entries(tenant, outcome.malformed);
+        }
+        // In an outage of the tenant the single jobs add nothing.
+        if outcome.failure.is_none() {
+            let error = outcome.job_failure.as_ref();
+            self.log.failing_jobs(tenant, self.known.failing(), error);
+        }
+    }
+}
+
+async fn fetch_job(client: Arc<Client>, id: Arc<str>, deadline: Instant) -> (Arc<str>, Reply<Job>) {
+    let reply = client.job(&id, deadline).await;
+    (id, reply)
 }

@@ -1,106 +1,77 @@
 //! Which requests the next refresh of a tenant makes. Pure, so that economy
 //! and completeness are properties that can be tested.
 //!
-//! Discovery costs one request: the list of a window that reaches back to the
-//! oldest unfinished job, and once an hour over the whole configured window.
-//! What no list shows is asked for by id: configured jobs, and unfinished ones
-//! that started longer ago than the API lists. A finished job is settled and
-//! rests for an hour.
+//! Discovery takes one request: a list that reaches back to the oldest job that
+//! is unfinished, or failed lately and may be retried, and once an hour over the
+//! whole configured window. Jobs that no list shows are requested by id:
+//! configured ones, and unfinished ones that started before the list. A finished
+//! job is not requested for an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::known::{Entry, Known, Window};
+use super::discovery::{Discovery, Window};
+use super::known_jobs::{Entry, KnownJobs};
 use crate::clock::{after, before};
 use crate::config::{self, MAX_WINDOW};
 use crate::telemetry::Reason;
 
-/// Time between two lists of the full window, and between two looks at a
-/// settled configured job.
+/// Time between two lists of the full window, and between two requests for a
+/// finished configured job.
 pub(super) const RECHECK: Duration = Duration::from_hours(1);
 
-/// Time between two questions for a configured job the API does not know.
+/// Time between two requests for a configured job the API does not know.
 pub(super) const UNKNOWN_RECHECK: Duration = Duration::from_mins(10);
 
-/// How far a list reaches behind the one before it, for jobs that appear late.
+/// The same for one that did not succeed and may be retried.
+const RETRY_RECHECK: Duration = Duration::from_mins(5);
+
+/// How far a list overlaps the one before it, for jobs that appear late.
 const OVERLAP: Duration = Duration::from_mins(10);
-
-/// No window is cut into shorter pieces than this.
-const SHORTEST_PIECE: Duration = Duration::from_hours(1);
-
-/// The same for a list that only takes too long, which may be the API's day.
-const SHORTEST_SLOW_PIECE: Duration = Duration::from_hours(24);
 
 /// How far a list reaches into the future, for clocks that differ a little.
 const AHEAD: Duration = Duration::from_mins(1);
 
-/// The window to list next, `None` without discovery. The first list after a
-/// start reaches back as far as the API allows if feeds are collected, so
-/// that they are known at once.
-pub(super) fn window(known: &Known, tenant: &config::Tenant, now: Timestamp) -> Option<Window> {
+/// The window to list next, `None` without discovery. If feeds are collected,
+/// the first list after a start reaches back as far as the API allows, so that
+/// all feeds are known at once.
+pub(super) fn window(
+    known: &KnownJobs,
+    discovery: &Discovery,
+    tenant: &config::Tenant,
+    now: Timestamp,
+) -> Option<Window> {
     let configured = tenant.discovery?;
     let to = after(now, AHEAD);
     let earliest = before(to, MAX_WINDOW);
-    let whole = match known.last_full {
+    let whole = match discovery.last_full {
         None if tenant.collect.feeds => earliest,
         _ => before(now, configured),
     };
-    let due = known
-        .last_full
-        .is_none_or(|last| elapsed(last, now) >= RECHECK);
-    let wanted = known
-        .last_list
-        .filter(|_| !due)
-        .map_or(whole, |last| before(last.to, AHEAD + OVERLAP));
-    let oldest_unfinished = known
-        .jobs
-        .values()
-        .filter_map(unfinished_start)
-        .filter(|start| *start >= earliest)
-        .min();
+    // A full window that is being listed in pieces is not begun again.
+    let never = discovery.listed_to.is_none();
+    let due = |last| elapsed(last, now) >= RECHECK;
+    let full = never || discovery.is_complete() && discovery.last_full.is_none_or(due);
+    let wanted = match discovery.listed_to {
+        Some(listed_to) if !full => before(listed_to, AHEAD + OVERLAP),
+        _ => whole,
+    };
+    // Where lists have to be short, older unfinished jobs are requested by id.
+    let reach = discovery.piece_length().unwrap_or(MAX_WINDOW);
+    let oldest_open = known
+        .oldest_open(before(to, reach).max(earliest), now)
+        .unwrap_or(wanted);
     // A clock that was set back must not make the window empty.
     let latest = before(to, AHEAD + OVERLAP);
-    let from = wanted
-        .min(oldest_unfinished.unwrap_or(wanted))
-        .clamp(earliest, latest);
-    Some(Window {
-        from,
-        to,
-        full: due,
-    })
+    let from = wanted.min(oldest_open).clamp(earliest, latest);
+    Some(Window { from, to, full })
 }
 
-/// The windows to list in place of one, none longer than `piece`. They touch
-/// but do not overlap.
-pub(super) fn pieces(window: Window, piece: Option<Duration>) -> Vec<Window> {
-    let piece = piece.unwrap_or(MAX_WINDOW);
-    let mut pieces = Vec::new();
-    let mut from = window.from;
-    while from < window.to {
-        let to = after(from, piece).min(window.to);
-        pieces.push(Window { from, to, ..window });
-        from = to;
-    }
-    pieces
-}
-
-/// How long pieces may be after the list of this window failed; `None` if
-/// shorter ones would not help.
-pub(super) fn shorter(window: Window, failure: Reason) -> Option<Duration> {
-    let shortest = match failure {
-        Reason::TooLarge => SHORTEST_PIECE,
-        Reason::Timeout => SHORTEST_SLOW_PIECE,
-        _ => return None,
-    };
-    let length = elapsed(window.from, window.to);
-    (length > shortest).then(|| (length / 2).max(shortest))
-}
-
-/// The last moments: a list of them is as small as an answer can be, and shows
-/// whether the API still lets us in.
-pub(super) fn moments(now: Timestamp) -> Window {
+/// The last minute: its list is as small as an answer can be, and shows
+/// whether the API still accepts the credentials.
+pub(super) fn last_minute(now: Timestamp) -> Window {
     Window {
         from: before(now, AHEAD),
         to: now,
@@ -108,26 +79,31 @@ pub(super) fn moments(now: Timestamp) -> Window {
     }
 }
 
-/// The ids to ask for after the list was answered at `now`, `limit` at most,
-/// the longest overdue first: what did not fit has its turn the next time, and
-/// many settled jobs cannot hold up an unfinished one for long.
-pub(super) fn due(known: &Known, now: Timestamp, limit: usize) -> Vec<Arc<str>> {
-    let mut due: Vec<(Timestamp, &Arc<str>)> = known
-        .jobs
-        .iter()
-        .filter_map(|(id, entry)| Some((due_since(entry, now)?, id)))
+/// The ids to request after the list was answered at `now`, `limit` at most,
+/// the longest overdue first: what does not fit is requested the next time.
+/// One that did not fail the last time goes before all others, so that jobs
+/// which always fail do not look like an API that is down.
+pub(super) fn due(known: &KnownJobs, now: Timestamp, limit: usize) -> Vec<Arc<str>> {
+    let mut due: Vec<(Timestamp, &Arc<str>, bool)> = known
+        .entries()
+        .filter_map(|(id, entry)| Some((due_since(entry, now)?, id, entry.failure.is_some())))
         .collect();
     due.sort_unstable();
+    if let Some(good) = due.iter().position(|(_, _, failing)| !failing) {
+        due[..=good].rotate_right(1);
+    }
     due.into_iter()
         .take(limit)
-        .map(|(_, id)| Arc::clone(id))
+        .map(|(_, id, _)| Arc::clone(id))
         .collect()
 }
 
-/// Since when a job is due, if it is: always, if it was never asked for.
+/// Since when a job is due, if it is. One that was never requested always is.
 fn due_since(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
     let rest = if entry.is_settled() {
-        entry.configured.then_some(RECHECK)?
+        let retried = entry.may_be_retried(now);
+        let rest = if retried { RETRY_RECHECK } else { RECHECK };
+        entry.configured.then_some(rest)?
     } else if entry.failure == Some(Reason::NotFound) {
         UNKNOWN_RECHECK
     } else {
@@ -141,14 +117,8 @@ fn due_since(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
     (!fresh && elapsed(asked, now) >= rest).then(|| after(asked, rest))
 }
 
-/// The start of a discovered job that a list still has to show.
-fn unfinished_start(entry: &Entry) -> Option<Timestamp> {
-    let job = entry.job.as_ref()?;
-    (!job.is_finished()).then(|| job.started_at()).flatten()
-}
-
-/// A negative time, from a clock that was set back, counts as long ago: asking
-/// once too often repairs it.
+/// A negative time, from a clock that was set back, counts as a long one: one
+/// request too many repairs it.
 fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or(Duration::MAX)
 }

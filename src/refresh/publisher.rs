@@ -1,130 +1,155 @@
 //! What is published: the snapshots of all tenants and the page made of them,
-//! replaced together in one step.
+//! replaced together in one step. One task does it, so that a page is rendered
+//! by one thread at a time, and tenants whose refreshes end at the same moment
+//! cost one page.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::Roster;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::TenantNames;
 use crate::exposition::{Page, RenderedSnapshot};
 use crate::snapshot::Snapshot;
 
-/// One published state of affairs; immutable.
+/// How long the task waits for more snapshots after one has come.
+const COLLECT: Duration = Duration::from_millis(10);
+
+/// Publications that may wait for the task.
+const INBOX: usize = 64;
+
+/// What is published at one moment; immutable.
 #[derive(Clone, Debug)]
 pub(super) struct Published {
     /// The page of all tenants.
     pub(super) page: Arc<Page>,
-    /// Who may be on the page; some may have nothing to tell yet.
-    pub(super) roster: Roster,
-    tenants: BTreeMap<Arc<str>, Part>,
+    /// The tenants that may be on the page; some may have no data yet.
+    pub(super) names: TenantNames,
+    tenants: BTreeMap<Arc<str>, Rendered>,
 }
 
+/// The snapshot of one tenant and its part of the page.
 #[derive(Clone, Debug)]
-struct Part {
+struct Rendered {
     snapshot: Arc<Snapshot>,
     blocks: Arc<RenderedSnapshot>,
-    /// Its place in the order in which snapshots were handed in.
-    ticket: u64,
 }
 
 impl Published {
-    fn new(tenants: BTreeMap<Arc<str>, Part>, roster: Roster) -> Self {
+    fn new(tenants: BTreeMap<Arc<str>, Rendered>, names: TenantNames) -> Self {
         let blocks: Vec<_> = tenants
             .values()
-            .map(|part| Arc::clone(&part.blocks))
+            .map(|rendered| Arc::clone(&rendered.blocks))
             .collect();
         Self {
             page: Arc::new(Page::assemble(&blocks)),
-            roster,
+            names,
             tenants,
         }
     }
 
     /// The snapshots, ordered by tenant.
     pub(super) fn snapshots(&self) -> Vec<Arc<Snapshot>> {
-        let snapshots = self.tenants.values();
-        snapshots.map(|part| Arc::clone(&part.snapshot)).collect()
+        let tenants = self.tenants.values();
+        tenants
+            .map(|rendered| Arc::clone(&rendered.snapshot))
+            .collect()
     }
 
-    /// The page of some of the tenants, with no word about the others.
+    /// The page of some of the tenants.
     pub(super) fn page_of(&self, tenants: &BTreeSet<Arc<str>>) -> Arc<Page> {
         let chosen = self
             .tenants
             .iter()
             .filter(|(name, _)| tenants.contains(*name));
-        let blocks: Vec<_> = chosen.map(|(_, part)| Arc::clone(&part.blocks)).collect();
+        let blocks: Vec<_> = chosen
+            .map(|(_, rendered)| Arc::clone(&rendered.blocks))
+            .collect();
         Arc::new(Page::assemble(&blocks))
     }
+
+    /// Takes time in proportion to the new snapshots: not for an async thread.
+    fn updated(&self, snapshots: Vec<Snapshot>, names: TenantNames) -> Self {
+        let mut tenants = self.tenants.clone();
+        for snapshot in snapshots {
+            let blocks = Arc::new(RenderedSnapshot::render(&snapshot));
+            let name = Arc::clone(&snapshot.tenant);
+            let snapshot = Arc::new(snapshot);
+            tenants.insert(name, Rendered { snapshot, blocks });
+        }
+        tenants.retain(|name, _| names.contains(name));
+        Self::new(tenants, names)
+    }
 }
 
-/// The writing side of what is published.
+/// What is to be published together.
 #[derive(Debug)]
-pub(super) struct Publisher {
-    current: RwLock<Arc<Published>>,
-    /// Who may be published: a refresh that outlives its tenant must not bring
-    /// it back. Held from reading the old state to writing the new one.
-    roster: Mutex<Roster>,
-    tickets: AtomicU64,
+struct Publication {
+    snapshots: Vec<Snapshot>,
+    names: Option<TenantNames>,
+    done: oneshot::Sender<()>,
 }
+
+/// The sending end of the publisher task. Cloning gives the same one.
+#[derive(Clone, Debug)]
+pub(super) struct Publisher(mpsc::Sender<Publication>);
 
 impl Publisher {
-    pub(super) fn new() -> Self {
-        Self {
-            current: RwLock::new(Arc::new(Published::new(BTreeMap::new(), Roster::default()))),
-            roster: Mutex::default(),
-            tickets: AtomicU64::new(0),
-        }
+    /// Starts the task; the receiver shows what is published.
+    pub(super) fn start() -> (Self, watch::Receiver<Arc<Published>>) {
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let nothing = Published::new(BTreeMap::new(), TenantNames::default());
+        let (published, current) = watch::channel(Arc::new(nothing));
+        tokio::spawn(run(inbox, published));
+        (Self(sender), current)
     }
 
-    pub(super) fn current(&self) -> Arc<Published> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    /// Replaces what is published of some tenants, in one step. With new
+    /// `names`, all other tenants vanish in the same step. Returns when it is
+    /// published.
+    pub(super) async fn publish(&self, snapshots: Vec<Snapshot>, names: Option<TenantNames>) {
+        let (done, published) = oneshot::channel();
+        let publication = Publication {
+            snapshots,
+            names,
+            done,
+        };
+        let _ = self.0.send(publication).await;
+        let _ = published.await;
     }
+}
 
-    /// Replaces what is published of some tenants, in one step. With a new
-    /// `roster`, all who are not on it vanish in the same step. A snapshot that
-    /// was handed in later is never replaced by one that took longer to write,
-    /// as that of a refresh which was given up meanwhile may.
-    pub(super) async fn publish(
-        self: &Arc<Self>,
-        snapshots: Vec<Snapshot>,
-        roster: Option<BTreeSet<Arc<str>>>,
-    ) {
-        let publisher = Arc::clone(self);
-        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        // Takes time in proportion to the page: not for an async thread.
-        let written =
-            tokio::task::spawn_blocking(move || publisher.write(snapshots, roster, ticket));
-        if let Err(error) = written.await {
-            tracing::error!(error = %error, "a page could not be written; the last one stays: please report this");
+async fn run(mut inbox: mpsc::Receiver<Publication>, published: watch::Sender<Arc<Published>>) {
+    while let Some(first) = inbox.recv().await {
+        let mut batch = vec![first];
+        tokio::time::sleep(COLLECT).await;
+        while let Ok(next) = inbox.try_recv() {
+            batch.push(next);
         }
-    }
-
-    fn write(&self, snapshots: Vec<Snapshot>, new_roster: Option<BTreeSet<Arc<str>>>, ticket: u64) {
-        let parts: Vec<Part> = snapshots
-            .into_iter()
-            .map(|snapshot| Part {
-                blocks: Arc::new(RenderedSnapshot::render(&snapshot)),
-                snapshot: Arc::new(snapshot),
-                ticket,
-            })
-            .collect();
-        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(new) = new_roster {
-            *roster = Arc::new(new);
+        let before = Arc::clone(&published.borrow());
+        let mut names = Arc::clone(&before.names);
+        // Of two snapshots of a tenant the later one counts.
+        let mut snapshots = BTreeMap::new();
+        let mut waiting = Vec::new();
+        for publication in batch {
+            let of_batch = publication.snapshots.into_iter();
+            snapshots.extend(of_batch.map(|snapshot| (Arc::clone(&snapshot.tenant), snapshot)));
+            names = publication.names.unwrap_or(names);
+            waiting.push(publication.done);
         }
-        let mut tenants = self.current().tenants.clone();
-        for part in parts {
-            let name = &part.snapshot.tenant;
-            if tenants
-                .get(name)
-                .is_none_or(|present| present.ticket < ticket)
-            {
-                tenants.insert(Arc::clone(name), part);
+        let snapshots = snapshots.into_values().collect();
+        let rendered = tokio::task::spawn_blocking(move || before.updated(snapshots, names));
+        match rendered.await {
+            Ok(updated) => drop(published.send_replace(Arc::new(updated))),
+            Err(error) => {
+                tracing::error!(%error, "cannot render the page; the last one stays: please report this");
             }
         }
-        tenants.retain(|name, _| roster.contains(name));
-        let published = Arc::new(Published::new(tenants, Arc::clone(&roster)));
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = published;
+        for done in waiting {
+            // A refresh that was cancelled does not wait any more.
+            let _ = done.send(());
+        }
     }
 }
 
@@ -133,29 +158,54 @@ mod tests {
     use super::*;
     use crate::snapshot::Status;
 
-    fn snapshot(jobs: usize) -> Snapshot {
+    fn snapshot(tenant: &str, jobs: usize) -> Snapshot {
         Snapshot {
-            tenant: "socktown".into(),
             status: Status {
                 jobs,
                 ..Status::default()
             },
-            jobs: [].into(),
-            configured: [].into(),
-            feeds: [].into(),
-            files: false,
+            ..Snapshot::empty(tenant.into())
         }
     }
 
-    #[test]
-    fn a_snapshot_that_was_overtaken_while_it_was_written_is_not_published() {
-        let publisher = Publisher::new();
-        let roster = BTreeSet::from(["socktown".into()]);
-        publisher.write(vec![snapshot(2)], Some(roster), 2);
-        publisher.write(vec![snapshot(1)], None, 1);
-        let jobs = |publisher: &Publisher| publisher.current().snapshots()[0].status.jobs;
-        assert_eq!(jobs(&publisher), 2);
-        publisher.write(vec![snapshot(3)], None, 3);
-        assert_eq!(jobs(&publisher), 3);
+    fn names(names: &[&str]) -> Option<TenantNames> {
+        let names = names.iter().map(|name| (*name).into());
+        Some(Arc::new(names.collect()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn snapshots_that_come_together_are_published_once() {
+        let (publisher, mut current) = Publisher::start();
+        let all: Vec<String> = (0..50).map(|n| format!("tenant-{n}")).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        publisher.publish(vec![], names(&all)).await;
+        current.mark_unchanged();
+        let mut published = tokio::task::JoinSet::new();
+        for tenant in &all {
+            let (publisher, snapshot) = (publisher.clone(), snapshot(tenant, 1));
+            published.spawn(async move { publisher.publish(vec![snapshot], None).await });
+        }
+        let mut times = 0;
+        while current.borrow_and_update().snapshots().len() < all.len() {
+            current.changed().await.unwrap();
+            times += 1;
+        }
+        published.join_all().await;
+        assert_eq!(times, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_snapshot_replaces_an_earlier_one_and_removed_tenants_stay_removed() {
+        let (publisher, current) = Publisher::start();
+        publisher.publish(vec![], names(&["a", "b"])).await;
+        let (early, late) = (snapshot("a", 1), snapshot("a", 2));
+        tokio::join!(
+            publisher.publish(vec![early, snapshot("b", 1)], None),
+            publisher.publish(vec![late], names(&["a"])),
+            publisher.publish(vec![snapshot("b", 2)], None),
+        );
+        let snapshots = current.borrow().snapshots();
+        assert_eq!(snapshots.len(), 1);
+        assert_eq!((&*snapshots[0].tenant, snapshots[0].status.jobs), ("a", 2));
     }
 }

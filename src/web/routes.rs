@@ -8,9 +8,10 @@ use std::sync::Arc;
 use hyper::header::{self, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::refresh::{Exporter, Probed};
+use crate::refresh::{Exporter, ProbeError, Probed};
 use crate::snapshot::Snapshot;
 
 use super::body::Body;
@@ -20,9 +21,29 @@ use super::query::Query;
 use super::respond::{exposition, refuse_method, respond, text};
 use super::{probe, scrape, sd, status};
 
-/// Reloads the configuration; an error says why the current one is kept.
-pub type Reload =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+/// Asks for a reload of the configuration. Cloning gives the same one.
+#[derive(Clone, Debug)]
+pub struct Reload(mpsc::Sender<ReloadRequest>);
+
+/// A request for a reload: gets its outcome, an error says why the current
+/// configuration was kept.
+pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
+
+impl Reload {
+    /// The way to ask, and where the requests arrive.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<ReloadRequest>) {
+        let (sender, requests) = mpsc::channel(8);
+        (Self(sender), requests)
+    }
+
+    async fn request(&self) -> Result<(), String> {
+        let (reply, outcome) = oneshot::channel();
+        let _ = self.0.send(reply).await;
+        let stopping = || Err("the exporter is stopping".to_owned());
+        outcome.await.unwrap_or_else(|_| stopping())
+    }
+}
 
 /// The endpoints of an exporter. Cloning gives the same ones.
 #[derive(Clone, Debug)]
@@ -175,7 +196,13 @@ impl Inner {
         let started = Instant::now();
         let Probed { outcome, files } = match self.exporter.probe(tenant, job, budget).await {
             Ok(probed) => probed,
-            Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
+            Err(error) => {
+                let status = match error {
+                    ProbeError::UnknownTenant(_) => StatusCode::BAD_REQUEST,
+                    ProbeError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+                };
+                return text(status, &error.to_string());
+            }
         };
         let elapsed = started.elapsed();
         if let Err(error) = &outcome {
@@ -261,7 +288,7 @@ impl Inner {
                 "reloading over HTTP is disabled; start with --web.enable-lifecycle, or send SIGHUP",
             );
         };
-        match reload().await {
+        match reload.request().await {
             Ok(()) => text(StatusCode::OK, "reloaded"),
             Err(reason) => text(
                 StatusCode::UNPROCESSABLE_ENTITY,

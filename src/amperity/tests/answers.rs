@@ -1,4 +1,4 @@
-//! What the client makes of each status, and what it tells the operator.
+//! The error for each status and for unreadable answers.
 
 use super::*;
 
@@ -7,6 +7,7 @@ async fn refusal(tenant: &Tenant, status: u16, body: &str) -> ApiError {
     client(tenant, &script)
         .job(JOB, within(60))
         .await
+        .outcome
         .unwrap_err()
 }
 
@@ -26,7 +27,7 @@ async fn status_400_is_a_bad_request_and_points_to_the_configuration() {
 async fn status_401_is_unauthorized_and_asks_for_a_new_token() {
     let error = of_status(401).await;
     assert_eq!(error.reason, Reason::Unauthorized);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 401 Unauthorized: Said the vendor. (request_id req-1, trace_id t-2). The token was refused: it is wrong, expired or revoked. Put a new one into the configuration and reload, or into AMPERITY_TOKEN and restart");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 401 Unauthorized: Said the vendor. (request_id req-1, trace_id t-2). The token was refused: it is wrong, expired or revoked. Put a new one into the configuration and reload, or set AMPERITY_TOKEN and restart");
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,26 +67,31 @@ async fn any_other_4xx_is_a_bad_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirect_is_not_followed_and_only_its_host_is_told() {
+async fn a_redirect_is_not_followed_and_only_its_host_is_shown() {
     let script = Script::new(|_, _| {
         let target = "https://elsewhere.example/login?session=abc".to_owned();
         Answer::Of(302, vec![("location", target)], String::new())
     });
     let client = client(&socktown(), &script);
-    let error = client.job(JOB, within(60)).await.unwrap_err();
+    let error = client.job(JOB, within(60)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::BadRequest);
     assert_eq!(script.lines().len(), 1);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 302 Found, to the host elsewhere.example. Check base_url, the tenant's name and api.version (2024-04-01)");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 302 Found, to the host elsewhere.example. The API does not redirect: check base_url, its scheme and host");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_of_some_proxy_is_told_by_its_kind_alone() {
+async fn of_a_page_that_is_not_the_apis_only_the_content_type_is_shown() {
     let script = Script::new(|_, _| {
         let html = vec![("content-type", "text/html".to_owned())];
         Answer::Of(403, html, "<h1>Blocked by policy</h1>".to_owned())
     });
     let client = client(&socktown(), &script);
-    let error = client.job(JOB, within(60)).await.unwrap_err().to_string();
+    let error = client
+        .job(JOB, within(60))
+        .await
+        .outcome
+        .unwrap_err()
+        .to_string();
     assert!(
         error
             .contains("403 Forbidden: an answer that is not the API's, of content type text/html."),
@@ -94,7 +100,7 @@ async fn a_page_of_some_proxy_is_told_by_its_kind_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_vendors_words_are_cut_short_and_lose_their_control_characters() {
+async fn the_vendors_message_is_cut_and_loses_its_control_characters() {
     let said = format!(
         r#"{{"message":"one\ntwo \u001b[31m{}"}}"#,
         "é".repeat(10_000)
@@ -121,8 +127,8 @@ async fn a_token_file_is_named_when_its_token_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_make_no_sense_are_malformed_and_say_where() {
-    let told = async |body: &str| {
+async fn unreadable_answers_are_malformed_and_say_where() {
+    let message = async |body: &str| {
         let error = refusal(&socktown(), 200, body).await;
         assert_eq!(error.reason, Reason::Malformed, "{body}");
         let text = error.to_string();
@@ -130,25 +136,25 @@ async fn answers_that_make_no_sense_are_malformed_and_say_where() {
         text[from..text.find(". Check").unwrap()].to_owned()
     };
     assert_eq!(
-        told("<html>").await,
+        message("<html>").await,
         "the answer is not JSON (line 1 column 1)"
     );
     assert_eq!(
-        told("").await,
+        message("").await,
         "the answer ends too early (line 1 column 0)"
     );
     let truncated = r#"{"id":"isj-1f73r9u2","tab"#;
     assert_eq!(
-        told(truncated).await,
+        message(truncated).await,
         "the answer ends too early (line 1 column 25)"
     );
     assert_eq!(
-        told("[]").await,
-        "the answer is JSON of another shape (line 0 column 0)"
+        message(r#"["isj-1f73r9u2",null,[]]"#).await,
+        "the answer is JSON of another shape: not an object"
     );
-    assert_eq!(told("{}").await, "the answer is a job without an id");
+    assert_eq!(message("{}").await, "the answer is a job without an id");
     assert_eq!(
-        told(r#"{"id":"isj-2"}"#).await,
+        message(r#"{"id":"isj-2"}"#).await,
         "the answer is another job, isj-2"
     );
 }
@@ -159,6 +165,7 @@ async fn every_request_carries_the_documented_headers() {
     client(&socktown(), &script)
         .job(JOB, within(60))
         .await
+        .outcome
         .unwrap();
     let call = &script.calls()[0];
     assert_eq!(call.line, "GET /api/ingest/jobs/isj-1f73r9u2");
@@ -184,7 +191,7 @@ async fn an_id_cannot_leave_its_place_in_the_path() {
         "..",
         &"x".repeat(100_000),
     ] {
-        assert!(client.job(id, within(60)).await.is_err());
+        assert!(client.job(id, within(60)).await.outcome.is_err());
     }
     assert_eq!(
         script.lines(),
@@ -193,13 +200,14 @@ async fn an_id_cannot_leave_its_place_in_the_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_is_asked_for_in_utc_with_milliseconds() {
+async fn a_window_is_requested_in_utc_with_milliseconds() {
     let script = Script::always(200, r#"{"data":[]}"#);
     let client = client(&socktown(), &script);
     let (from, to) = ("2024-06-01T00:00:00Z", "2024-06-02T00:00:00.1239Z");
     let listing = client
         .jobs(from.parse().unwrap(), to.parse().unwrap(), within(60))
         .await
+        .outcome
         .unwrap();
     assert!(listing.jobs.is_empty() && listing.malformed == 0);
     assert_eq!(
@@ -223,7 +231,7 @@ async fn an_answer_of_more_objects_than_its_size_allows_is_refused_before_it_is_
     tenant.api.response_bytes = 64 * 1000;
     let ask = async |body: String| {
         let script = Script::always(200, &body);
-        client(&tenant, &script).job(JOB, within(60)).await
+        client(&tenant, &script).job(JOB, within(60)).await.outcome
     };
     ask(answer(998)).await.unwrap();
     let error = ask(answer(999)).await.unwrap_err();
@@ -236,7 +244,8 @@ async fn listed(body: &str) -> Result<(Vec<String>, usize), Reason> {
     let (from, to) = (START.parse().unwrap(), Timestamp::MAX);
     let listing = client(&socktown(), &script)
         .jobs(from, to, within(60))
-        .await;
+        .await
+        .outcome;
     let listing = listing.map_err(|error| error.reason)?;
     let ids = listing.jobs.iter().map(|job| job.id.to_string()).collect();
     Ok((ids, listing.malformed))
@@ -252,7 +261,7 @@ async fn one_bad_entry_of_a_list_does_not_hide_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_none_is_malformed() {
+async fn a_body_that_is_not_a_list_of_jobs_is_malformed() {
     for body in [
         "",
         "null",
@@ -261,7 +270,69 @@ async fn a_list_that_is_none_is_malformed() {
         r#"{"data":null}"#,
         r#"{"data":[{"id":"a"}"#,
         "<p>",
+        // An array where an object belongs.
+        r#"[[{"id":"a"}]]"#,
+        r#"[{"id":"a"}]"#,
+        // A non-empty list of which nothing can be read.
+        r#"{"data":[null]}"#,
+        r#"{"data":[{"tables":[]},{"id":7},["a"]]}"#,
     ] {
         assert_eq!(listed(body).await, Err(Reason::Malformed), "{body}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deep_nesting_is_malformed_and_costs_one_entry_at_most() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let objects = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    for deep in [nested(100_000), objects(100_000)] {
+        assert_eq!(listed(&deep).await, Err(Reason::Malformed));
+        let error = refusal(&socktown(), 200, &deep).await;
+        assert_eq!(error.reason, Reason::Malformed);
+        assert_eq!(
+            refusal(&socktown(), 403, &deep).await.reason,
+            Reason::Forbidden
+        );
+        let list = format!(r#"{{"data":[{{"id":"a"}},{{"id":"b","tables":{deep}}},{deep}]}}"#);
+        let (ids, malformed) = listed(&list).await.unwrap();
+        assert!(ids.contains(&"a".to_owned()) && malformed >= 1, "{ids:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_503_that_asks_for_a_long_pause_is_a_server_error_also_for_the_requests_after_it() {
+    let script =
+        Script::new(|_, _| Answer::Of(503, vec![("retry-after", "3600".to_owned())], "{}".into()));
+    let client = client(&socktown(), &script);
+    for _ in 0..3 {
+        let error = client.job(JOB, within(30)).await.outcome.unwrap_err();
+        assert_eq!(error.reason, Reason::ServerError, "{error}");
+    }
+    assert_eq!(script.lines().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_says_where_to_and_hides_a_secret_in_the_host() {
+    let to = async |location: Option<String>| {
+        let script = Script::new(move |_, _| {
+            let location = location.clone().map(|location| ("location", location));
+            Answer::Of(307, location.into_iter().collect(), String::new())
+        });
+        let reply = client(&socktown(), &script).job(JOB, within(60)).await;
+        let error = reply.outcome.unwrap_err().to_string();
+        error.split("Redirect").nth(1).unwrap().to_owned()
+    };
+    let advice = ". The API does not redirect: check base_url, its scheme and host";
+    assert_eq!(to(None).await, format!(", without a Location{advice}"));
+    let same = format!(", to another path of the same host{advice}");
+    assert_eq!(to(Some("/login".into())).await, same);
+    let host = format!(
+        "https://{}.example.com/",
+        TOKEN.replace('_', "-").to_lowercase()
+    );
+    let hidden = to(Some(host)).await;
+    assert!(
+        hidden.contains("<secret>") && !hidden.contains("opaque"),
+        "{hidden}"
+    );
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
+mod broken;
 mod trust;
 mod whole;
 
@@ -57,7 +58,7 @@ async fn serve_with(
     .await
 }
 
-/// Hands every connection to a task of its own.
+/// Handles every connection in its own task.
 async fn accept<F: Future<Output = ()> + Send + 'static>(
     task: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> SocketAddr {
@@ -193,7 +194,7 @@ async fn a_small_answer_that_unpacks_to_a_large_one_is_too_large() {
 }
 
 #[tokio::test]
-async fn an_answer_of_just_the_limit_passes_and_one_byte_more_does_not() {
+async fn an_answer_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
     let address = serve(|_| whole(vec![b'x'; 1000])).await;
     let limited = |response_bytes| Api {
         response_bytes,
@@ -229,7 +230,7 @@ impl hyper::body::Body for Endless {
 }
 
 #[tokio::test]
-async fn what_is_not_gzip_though_it_says_so_is_malformed() {
+async fn a_body_that_is_not_the_gzip_it_claims_to_be_is_malformed() {
     let address = serve(|_| as_gzip(b"plain text".to_vec())).await;
     assert_eq!(failure(&api(address)).await.reason, Reason::Malformed);
 }
@@ -264,7 +265,7 @@ async fn a_connection_that_closes_without_an_answer_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_and_an_unknown_name_are_unreachable_in_plain_words() {
+async fn a_refused_connection_and_an_unknown_name_are_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

@@ -1,8 +1,8 @@
-//! What headers and tokens tell besides the answer.
+//! What response headers and tokens show besides the answer.
 
 use super::*;
 
-async fn after(headers: Vec<(&'static str, &'static str)>) -> Observations {
+async fn after(headers: Vec<(&'static str, &'static str)>) -> Observed {
     let script = Script::new(move |_, _| {
         let headers = headers
             .iter()
@@ -10,8 +10,9 @@ async fn after(headers: Vec<(&'static str, &'static str)>) -> Observations {
         Answer::Of(404, headers.collect(), "{}".to_owned())
     });
     let client = client(&socktown(), &script);
-    client.job(JOB, within(60)).await.unwrap_err();
-    client.observations()
+    let reply = client.job(JOB, within(60)).await;
+    reply.outcome.unwrap_err();
+    reply.observed
 }
 
 fn time(text: &str) -> Option<Timestamp> {
@@ -32,48 +33,45 @@ async fn deprecation_and_sunset_are_read_in_both_spellings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_that_are_no_dates_tell_nothing() {
+async fn headers_that_are_no_dates_are_ignored() {
     let seen = after(vec![
         ("deprecation", "true"),
         ("sunset", "@99999999999999999999"),
         ("date", "yesterday"),
     ])
     .await;
-    assert_eq!(seen, Observations::default());
+    assert_eq!(
+        seen,
+        Observed {
+            requests: 1,
+            token_sent: true,
+            ..Observed::default()
+        }
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_an_hour_off_is_noticed_and_a_second_is_not() {
+async fn the_clock_offset_comes_back_with_the_answer_it_was_read_from() {
     let ahead = after(vec![("date", "Sat, 01 Jun 2024 05:03:00 GMT")]).await;
-    assert_eq!(ahead.clock_offset_ms, 3_600_000);
+    assert_eq!(ahead.clock_offset, Some(SignedDuration::from_hours(1)));
     let behind = after(vec![("date", "Sat, 01 Jun 2024 03:03:00 GMT")]).await;
-    assert_eq!(behind.clock_offset_ms, -3_600_000);
+    assert_eq!(behind.clock_offset, Some(SignedDuration::from_hours(-1)));
     let near = after(vec![("date", "Sat, 01 Jun 2024 04:03:01 GMT")]).await;
-    assert_eq!(near.clock_offset_ms, 0);
+    assert_eq!(near.clock_offset, Some(SignedDuration::from_secs(1)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_announced_ends_the_earlier_counts_and_each_is_news_once() {
-    let script = Script::new(|_, call| {
-        let date = if call.line.contains('?') {
-            "Tue, 01 Jul 2025 00:00:00 GMT"
-        } else {
-            "Sun, 01 Jun 2025 00:00:00 GMT"
-        };
-        let headers = vec![("sunset", date.to_owned())];
-        Answer::Of(404, headers, "{}".to_owned())
+async fn a_call_counts_its_own_requests_retries_and_tokens_included() {
+    let script = Script::new(|_, call| match call.line.starts_with("POST") {
+        true => Answer::grant("first", 3600),
+        false if call.at.is_zero() => Answer::json(503, "{}"),
+        false => Answer::job(),
     });
-    let client = client(&socktown(), &script);
-    let now: Timestamp = START.parse().unwrap();
-    for earliest in ["2025-07-01T00:00:00Z", "2025-06-01T00:00:00Z"] {
-        client
-            .jobs(now, Timestamp::MAX, within(60))
-            .await
-            .unwrap_err();
-        assert_eq!(client.observations().sunset, time(earliest));
-        client.job(JOB, within(60)).await.unwrap_err();
-        assert_eq!(client.observations().sunset, time("2025-06-01T00:00:00Z"));
-    }
+    let client = client(&with_oauth2(), &script);
+    let (job, probe) = tokio::join!(client.job(JOB, within(60)), client.probe(JOB, within(60)));
+    let all = job.observed.requests + probe.observed.requests;
+    assert_eq!(all, script.calls().len() as u64);
+    assert_eq!(client.job(JOB, within(60)).await.observed.requests, 1);
 }
 
 async fn expiry(token: String) -> Option<Timestamp> {
@@ -83,15 +81,28 @@ async fn expiry(token: String) -> Option<Timestamp> {
     };
     let script = Script::new(|_, _| Answer::job());
     let client = client(&tenant, &script);
-    client.job(JOB, within(60)).await.unwrap();
-    client.observations().token_expiry
+    client.job(JOB, within(60)).await.observed.token_expiry
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_jwt_is_read_from_it_and_an_opaque_token_has_none() {
+async fn the_expiry_of_a_jwt_is_read_from_it_and_an_opaque_token_has_none() {
     let exp = jwt(r#"{"exp":1735689600,"iat":"nonsense","sub":"x"}"#);
     assert_eq!(expiry(exp).await, time("2025-01-01T00:00:00Z"));
-    for claims in ["{}", "[]", "x", r#"{"exp":"soon"}"#, r#"{"exp":9e18}"#] {
+    for written in ["\"1735689600\"", "1735689600.7", "1.7356896e9"] {
+        let claims = format!(r#"{{"exp":{written}}}"#);
+        assert_eq!(expiry(jwt(&claims)).await, time("2025-01-01T00:00:00Z"));
+    }
+    for claims in [
+        "{}",
+        "[]",
+        "[1735689600]",
+        "x",
+        r#"{"exp":"soon"}"#,
+        r#"{"exp":9e18}"#,
+        r#"{"exp":0}"#,
+        r#"{"exp":-5}"#,
+        r#"{"exp":null}"#,
+    ] {
         assert_eq!(expiry(jwt(claims)).await, None, "{claims}");
     }
     for opaque in [TOKEN, "a.b.c", "..", "a.e30.b.c"] {
@@ -100,7 +111,7 @@ async fn the_end_of_a_jwt_is_read_from_it_and_an_opaque_token_has_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_granted_token_is_its_own_or_else_counted_from_expires_in() {
+async fn the_expiry_of_an_oauth2_token_is_its_own_or_else_counted_from_expires_in() {
     let expiry = async |token: String| {
         let script = Script::new(move |_, call| {
             if call.line.starts_with("POST") {
@@ -110,8 +121,7 @@ async fn the_end_of_a_granted_token_is_its_own_or_else_counted_from_expires_in()
             }
         });
         let client = client(&with_oauth2(), &script);
-        client.job(JOB, within(60)).await.unwrap();
-        client.observations().token_expiry
+        client.job(JOB, within(60)).await.observed.token_expiry
     };
     assert_eq!(expiry(TOKEN.to_owned()).await, time("2024-06-01T05:03:00Z"));
     let own = jwt(r#"{"exp":1717214999}"#);

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::amperity::pacing::NotSent;
 use crate::amperity::pacing::{Bucket, Pacer};
 
-/// What may befall a bucket after some milliseconds.
+/// An event for a bucket, some milliseconds after the last one.
 #[derive(Clone, Debug)]
 enum Event {
     Request,
@@ -24,7 +25,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
 
 proptest! {
     #[test]
-    fn no_span_of_time_sees_more_than_rate_and_burst(rate in 0.1..10.0_f64, events in events()) {
+    fn no_span_of_time_lets_more_than_rate_and_burst_pass(rate in 0.1..10.0_f64, events in events()) {
         let burst = rate.min(10.0 - rate).max(1.0);
         let mut now = runtime_now();
         let mut bucket = Bucket::new(rate, now);
@@ -38,7 +39,7 @@ proptest! {
                     }
                 }
                 Event::Refusal => bucket.slow_down(now, now),
-                Event::Pause(length) => bucket.pause(Duration::from_millis(length), now),
+                Event::Pause(length) => bucket.pause(Duration::from_millis(length), Reason::RateLimited, now),
             }
         }
         for (first, start) in passed.iter().enumerate() {
@@ -51,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn whoever_asks_again_when_told_to_gets_a_token_soon(events in events()) {
+    fn a_token_is_there_soon_after_the_time_to_try_again(events in events()) {
         let mut now = runtime_now();
         let mut bucket = Bucket::new(5.0, now);
         for (wait, event) in events {
@@ -59,7 +60,7 @@ proptest! {
             match event {
                 Event::Request => drop(bucket.take(now)),
                 Event::Refusal => bucket.slow_down(now, now),
-                Event::Pause(length) => bucket.pause(Duration::from_millis(length), now),
+                Event::Pause(length) => bucket.pause(Duration::from_millis(length), Reason::RateLimited, now),
             }
         }
         let asked = now;
@@ -82,9 +83,9 @@ proptest! {
             bucket.slow_down(now, now);
             now += Duration::from_secs(1);
         }
-        prop_assert!(bucket.is_slowed(now) && bucket.rate() < rate);
+        prop_assert!(bucket.delay(now) == NotSent::SlowedDown && bucket.rate() < rate);
         let _ = bucket.take(now + Duration::from_mins(5));
-        prop_assert!(!bucket.is_slowed(now + Duration::from_mins(5)));
+        prop_assert!(bucket.delay(now + Duration::from_mins(5)) == NotSent::NoTime);
     }
 }
 
@@ -104,7 +105,7 @@ fn refusals_of_requests_sent_together_slow_the_bucket_once() {
 }
 
 #[test]
-fn a_rate_that_is_no_rate_still_gives_a_bucket() {
+fn an_invalid_rate_still_gives_a_bucket() {
     let now = Instant::now();
     for rate in [f64::NAN, f64::INFINITY, -1.0, 0.0, f64::MIN_POSITIVE] {
         let mut bucket = Bucket::new(rate, now);
@@ -114,7 +115,7 @@ fn a_rate_that_is_no_rate_still_gives_a_bucket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_are_served_in_the_order_they_came() {
+async fn waiting_requests_are_sent_in_order_of_arrival() {
     let pacer = Arc::new(Pacer::new(5.0));
     let served = Arc::new(Mutex::new(Vec::new()));
     let began = Instant::now();
@@ -122,7 +123,7 @@ async fn those_who_wait_are_served_in_the_order_they_came() {
     for number in 0..15 {
         let (pacer, served) = (Arc::clone(&pacer), Arc::clone(&served));
         tasks.spawn(async move {
-            pacer.turn(within(60)).await.unwrap();
+            pacer.turn(Priority::Refresh, within(60)).await.unwrap();
             served.lock().unwrap().push(number);
         });
     }
@@ -133,30 +134,52 @@ async fn those_who_wait_are_served_in_the_order_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_gives_up_waiting_does_not_hold_up_the_queue() {
+async fn a_cancelled_wait_does_not_block_the_queue() {
     let pacer = Pacer::new(1.0);
-    pacer.turn(within(60)).await.unwrap();
+    pacer.turn(Priority::Refresh, within(60)).await.unwrap();
     let began = Instant::now();
-    let impatient = tokio::time::timeout(Duration::from_millis(10), pacer.turn(within(60)));
+    let impatient = tokio::time::timeout(
+        Duration::from_millis(10),
+        pacer.turn(Priority::Refresh, within(60)),
+    );
     assert!(impatient.await.is_err());
-    pacer.turn(within(60)).await.unwrap();
+    pacer.turn(Priority::Refresh, within(60)).await.unwrap();
     assert!(began.elapsed() <= Duration::from_millis(1_010));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_would_come_too_late_is_refused_at_once() {
+async fn a_turn_that_would_come_too_late_is_refused_at_once_with_the_reason() {
     let pacer = Pacer::new(1.0);
-    pacer.turn(within(60)).await.unwrap();
+    pacer.turn(Priority::Refresh, within(60)).await.unwrap();
     let began = Instant::now();
-    assert!(
-        !pacer
-            .turn(began + Duration::from_millis(500))
-            .await
-            .unwrap_err()
-            .slowed
-    );
-    pacer.pause(Duration::from_hours(1));
-    assert!(pacer.turn(within(30)).await.unwrap_err().slowed);
+    let soon = began + Duration::from_millis(500);
+    let refused = async |deadline| pacer.turn(Priority::Refresh, deadline).await.unwrap_err();
+    assert_eq!(refused(soon).await, NotSent::NoTime);
+    pacer.slow_down(began);
+    assert_eq!(refused(soon).await, NotSent::SlowedDown);
+    pacer.pause(Duration::from_hours(1), Reason::ServerError);
+    let paused = NotSent::Paused(Reason::ServerError);
+    assert_eq!(refused(within(30)).await, paused);
     assert_eq!(began.elapsed(), Duration::ZERO);
-    pacer.turn(within(62)).await.unwrap();
+    pacer.turn(Priority::Refresh, within(70)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_a_refresh_go_before_all_waiting_probes() {
+    let pacer = Arc::new(Pacer::new(5.0));
+    let mut probes = tokio::task::JoinSet::new();
+    for _ in 0..450 {
+        let pacer = Arc::clone(&pacer);
+        probes.spawn(async move { pacer.turn(Priority::Probe, within(3600)).await });
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    for _ in 0..3 {
+        let began = Instant::now();
+        for _ in 0..5 {
+            pacer.turn(Priority::Refresh, within(60)).await.unwrap();
+        }
+        assert!(began.elapsed() <= Duration::from_millis(1_050));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    assert!(probes.join_all().await.iter().all(Result::is_ok));
 }

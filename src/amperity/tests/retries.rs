@@ -1,4 +1,4 @@
-//! Asking again, and when not to.
+//! Retries.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn times(script: &Script) -> Vec<f64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_server_is_asked_again_until_it_is_none() {
+async fn transient_errors_are_retried() {
     for first in [
         || Answer::json(500, "{}"),
         || Answer::json(502, "<html>"),
@@ -20,7 +20,10 @@ async fn an_error_of_the_server_is_asked_again_until_it_is_none() {
         || Answer::Broken(Reason::Timeout, "no answer in time"),
     ] {
         let script = Script::new(move |call, _| if call < 3 { first() } else { Answer::job() });
-        let job = client(&socktown(), &script).job(JOB, within(60)).await;
+        let job = client(&socktown(), &script)
+            .job(JOB, within(60))
+            .await
+            .outcome;
         assert_eq!(&*job.unwrap().id, JOB);
         assert_eq!(script.lines().len(), 4);
         assert!(times(&script)[3] <= 0.25 + 0.5 + 1.0);
@@ -28,7 +31,7 @@ async fn an_error_of_the_server_is_asked_again_until_it_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_will_not_pass_is_asked_once() {
+async fn permanent_errors_are_not_retried() {
     for answer in [
         || Answer::json(400, "{}"),
         || Answer::json(401, "{}"),
@@ -45,27 +48,34 @@ async fn what_will_not_pass_is_asked_once() {
         client(&socktown(), &script)
             .job(JOB, within(60))
             .await
+            .outcome
             .unwrap_err();
         assert_eq!(script.lines().len(), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_stays_down_is_asked_five_times_within_seconds() {
+async fn a_server_that_stays_down_gets_five_requests_within_seconds() {
     let script = Script::always(500, r#"{"message":"boom","request_id":"r"}"#);
-    let error = client(&socktown(), &script).job(JOB, within(600)).await;
+    let error = client(&socktown(), &script)
+        .job(JOB, within(600))
+        .await
+        .outcome;
     assert_eq!(error.unwrap_err().reason, Reason::ServerError);
     assert_eq!(script.lines().len(), 5);
     assert!(times(&script)[4] <= 3.8);
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_request_is_made_past_the_deadline_and_no_useless_wait_begun() {
+async fn no_request_or_wait_exceeds_the_deadline() {
     for attempt in 0..50 {
         let script = Script::always(500, "{}");
         let budget = Duration::from_millis(20 * attempt);
         let began = Instant::now();
-        let error = client(&socktown(), &script).job(JOB, began + budget).await;
+        let error = client(&socktown(), &script)
+            .job(JOB, began + budget)
+            .await
+            .outcome;
         assert!(error.is_err() && began.elapsed() <= budget);
         assert!(
             script
@@ -78,14 +88,14 @@ async fn no_request_is_made_past_the_deadline_and_no_useless_wait_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_an_answer_ends_with_the_timeout_or_the_deadline() {
-    let script = Script::new(|_, _| Answer::Silence);
+    let script = Script::new(|_, _| Answer::NoAnswer);
     let client = client(&socktown(), &script);
     let began = Instant::now();
-    let error = client.job(JOB, within(12)).await.unwrap_err();
+    let error = client.job(JOB, within(12)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);
     insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: no answer within 12s. If the API is only slow, raise timeout; otherwise check the network to it");
     assert_eq!(began.elapsed().as_millis(), 12_000);
-    let error = client.job(JOB, within(31)).await.unwrap_err();
+    let error = client.job(JOB, within(31)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);
     let second = script.calls()[1].at;
     assert_eq!(second.as_secs(), 12);
@@ -117,6 +127,7 @@ async fn retry_after_is_honoured_in_seconds_as_a_date_and_within_its_cap() {
             client(&socktown(), &script)
                 .job(JOB, within(300))
                 .await
+                .outcome
                 .unwrap();
             let second = times(&script)[1];
             assert!(
@@ -133,11 +144,11 @@ async fn a_retry_after_beyond_the_deadline_is_not_waited_for() {
         Script::new(|_, _| Answer::Of(429, vec![("retry-after", "30".into())], "{}".into()));
     let client = client(&socktown(), &script);
     let began = Instant::now();
-    let error = client.job(JOB, within(20)).await.unwrap_err();
+    let error = client.job(JOB, within(20)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::RateLimited);
     assert!(began.elapsed() < Duration::from_secs(1));
     // Nor does the next question disturb the API before that.
-    let error = client.job(JOB, within(20)).await.unwrap_err();
+    let error = client.job(JOB, within(20)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::RateLimited);
     assert_eq!(script.lines().len(), 1);
 }
@@ -158,14 +169,14 @@ fn crowded() -> Arc<Script> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_storm_of_429_the_rate_falls_under_the_limit_and_recovers_after_it() {
+async fn the_rate_falls_under_the_limit_while_429s_come_and_recovers_afterwards() {
     let script = crowded();
     let client = Arc::new(client(&socktown(), &script));
     let ask = async |questions: usize| {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..questions {
             let client = Arc::clone(&client);
-            tasks.spawn(async move { client.job(JOB, within(300)).await.is_ok() });
+            tasks.spawn(async move { client.job(JOB, within(300)).await.outcome.is_ok() });
         }
         tasks.join_all().await.into_iter().filter(|ok| *ok).count()
     };
@@ -198,18 +209,18 @@ async fn in_a_storm_of_429_the_rate_falls_under_the_limit_and_recovers_after_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_ten_minutes_of_500s_the_next_question_is_answered_at_once() {
+async fn after_ten_minutes_of_500s_the_next_request_is_answered_at_once() {
     let script = Script::new(|_, call| match call.at.as_secs() {
         ..600 => Answer::json(500, "{}"),
         _ => Answer::job(),
     });
     let client = client(&socktown(), &script);
     for _ in 0..10 {
-        client.job(JOB, within(50)).await.unwrap_err();
+        client.job(JOB, within(50)).await.outcome.unwrap_err();
         tokio::time::sleep(Duration::from_mins(1)).await;
     }
     let asked = script.lines().len();
     assert_eq!(asked, 50);
-    client.job(JOB, within(50)).await.unwrap();
+    client.job(JOB, within(50)).await.outcome.unwrap();
     assert_eq!(script.lines().len(), 51);
 }

@@ -1,36 +1,54 @@
-//! What went wrong in an exchange: the chain of an error's causes, read as a
-//! closed reason and as words for people.
+//! What went wrong in an exchange: the causes of an error, as a reason to count
+//! and as text.
 
 use std::error::Error;
 use std::io;
 
 use crate::telemetry::Reason;
 
-/// The reason to count.
+/// The reason to count. A peer that breaks the protocol, in the head of a
+/// response, in its chunks or in its HTTP/2 frames, sent something malformed; a
+/// connection that ends too early is unreachable.
 pub(super) fn reason(error: &reqwest::Error) -> Reason {
     let causes = chain(error);
-    let hyper = causes
-        .iter()
-        .find_map(|cause| cause.downcast_ref::<hyper::Error>());
-    if causes.iter().any(|cause| cause.is::<rustls::Error>()) {
+    let any = |is: fn(&(dyn Error + 'static)) -> bool| causes.iter().any(|cause| is(*cause));
+    if any(|cause| cause.is::<rustls::Error>()) {
         Reason::Tls
     } else if error.is_timeout() {
         Reason::Timeout
     } else if error.is_builder() {
         Reason::BadRequest
-    } else if match hyper {
-        // Of what hyper reports, this alone is about what was said.
-        Some(hyper) => hyper.is_parse(),
-        None => error.is_decode() && !error.is_connect(),
-    } {
-        Reason::Malformed
-    } else {
+    } else if error.is_connect() {
         Reason::Unreachable
+    } else if any(breaks_protocol) {
+        Reason::Malformed
+    } else if any(|cause| cause.is::<hyper::Error>()) || !error.is_decode() {
+        Reason::Unreachable
+    } else {
+        Reason::Malformed
     }
 }
 
-/// The causes in words, from the general to the particular. reqwest's own
-/// texts are left out: they say little and may hold the whole address.
+fn breaks_protocol(cause: &(dyn Error + 'static)) -> bool {
+    let by_http1 = cause
+        .downcast_ref::<hyper::Error>()
+        .is_some_and(hyper::Error::is_parse);
+    // A library error is one that this side found in the frames of the peer.
+    let by_http2 = cause
+        .downcast_ref::<h2::Error>()
+        .is_some_and(h2::Error::is_library);
+    // As broken chunks and broken compression are reported.
+    let by_content = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        )
+    });
+    by_http1 || by_http2 || by_content
+}
+
+/// The causes as text, from the general to the particular. reqwest's own texts
+/// are left out: they say little and may hold the whole URL.
 pub(super) fn words(error: &reqwest::Error) -> String {
     let mut words: Vec<String> = Vec::new();
     for cause in chain(error) {

@@ -1,5 +1,5 @@
-//! Whom the client trusts: the system's certificate authorities, and those of
-//! `tls_config.ca_file` besides.
+//! The certificate authorities the client trusts: the system's and those of
+//! `tls_config.ca_file`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,16 +12,16 @@ use crate::config;
 use crate::telemetry::Reason;
 
 /// The system's authorities, read once per process and shared by all tenants:
-/// there are hundreds of them. What cannot be read of them is missed only if a
-/// handshake needs it, and then the handshake says so.
+/// there are hundreds of them. One that cannot be read matters only if a
+/// handshake needs it, and then the handshake fails.
 static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     Arc::new(roots)
 });
 
-/// A configuration that names its cryptography itself and so depends on no
-/// setting of the process.
+/// A configuration with its own crypto provider, independent of the process's
+/// default.
 pub(super) fn client_config(api: &config::Api) -> Result<ClientConfig, ApiError> {
     let mut roots = Arc::clone(&SYSTEM);
     if let Some(ca_file) = &api.ca_file {

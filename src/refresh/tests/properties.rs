@@ -29,7 +29,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn play(tenant: &config::Tenant, steps: &[Step]) -> (Known, Timestamp) {
-    let mut known = knowing(tenant);
+    let mut known = Known::new(tenant);
     let mut now = now();
     let made = |id: u8, at: i64, done: bool, now: Timestamp| {
         let start = now + jiff::SignedDuration::from_mins(at);
@@ -39,12 +39,11 @@ fn play(tenant: &config::Tenant, steps: &[Step]) -> (Known, Timestamp) {
         match step {
             Step::Wait(length) => now += minutes(*length),
             Step::List(jobs, whole) => {
-                let window = plan::window(&known, tenant, now).unwrap();
                 let jobs = jobs.iter().map(|(id, at, done)| made(*id, *at, *done, now));
-                known.listed(window, jobs.collect(), *whole, now);
+                known.list(tenant, jobs.collect(), *whole, now);
             }
             Step::Answer(id, at, done) => {
-                known.fetched(made(*id, *at, *done, now), now);
+                known.jobs.fetched(made(*id, *at, *done, now), now);
             }
             Step::Fail(id, unknown) => {
                 let reason = if *unknown {
@@ -52,29 +51,15 @@ fn play(tenant: &config::Tenant, steps: &[Step]) -> (Known, Timestamp) {
                 } else {
                     Reason::Timeout
                 };
-                known.failed(&format!("job-{}", id % 12), reason, now);
+                known.jobs.failed(&format!("job-{}", id % 12), reason, now);
             }
         }
-        known.expire(tenant, now);
+        known.jobs.expire(tenant, now);
     }
     (known, now)
 }
 
 proptest! {
-    #[test]
-    fn the_pieces_of_a_window_are_all_of_it_none_empty_and_none_too_long(
-        length in 1_u64..=7 * 24 * 60,
-        piece in 1_u64..=7 * 24 * 60,
-    ) {
-        let window = Window { from: ago(minutes(length)), to: now(), full: true };
-        let pieces = plan::pieces(window, Some(minutes(piece)));
-        prop_assert_eq!(pieces.first().map(|piece| piece.from), Some(window.from));
-        prop_assert_eq!(pieces.last().map(|piece| piece.to), Some(window.to));
-        prop_assert!(pieces.windows(2).all(|pair| pair[0].to == pair[1].from));
-        let fits = |one: &Window| one.from < one.to && one.to <= one.from + minutes(piece);
-        prop_assert!(pieces.iter().all(fits));
-    }
-
     #[test]
     fn a_window_is_never_empty_nor_over_seven_days_and_reaches_every_unfinished_job_it_can(
         steps in steps(),
@@ -83,12 +68,12 @@ proptest! {
         let tenant = tenant(&["job-1", "job-2"], Some(DAY));
         let (known, now) = play(&tenant, &steps);
         let now = now + minutes(later);
-        let window = plan::window(&known, &tenant, now).unwrap();
+        let window = known.window(&tenant, now);
         prop_assert!(window.from < window.to);
         prop_assert!(window.to.duration_since(window.from) <= MAX_WINDOW.try_into().unwrap());
         prop_assert!(window.contains(now));
         let earliest = window.to - MAX_WINDOW;
-        for entry in known.jobs.values() {
+        for entry in known.jobs.entries().map(|(_, entry)| entry) {
             let unfinished = entry.job.as_ref().filter(|job| !job.is_finished());
             if let Some(start) = unfinished.and_then(|job| job.started_at())
                 && start >= earliest
@@ -99,15 +84,15 @@ proptest! {
     }
 
     #[test]
-    fn every_unfinished_job_is_asked_for_and_no_settled_one_before_its_time(
+    fn every_unfinished_job_is_requested_and_no_finished_one_before_its_time(
         steps in steps(),
         later in 0_u64..100,
     ) {
         let tenant = tenant(&["job-1", "job-2", "never"], Some(DAY));
         let (known, now) = play(&tenant, &steps);
         let now = now + minutes(later);
-        let due: BTreeSet<Arc<str>> = plan::due(&known, now, usize::MAX).into_iter().collect();
-        for (id, entry) in &known.jobs {
+        let due: BTreeSet<Arc<str>> = plan::due(&known.jobs, now, usize::MAX).into_iter().collect();
+        for (id, entry) in known.jobs.entries() {
             let rest = entry.asked_at.map(|asked| now.duration_since(asked).unsigned_abs());
             let rested = |long: Duration| rest.is_none_or(|rest| rest >= long);
             if entry.is_settled() {
@@ -121,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn no_refresh_asks_for_more_than_the_pace_allows_and_in_turn_all_are_asked(
+    fn no_refresh_exceeds_the_limit_and_all_jobs_get_their_turn(
         steps in steps(),
         limit in 1_usize..5,
     ) {
@@ -129,14 +114,14 @@ proptest! {
         let (mut known, start) = play(&tenant, &steps);
         let mut now = start + minutes(1);
         let mut missing: BTreeSet<Arc<str>> =
-            plan::due(&known, now, usize::MAX).into_iter().collect();
+            plan::due(&known.jobs, now, usize::MAX).into_iter().collect();
         // Each turn one more is overdue, so that twice as many turns suffice.
-        for _ in 0..2 * known.jobs.len() {
-            let due = plan::due(&known, now, limit);
+        for _ in 0..2 * known.jobs.entries().count() {
+            let due = plan::due(&known.jobs, now, limit);
             prop_assert!(due.len() <= limit);
             for id in due {
                 missing.remove(&id);
-                known.failed(&id, Reason::Timeout, now);
+                known.jobs.failed(&id, Reason::Timeout, now);
             }
             now += Duration::from_secs(1);
         }

@@ -183,8 +183,14 @@ async fn a_reload_reports_its_outcome_and_is_disabled_by_default() {
     assert_eq!(status, 403);
     assert!(body.contains("--web.enable-lifecycle"));
 
-    let reload = |outcome: Result<(), &'static str>| -> Reload {
-        Arc::new(move || Box::pin(async move { outcome.map_err(str::to_owned) }))
+    let reload = |outcome: Result<(), &'static str>| {
+        let (reload, mut requests) = Reload::channel();
+        tokio::spawn(async move {
+            while let Some(request) = requests.recv().await {
+                request.send(outcome.map_err(str::to_owned)).unwrap();
+            }
+        });
+        reload
     };
     let exporter = exporter(&[]).await;
     let on = |outcome| Routes::new(exporter.clone(), "/metrics", Some(reload(outcome)));

@@ -1,4 +1,4 @@
-//! Tokens that expire, rotate, are revoked, or cannot be had.
+//! Tokens that expire, rotate, are revoked, or cannot be fetched.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -57,7 +57,7 @@ async fn a_token_is_fetched_once_and_renewed_before_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_revoked_between_two_refreshes_is_renewed_within_one() {
+async fn a_token_revoked_between_two_refreshes_is_replaced_by_the_next_one() {
     let stage = Stage::open(a_world(), with_oauth2()).await;
     stage.pass(minutes(10)).await;
     stage.simulator.revoke_tokens("socktown");
@@ -88,7 +88,7 @@ async fn a_token_that_expires_during_a_refresh_is_renewed_once_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_endpoint_that_is_down_is_an_outage_only_once_the_token_has_ended() {
+async fn a_token_endpoint_that_is_down_is_an_outage_only_after_the_token_expired() {
     let stage = Stage::open(a_world(), with_oauth2()).await;
     stage.pass(minutes(10)).await;
     let down = Fault::status(StatusCode::SERVICE_UNAVAILABLE).endpoint(Endpoint::Token);
@@ -147,7 +147,7 @@ async fn a_revoked_key_shows_within_one_refresh_and_the_log_says_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_secret_is_in_any_log_page_or_debug_text_of_an_outage_of_everything() {
+async fn no_secret_is_logged_or_shown_when_everything_fails() {
     let simulated = Simulator::new(a_world(), start).credentials().remove(0);
     for settings in [with_oauth2(), settings([tenant("socktown")])] {
         let mut shown = format!("{settings:?}");

@@ -1,4 +1,4 @@
-//! Jobs that nobody configured.
+//! Discovery of jobs.
 
 use amperity_exporter::config::Mode;
 use amperity_simulator::{Endpoint, Entry, Options, Outcome, Simulator};
@@ -96,7 +96,7 @@ async fn two_jobs_on_one_feed_are_two_jobs_and_one_feed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_day_change_loses_and_doubles_nothing() {
+async fn no_job_is_lost_or_doubled_at_midnight() {
     // The scenario begins at noon: jobs around the midnight to come.
     let midnight = 12 * 3600;
     let jobs = [
@@ -141,7 +141,7 @@ async fn a_clock_an_hour_off_misses_no_job_in_either_direction() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_cannot_be_right_is_said_once_and_once_more_when_it_is() {
+async fn a_wrong_clock_is_logged_when_it_begins_and_when_it_ends() {
     let skew = |hours: i64| {
         move |options: &mut Options| options.clock_skew = SignedDuration::from_hours(hours)
     };
@@ -157,7 +157,7 @@ async fn a_clock_that_cannot_be_right_is_said_once_and_once_more_when_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_cannot_be_right_costs_no_counter_and_no_run() {
+async fn no_run_is_lost_or_forgotten_because_of_a_wrong_clock() {
     for skew in [-40 * 24, 40 * 24] {
         let jobs = [job("isj-1", 30, minutes(2)), job("isj-2", 600, minutes(2))];
         let stage = Stage::open(world(jobs), settings([tenant("socktown")])).await;
@@ -225,7 +225,7 @@ async fn ten_thousand_jobs_in_a_window_are_all_on_the_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_limit_leaves_out_is_counted_and_logged_once() {
+async fn jobs_over_the_limit_are_counted_and_logged_once() {
     let jobs = (0..50).map(|n| job(&format!("isj-{n:02}"), -60 - 60 * n, minutes(1)));
     let mut tenant = tenant("socktown");
     tenant.max_jobs = 20;
@@ -246,7 +246,7 @@ async fn what_the_limit_leaves_out_is_counted_and_logged_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn configured_and_discovered_jobs_mix_without_double_series() {
+async fn a_job_that_is_configured_and_discovered_has_its_series_once() {
     let mut tenant = tenant("socktown");
     tenant.jobs = vec!["isj-1".into(), "isj-old".into(), "isj-unknown".into()];
     let jobs = [
@@ -276,7 +276,7 @@ async fn configured_and_discovered_jobs_mix_without_double_series() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn history_is_not_counted_and_what_comes_after_is() {
+async fn runs_before_the_first_refresh_are_not_counted_and_later_ones_are() {
     let jobs = [
         job("isj-before", -600, minutes(1)),
         job("isj-across", -60, minutes(3)),
@@ -288,4 +288,27 @@ async fn history_is_not_counted_and_what_comes_after_is() {
     assert_eq!(stage.page().await.value(runs), Some(0.0));
     stage.pass(minutes(5)).await;
     assert_eq!(stage.page().await.value(runs), Some(2.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_retried_after_it_failed_shows_its_present_state() {
+    let stage = Stage::open(world([]), settings([tenant("socktown")])).await;
+    let list = |state: &str, times: &str| {
+        format!(
+            r#"{{"data":[{{"id":"isj-1","tables":[{{"feed_id":"df-1","table_name":"Customers",
+            "state":"{state}","read":100,{times}}}]}}]}}"#
+        )
+    };
+    let started = r#""started_at":"2024-07-01T11:00:00Z""#;
+    let failed = format!(r#"{started},"ended_at":"2024-07-01T11:30:00Z""#);
+    let ended = format!(r#"{started},"ended_at":"2024-07-01T12:20:00Z""#);
+    for (state, times) in [
+        ("failed", failed.as_str()),
+        ("running", started),
+        ("succeeded", ended.as_str()),
+    ] {
+        stage.simulator.override_list("socktown", list(state, times));
+        stage.pass(minutes(10)).await;
+        assert_eq!(stage.page().await.state("isj-1").as_deref(), Some(state));
+    }
 }

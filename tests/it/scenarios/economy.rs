@@ -1,4 +1,4 @@
-//! What it costs the API: counted at the simulator.
+//! The requests an exporter makes, counted by the simulator.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn a_refresh_of_a_thousand_discovered_jobs_is_one_small_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_thousand_configured_jobs_only_the_ten_running_ones_are_asked_for() {
+async fn of_a_thousand_configured_jobs_only_the_ten_running_ones_are_requested() {
     let ids: Vec<String> = (0..1000).map(|n| format!("isj-{n:04}")).collect();
     let jobs = ids.iter().zip(0..).map(|(id, n)| {
         let duration = if n < 10 { hours(2) } else { minutes(1) };

@@ -1,9 +1,9 @@
-//! Days in the life of an exporter, in milliseconds of paused time.
+//! The whole exporter against the simulator, for days of paused time.
 
-mod blame;
 mod credentials;
 mod discovery;
 mod economy;
+mod failures;
 mod outage;
 mod reload;
 mod slow;

@@ -13,7 +13,7 @@ fn failures(reason: &str) -> String {
     format!(r#"amperity_refresh_failures_total{{tenant="socktown",reason="{reason}"}}"#)
 }
 
-/// Strikes from the tenth minute on, for so many minutes.
+/// A fault from the tenth minute on, for this many minutes.
 fn from_minute_ten(trouble: FaultKind, minutes: i64) -> Fault {
     let from = start() + SignedDuration::from_mins(10);
     Fault::new(trouble).between(from, from + SignedDuration::from_mins(minutes))
@@ -62,7 +62,7 @@ async fn ten_minutes_of_500_leave_the_data_on_the_page_and_two_lines_in_the_log(
         "{}",
         log[0]
     );
-    assert!(log[1].contains("the API answers again"), "{}", log[1]);
+    assert!(log[1].contains("refresh succeeded again"), "{}", log[1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +85,7 @@ async fn data_that_is_stale_leaves_the_page_and_the_feeds_stay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_429_slows_the_requests_down_and_lets_them_recover() {
+async fn requests_slow_down_while_429s_come_and_recover_afterwards() {
     // Nobody's list: 120 running jobs, each asked for by its id.
     let jobs: Vec<String> = (0..120).map(|n| format!("isj-{n}")).collect();
     let running = jobs.iter().map(|id| job(id, -60, hours(5)));
@@ -215,7 +215,7 @@ async fn a_job_that_cannot_be_read_does_not_hide_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_api_version_is_on_the_page_and_said_once() {
+async fn the_end_of_the_api_version_is_on_the_page_and_logged_once() {
     let sunset: Timestamp = "2025-01-31T00:00:00Z".parse().unwrap();
     let prepare = |simulator: &Simulator| {
         simulator.set(|options| {
@@ -238,4 +238,82 @@ async fn the_end_of_the_api_version_is_on_the_page_and_said_once() {
     );
     let log = stage.log();
     assert_eq!(log.len(), 1, "{log:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_whose_entries_all_become_unreadable_is_malformed() {
+    let stage = with_fault(Fault::new(FaultKind::Hang).times(0)).await;
+    stage.pass(minutes(5)).await;
+    assert_eq!(stage.page().await.value(UP), Some(1.0));
+    let list = r#"{"data":[{"tables":[]},{"id":null},17]}"#;
+    stage.simulator.override_list("socktown", list);
+    stage.pass(minutes(2)).await;
+    let page = stage.page().await;
+    assert_eq!(page.value(UP), Some(0.0));
+    assert!(page.value(&failures("malformed")) > Some(0.0));
+    assert_eq!(page.jobs().len(), 2, "the last good data stays");
+    stage.pass(minutes(20)).await;
+    assert_eq!(stage.page().await.jobs(), [""; 0], "stale after 15 minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_were_too_large_for_a_while_are_whole_again_soon_after() {
+    let jobs = [job("isj-1", -600, minutes(1)), job("isj-2", -30, hours(2))];
+    // As many as a week can be halved, down to pieces of an hour.
+    let too_large = Fault::new(FaultKind::Oversized(1 << 20)).times(9);
+    let slow = Fault::new(FaultKind::Delay(std::time::Duration::from_millis(600)));
+    let mut tenant = tenant("socktown");
+    tenant.api.response_bytes = 1 << 19;
+    let prepare = |simulator: &Simulator| {
+        simulator.inject(too_large);
+        simulator.inject(slow);
+    };
+    let stage = Stage::with(world(jobs), settings([tenant]), None, prepare).await;
+    stage.pass(minutes(3)).await;
+    let page = stage.page().await;
+    assert_eq!(page.value(UP), Some(1.0), "{:#?}", stage.log());
+    assert_eq!(page.jobs(), ["isj-1", "isj-2"]);
+    stage.pass(hours(3)).await;
+    stage.simulator.clear_log();
+    stage.pass(hours(1)).await;
+    let requests = stage.simulator.count(|_| true);
+    assert!(requests <= 75, "{requests} requests in an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_configured_jobs_that_all_fail_cost_few_requests_per_refresh() {
+    let ids: Vec<String> = (0..1000).map(|n| format!("isj-{n:04}")).collect();
+    let mut tenant = tenant("socktown");
+    tenant.jobs = ids.iter().map(|id| id.as_str().into()).collect();
+    for discovery in [None, Some(hours(24))] {
+        tenant.discovery = discovery;
+        let jobs = ids.iter().map(|id| job(id, -90 * 24 * 3600, minutes(1)));
+        let fault = Fault::status(StatusCode::INTERNAL_SERVER_ERROR)
+            .endpoint(amperity_simulator::Endpoint::IngestJob);
+        let inject = |simulator: &Simulator| simulator.inject(fault);
+        let settings = settings([tenant.clone()]);
+        let stage = Stage::with(world(jobs), settings, None, inject).await;
+        stage.pass(minutes(2)).await;
+        stage.simulator.clear_log();
+        stage.pass(minutes(10)).await;
+        let requests = stage.simulator.count(|_| true);
+        assert!(requests <= 10 * 6, "{requests} requests in ten refreshes");
+        stage.simulator.clear_faults();
+        stage.pass(minutes(10)).await;
+        let up = stage.page().await.family("amperity_ingest_job_up");
+        assert!(up.len() == 1000 && up.values().all(|up| *up == 1.0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flapping_api_does_not_fill_the_log() {
+    let stage = with_fault(Fault::new(FaultKind::Hang).times(0)).await;
+    for minute in 0..120 {
+        let status = [StatusCode::FORBIDDEN, StatusCode::BAD_REQUEST][minute % 2];
+        stage.simulator.clear_faults();
+        stage.simulator.inject(Fault::status(status));
+        stage.pass(minutes(1)).await;
+    }
+    let log = stage.log();
+    assert!(log.len() <= 10 + 12, "{} lines", log.len());
 }

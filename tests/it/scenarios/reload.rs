@@ -1,4 +1,4 @@
-//! A new configuration, at moments that do not suit it.
+//! Configuration reloads at inconvenient moments.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{job, world};
 use crate::support::{Stage, hours, minutes, seconds, settings, start, tenant};
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_removed_during_its_refresh_is_not_asked_for_from_that_moment() {
+async fn removing_a_tenant_ends_its_requests_at_once() {
     let ids: Vec<String> = (0..12).map(|n| format!("isj-{n:02}")).collect();
     let jobs = ids.iter().map(|id| job(id, -60, hours(5)));
     let removed = jobs.fold(SimulatedTenant::new("removed"), SimulatedTenant::job);
@@ -42,7 +42,7 @@ async fn a_tenant_removed_during_its_refresh_is_not_asked_for_from_that_moment()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_refresh_had_learned_is_counted_though_a_reload_gave_it_up() {
+async fn answers_of_a_refresh_that_a_reload_cancelled_are_counted() {
     let world = world([job("isj-1", -30, minutes(5)), job("isj-2", -30, hours(5))]);
     let mut tenant = tenant("socktown");
     tenant.discovery = None;
@@ -69,7 +69,7 @@ async fn what_a_refresh_had_learned_is_counted_though_a_reload_gave_it_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn feeds_switched_on_by_a_reload_know_the_settled_jobs_at_once() {
+async fn feeds_switched_on_by_a_reload_know_the_finished_jobs_at_once() {
     let world = world([job("isj-1", -600, minutes(1)), job("isj-2", -30, hours(5))]);
     let mut tenant = tenant("socktown");
     tenant.discovery = None;
@@ -86,7 +86,7 @@ async fn feeds_switched_on_by_a_reload_know_the_settled_jobs_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_configuration_that_is_refused_leaves_nothing_of_its_tenants_on_the_page() {
+async fn a_refused_configuration_leaves_no_series_of_its_tenants() {
     let exporter = Exporter::new(Environment {
         clock: Clock::starting_at(start()),
         telemetry: Telemetry::new().unwrap(),
@@ -129,7 +129,7 @@ async fn a_new_forget_after_alone_takes_effect_without_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_changes_from_scrapes_to_the_clock_is_healthy_from_the_start() {
+async fn a_change_from_scrape_to_interval_mode_is_healthy_from_the_start() {
     let mut present = settings([tenant("socktown")]);
     present.refresh.mode = Mode::Scrape {
         max_age: Duration::ZERO,

@@ -1,4 +1,4 @@
-//! An API that takes its time.
+//! A slow API.
 
 use amperity_exporter::config::Mode;
 use amperity_simulator::{Endpoint, Entry, Fault, FaultKind, Simulator};
@@ -12,7 +12,7 @@ fn slow(simulator: &Simulator, endpoint: Endpoint, delay: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_running_jobs_than_one_refresh_can_ask_for_take_turns_and_fail_nothing() {
+async fn more_running_jobs_than_one_refresh_can_request_take_turns() {
     let ids: Vec<String> = (0..400).map(|n| format!("isj-{n:03}")).collect();
     let world = world(ids.iter().map(|id| job(id, -60, hours(5))));
     let mut tenant = tenant("socktown");
@@ -37,7 +37,7 @@ async fn more_running_jobs_than_one_refresh_can_ask_for_take_turns_and_fail_noth
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_takes_over_a_minute_is_not_taken_for_a_wrong_clock() {
+async fn a_list_that_takes_over_a_minute_does_not_look_like_a_wrong_clock() {
     let mut tenant = tenant("socktown");
     tenant.api.timeout = seconds(100);
     let mut settings = settings([tenant]);

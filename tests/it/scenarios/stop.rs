@@ -1,4 +1,4 @@
-//! The end.
+//! Stopping.
 
 use amperity_simulator::{Fault, FaultKind};
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ use super::{job, world};
 use crate::support::{Stage, minutes, seconds, settings, tenant};
 
 #[tokio::test(start_paused = true)]
-async fn who_stops_gives_up_the_refresh_under_way_and_asks_nothing_any_more() {
+async fn stopping_cancels_the_refresh_in_flight_and_ends_all_requests() {
     let world = world([job("isj-1", -60, minutes(5))]);
     let stage = Stage::open(world, settings([tenant("socktown")])).await;
     stage.pass(seconds(10)).await;

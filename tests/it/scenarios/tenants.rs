@@ -148,7 +148,7 @@ async fn a_changed_tenant_keeps_its_data_while_the_new_settings_are_tried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_under_way_when_its_tenant_is_removed_brings_nothing_back() {
+async fn a_refresh_in_flight_does_not_bring_a_removed_tenant_back() {
     let stage = Stage::open(
         fifty(),
         settings([tenant("tenant-00"), tenant("tenant-01")]),
@@ -167,4 +167,61 @@ async fn a_refresh_under_way_when_its_tenant_is_removed_brings_nothing_back() {
     stage.pass(minutes(5)).await;
     let page = stage.page().await;
     assert!(!page.0.contains("tenant-00"), "{}", page.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_timeout_header_a_scrape_waits_ten_seconds_for_a_hanging_tenant() {
+    let mut settings = settings((0..3).map(|n| tenant(&name(n))));
+    settings.refresh.mode = Mode::Scrape {
+        max_age: Duration::ZERO,
+    };
+    let stage = Stage::open(fifty(), settings).await;
+    stage.pass(minutes(1)).await;
+    let hang = Fault::new(FaultKind::Hang).tenant(name(1));
+    stage.simulator.inject(hang);
+    stage.pass(minutes(1)).await;
+    for budget in [None, Some(hours(1))] {
+        let asked = Instant::now();
+        let page = stage.exporter.page(None, budget).await.unwrap().0;
+        let waited = asked.elapsed();
+        let expected = if budget.is_none() { 10 } else { 60 };
+        assert!(waited <= seconds(expected), "{budget:?}: {waited:?}");
+        drop(page);
+        let page = stage.page().await;
+        let fetched = page.family("amperity_last_success_timestamp_seconds");
+        let newest = fetched.values().copied().fold(0.0, f64::max);
+        let fresh = fetched.values().filter(|at| newest - **at < 1.0).count();
+        assert_eq!(fresh, 2, "{fetched:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_waiting_probes_are_refused_and_delay_no_refresh() {
+    let world = world([job("isj-1", -60, hours(5))]);
+    let stage = Stage::open(world, settings([tenant("socktown")])).await;
+    stage.pass(seconds(10)).await;
+    let probe = || {
+        let exporter = stage.exporter.clone();
+        async move { exporter.probe("socktown", "isj-1", hours(1)).await }
+    };
+    let mut probes = tokio::task::JoinSet::new();
+    let mut refused = 0;
+    for _ in 0..300 {
+        while probes.len() < 450 {
+            probes.spawn(probe());
+        }
+        stage.pass(seconds(1)).await;
+        while let Some(probed) = probes.try_join_next() {
+            if let Err(error) = probed.unwrap() {
+                refused += 1;
+                assert!(error.to_string().contains("probes of tenant"), "{error}");
+            }
+        }
+    }
+    probes.abort_all();
+    assert!(refused > 0);
+    let snapshot = stage.exporter.snapshots().remove(0);
+    assert!(snapshot.status.up);
+    assert_eq!(snapshot.status.refresh_duration, Some(seconds(0)));
+    assert_eq!(snapshot.status.requests, 1, "probes are not counted");
 }

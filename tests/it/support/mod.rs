@@ -152,7 +152,10 @@ pub(crate) fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store
         clock: clock.clone(),
         telemetry: Telemetry::new().unwrap(),
         store: store.unwrap_or_else(Store::in_memory),
-        connect: Arc::new(move |_| Ok(Arc::new(InProcess(simulator.clone())))),
+        connect: Arc::new(move |api| {
+            let simulator = simulator.clone();
+            Ok(Arc::new(InProcess(simulator, api.response_bytes)))
+        }),
     })
 }
 
@@ -216,7 +219,6 @@ pub(crate) fn settings(tenants: impl IntoIterator<Item = Tenant>) -> Settings {
         tenants: tenants.into_iter().map(Arc::new).collect(),
         state_file: None,
         forget_after: hours(35 * 24),
-        feed_rules: Arc::default(),
     }
 }
 
@@ -261,7 +263,7 @@ pub(crate) fn secret(text: &str) -> Secret {
 
 /// Asks the simulator's handler and acts out its faults.
 #[derive(Debug)]
-struct InProcess(Simulator);
+struct InProcess(Simulator, u64);
 
 impl Transport for InProcess {
     fn send(&self, request: hyper::Request<Bytes>) -> Exchange<'_> {
@@ -275,6 +277,12 @@ impl Transport for InProcess {
                 headers: reqwest::header::HeaderMap::new(),
             };
             match reply.delivery {
+                Delivery::Send if reply.response.body().len() as u64 > self.1 => Err(TransportError {
+                    reason: Reason::TooLarge,
+                    message: "the answer is larger than limits.response_bytes".to_owned(),
+                    status: Some(200),
+                    headers: reqwest::header::HeaderMap::new(),
+                }),
                 Delivery::Send => Ok(reply.response),
                 Delivery::Hang => std::future::pending().await,
                 Delivery::Reset => Err(broken(None)),

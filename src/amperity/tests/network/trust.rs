@@ -1,4 +1,4 @@
-//! Whom the transport trusts: proxies, certificate authorities.
+//! Proxies and certificate authorities.
 
 use super::*;
 use crate::config::CaFile;

@@ -5,7 +5,7 @@ use super::*;
 const EXAMPLE: &str = r#"{"id":"isj-1f73r9u2","workflow_id":"wf-20240618-3423-b45","tables":[
     {"feed_id":"df-5L6d1veh","table_name":"My table","state":"succeeded","read":1000}]}"#;
 
-/// As strict as the API about the headers it documents.
+/// Requires the documented headers, as the API does.
 fn strict(request: &hyper::Request<Incoming>) -> hyper::Response<Body> {
     let header = |name: &str| {
         request
@@ -28,29 +28,29 @@ fn strict(request: &hyper::Request<Incoming>) -> hyper::Response<Body> {
 }
 
 #[tokio::test]
-async fn both_questions_are_answered_over_the_network() {
+async fn both_requests_work_over_the_network() {
     let address = serve(|request| strict(&request)).await;
     let tenant = Tenant {
         api: api(address),
         ..socktown()
     };
     let client = Client::new(&tenant, telemetry(), Clock::system()).unwrap();
-    let job = client.job(JOB, within(60)).await.unwrap();
+    let job = client.job(JOB, within(60)).await.outcome.unwrap();
     assert_eq!(job.tables[0].rows.read, Some(1000));
     let (from, to) = (START.parse().unwrap(), Timestamp::MAX);
-    let listing = client.jobs(from, to, within(60)).await.unwrap();
+    let listing = client.jobs(from, to, within(60)).await.outcome.unwrap();
     assert_eq!((listing.jobs, listing.malformed), (vec![job], 0));
 }
 
 #[tokio::test]
-async fn an_outage_is_told_in_one_line_with_what_to_check() {
+async fn an_outage_is_one_line_with_what_to_check() {
     let tenant = Tenant {
         api: api("127.0.0.1:1"),
         ..socktown()
     };
     let client = Client::new(&tenant, telemetry(), Clock::system()).unwrap();
     let soon = Instant::now() + Duration::from_millis(200);
-    let error = client.job(JOB, soon).await.unwrap_err();
+    let error = client.job(JOB, soon).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::Unreachable);
     insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: tcp connect error: connection refused. Check that 127.0.0.1 can be reached from here: base_url, DNS, firewall, proxy");
 }

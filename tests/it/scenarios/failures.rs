@@ -1,4 +1,4 @@
-//! Whose failure it is: a job's, a list's, or the tenant's.
+//! Whether a failure counts against a job or its tenant.
 
 use amperity_simulator::{Fault, FaultKind, Simulator};
 use hyper::StatusCode;
@@ -9,7 +9,7 @@ use crate::support::{Stage, hours, minutes, settings, start, tenant};
 
 const UP: &str = r#"amperity_up{tenant="socktown"}"#;
 
-/// Strikes from the tenth minute to the twentieth.
+/// A fault from the tenth minute to the twentieth.
 fn ten_minutes_of(trouble: FaultKind) -> impl FnOnce(&Simulator) {
     let from = start() + SignedDuration::from_mins(10);
     let fault = Fault::new(trouble).between(from, from + SignedDuration::from_mins(10));
@@ -24,7 +24,7 @@ fn configured(ids: &[&str]) -> amperity_exporter::config::Tenant {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_whose_configured_jobs_all_fail_is_down_and_says_so_in_one_line() {
+async fn a_tenant_whose_configured_jobs_all_fail_is_down_and_logged_once() {
     let troubles = [
         FaultKind::Status(StatusCode::INTERNAL_SERVER_ERROR, None),
         FaultKind::Html,
@@ -52,7 +52,7 @@ async fn a_tenant_whose_configured_jobs_all_fail_is_down_and_says_so_in_one_line
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_only_configured_job_that_fails_is_the_tenants_failure() {
+async fn a_failure_of_the_only_configured_job_counts_against_the_tenant() {
     let world = world([job("isj-1", -30, hours(2))]);
     let prepare = ten_minutes_of(FaultKind::Html);
     let stage = Stage::with(world, settings([configured(&["isj-1"])]), None, prepare).await;
@@ -74,7 +74,7 @@ async fn an_outage_of_500s_costs_the_same_few_requests_however_many_jobs_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_fails_for_longer_than_stale_after_leaves_the_page_alone() {
+async fn only_the_job_that_fails_for_longer_than_stale_after_leaves_the_page() {
     for trouble in [FaultKind::Html, FaultKind::Hang, FaultKind::Reset] {
         let jobs = ["isj-1", "isj-2", "isj-3"];
         let world = world(jobs.map(|id| job(id, -30, hours(2))));
@@ -119,7 +119,7 @@ async fn a_job_that_hangs_from_the_start_does_not_hide_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_token_and_a_dead_api_show_though_every_configured_job_is_settled() {
+async fn a_revoked_token_and_an_outage_show_although_all_jobs_are_finished() {
     let jobs = ["isj-1", "isj-2"];
     let world = world(jobs.map(|id| job(id, -600, minutes(1))));
     let stage = Stage::open(world, settings([configured(&jobs)])).await;
@@ -140,7 +140,7 @@ async fn a_revoked_token_and_a_dead_api_show_though_every_configured_job_is_sett
 }
 
 #[tokio::test(start_paused = true)]
-async fn entries_of_a_list_that_are_no_jobs_are_said_once_and_once_more_when_they_are_gone() {
+async fn malformed_entries_of_a_list_are_logged_when_they_begin_and_end() {
     let stage = Stage::open(
         world([job("isj-1", -600, minutes(1))]),
         settings([tenant("socktown")]),
@@ -164,7 +164,7 @@ async fn entries_of_a_list_that_are_no_jobs_are_said_once_and_once_more_when_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_not_taken_for_jobs_that_fit_in_the_limit_again() {
+async fn an_outage_does_not_log_that_all_jobs_fit_in_the_limit_again() {
     let jobs = (0..5).map(|n| job(&format!("isj-{n}"), -60, hours(5)));
     let mut tenant = tenant("socktown");
     tenant.max_jobs = 3;

@@ -83,10 +83,11 @@ async fn no_secret_is_in_any_error_log_or_debug_output() {
                     echo(status, call)
                 });
                 let client = client(&tenant, &script);
-                let job = client.job(JOB, within(600)).await;
+                let job = client.job(JOB, within(600)).await.outcome;
                 let jobs = client
                     .jobs(Timestamp::UNIX_EPOCH, Timestamp::MAX, within(600))
-                    .await;
+                    .await
+                    .outcome;
                 shown.push(format!("{client:?} {tenant:?} {job:?} {jobs:?}"));
                 for error in [job.unwrap_err(), jobs.unwrap_err()] {
                     shown.push(error.to_string());
@@ -105,34 +106,6 @@ async fn no_secret_is_in_any_error_log_or_debug_output() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_api_version_is_logged_once_and_again_when_it_changes() {
-    let (log, _guard) = Log::begin();
-    let script = Script::new(|call, _| {
-        let sunset = if call < 5 {
-            "@1800000000"
-        } else {
-            "@1700000000"
-        };
-        Answer::Of(
-            200,
-            vec![("sunset", sunset.into())],
-            format!(r#"{{"id":"{JOB}"}}"#),
-        )
-    });
-    let client = client(&socktown(), &script);
-    for _ in 0..10 {
-        client.job(JOB, within(60)).await.unwrap();
-    }
-    assert_eq!(log.lines_with("WARN"), 2, "{}", log.text());
-    assert_eq!(
-        log.lines_with("sunset=2027-01-15T08:00:00Z"),
-        1,
-        "{}",
-        log.text()
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn renewals_that_fail_are_logged_once_and_their_end_too() {
     let (log, _guard) = Log::begin();
     let script = Script::new(|call, sent| match sent.line.starts_with("POST") {
@@ -142,7 +115,7 @@ async fn renewals_that_fail_are_logged_once_and_their_end_too() {
     });
     let client = client(&with_oauth2(), &script);
     for _ in 0..110 {
-        client.job(JOB, within(60)).await.unwrap();
+        client.job(JOB, within(60)).await.outcome.unwrap();
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
     assert_eq!(log.lines_with(" WARN "), 1, "{}", log.text());

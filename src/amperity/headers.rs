@@ -1,0 +1,37 @@
+//! What response headers say besides the answer: that the API version ends,
+//! and what time it is by the API's clock.
+
+use hyper::header::{DATE, HeaderMap, HeaderValue};
+use jiff::Timestamp;
+
+use super::Observed;
+use crate::telemetry::Endpoint;
+
+/// Notes the headers of a response received at `now`.
+pub(super) fn observe(
+    observed: &mut Observed,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    now: Timestamp,
+) {
+    if let Some(date) = time_of(headers.get(DATE)) {
+        observed.clock_offset = Some(date.duration_since(now));
+    }
+    // The token endpoint has no API version.
+    if endpoint == Endpoint::Token {
+        return;
+    }
+    let deprecation = time_of(headers.get("deprecation"));
+    let sunset = time_of(headers.get("sunset"));
+    observed.deprecation = deprecation.or(observed.deprecation);
+    observed.sunset = sunset.or(observed.sunset);
+}
+
+/// An HTTP date, or `@` and seconds since the epoch (RFC 9745).
+fn time_of(header: Option<&HeaderValue>) -> Option<Timestamp> {
+    let text = header?.to_str().ok()?.trim();
+    if let Some(seconds) = text.strip_prefix('@') {
+        return Timestamp::from_second(seconds.parse().ok()?).ok();
+    }
+    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
+}

@@ -1,0 +1,81 @@
+//! From the body of a successful response to [`Job`]s.
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use crate::jobs::Job;
+use crate::wire;
+
+/// Parsing a larger body takes long enough to delay other tasks of its thread.
+const LARGE: usize = 256 << 10;
+
+/// Large bodies parsed at once by the whole process: each takes a thread and a
+/// multiple of its size in memory.
+static LARGE_BODIES: Semaphore = Semaphore::const_new(2);
+
+/// The jobs of a window.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The jobs that could be read, in the order of the answer.
+    pub jobs: Vec<Job>,
+    /// How many entries could not be read.
+    pub malformed: usize,
+}
+
+impl Listing {
+    fn push(&mut self, entry: Option<&wire::Job<'_>>) {
+        match entry.and_then(Job::from_wire) {
+            Some(job) => self.jobs.push(job),
+            None => self.malformed += 1,
+        }
+    }
+}
+
+/// One job; `None` if it has no id.
+pub(super) fn job(body: &[u8]) -> Result<Option<Job>, serde_json::Error> {
+    wire::read_job(body, Job::from_wire)
+}
+
+/// A list of jobs.
+pub(super) fn jobs(body: &[u8]) -> Result<Listing, serde_json::Error> {
+    let mut listing = Listing::default();
+    wire::read_list(body, |entry| listing.push(entry))?;
+    if listing.jobs.is_empty() && listing.malformed > 0 {
+        let text = format!("none of {} entries is a job", listing.malformed);
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(listing)
+}
+
+/// Parses a large body on a blocking thread, so that it delays no other
+/// tenant. The error text is safe to print.
+pub(super) async fn off_thread<T: Send + 'static>(
+    body: Bytes,
+    parse: fn(&[u8]) -> Result<T, serde_json::Error>,
+) -> Result<T, String> {
+    let parsed = if body.len() < LARGE {
+        parse(&body)
+    } else {
+        // The semaphore is never closed.
+        let _permit = LARGE_BODIES.acquire().await;
+        tokio::task::spawn_blocking(move || parse(&body))
+            .await
+            .map_err(|error| format!("parsing the answer failed: {error}"))?
+    };
+    parsed.map_err(|error| describe(&error))
+}
+
+/// Where parsing failed, without quoting the body.
+fn describe(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let problem = match error.classify() {
+        serde_json::error::Category::Eof => "the answer ends too early",
+        // Of our own: it has no position, and quotes nothing.
+        serde_json::error::Category::Data if line == 0 => {
+            return format!("the answer is JSON of another shape: {error}");
+        }
+        serde_json::error::Category::Data => "the answer is JSON of another shape",
+        _ => "the answer is not JSON",
+    };
+    format!("{problem} (line {line} column {column})")
+}

@@ -1,0 +1,232 @@
+//! The state of one tenant between two refreshes, and what follows from one:
+//! counters in the feed history, `amperity_up`, and the snapshot for the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Environment;
+use super::api_clock::{ApiClock, VersionEnd};
+use super::discovery::Discovery;
+use super::known_jobs::{KnownJobs, Selection};
+use super::outcome::{Listed, RefreshOutcome};
+use super::state_log::StateLog;
+use crate::amperity::{ApiError, Client, Observed};
+use crate::clock::before;
+use crate::config;
+use crate::feeds::RunHistory;
+use crate::jobs::Job;
+use crate::snapshot::{Failure, Snapshot, Status};
+use crate::telemetry::TenantTelemetry;
+
+/// Everything one refresh works with and leaves for the next one.
+#[derive(Debug)]
+pub(super) struct TenantState {
+    pub(super) settings: Arc<config::Tenant>,
+    pub(super) times: RefreshTimes,
+    pub(super) client: Arc<Client>,
+    pub(super) known: KnownJobs,
+    pub(super) discovery: Discovery,
+    pub(super) feeds: RunHistory,
+    pub(super) status: Status,
+    pub(super) telemetry: TenantTelemetry,
+    pub(super) clock: ApiClock,
+    pub(super) version_end: VersionEnd,
+    pub(super) log: StateLog,
+    /// Answers the feed history has not seen yet. Kept here, so that a refresh
+    /// that is cancelled leaves them to the next one.
+    pub(super) unobserved: Vec<Arc<Job>>,
+    /// Whether the last refresh requested single jobs and all failed.
+    pub(super) all_jobs_failed: bool,
+}
+
+/// The times that the configuration sets for a refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RefreshTimes {
+    pub(super) stale_after: Duration,
+    pub(super) forget_after: Duration,
+    /// The longest a refresh may take.
+    pub(super) budget: Duration,
+}
+
+impl TenantState {
+    pub(super) fn new(
+        settings: Arc<config::Tenant>,
+        times: RefreshTimes,
+        client: Arc<Client>,
+        feeds: RunHistory,
+        telemetry: TenantTelemetry,
+    ) -> Self {
+        let mut known = KnownJobs::default();
+        known.configure(&settings);
+        if settings.discovery.is_some() {
+            known.follow(feeds.unfinished());
+        }
+        Self {
+            settings,
+            times,
+            client,
+            known,
+            discovery: Discovery::default(),
+            feeds,
+            status: Status::default(),
+            telemetry,
+            clock: ApiClock::default(),
+            version_end: VersionEnd::default(),
+            log: StateLog::default(),
+            unobserved: Vec::new(),
+            all_jobs_failed: false,
+        }
+    }
+
+    /// Takes over new settings with everything that is known.
+    pub(super) fn reconfigure(
+        &mut self,
+        settings: Arc<config::Tenant>,
+        times: RefreshTimes,
+        client: Arc<Client>,
+    ) {
+        self.known.configure(&settings);
+        // A longer window has more to find.
+        self.discovery = Discovery::default();
+        if settings.collect.feeds && !self.settings.collect.feeds {
+            // The feed history has not seen what was found meanwhile.
+            self.unobserved = self.known.answered();
+        }
+        self.settings = settings;
+        self.times = times;
+        self.client = client;
+    }
+
+    /// Notes what a call showed besides its answer.
+    pub(super) fn observe(&mut self, observed: &Observed, outcome: &mut RefreshOutcome) {
+        outcome.requests += observed.requests;
+        self.clock.observe(&self.settings.tenant, observed);
+        if observed.token_sent {
+            self.status.token_expiry = observed.token_expiry;
+        }
+    }
+
+    /// Enters the answers in the feed history and saves it before anything of
+    /// it is on the page: a crash must not take back what a scrape has seen.
+    /// The refresh began at `began` by the API's clock.
+    pub(super) async fn update_feeds(
+        &mut self,
+        environment: &Environment,
+        outcome: &RefreshOutcome,
+        began: Timestamp,
+    ) {
+        let answered = std::mem::take(&mut self.unobserved);
+        let nothing_new = answered.is_empty() && outcome.failure.is_some();
+        if !self.settings.collect.feeds || nothing_new {
+            return;
+        }
+        if self.clock.is_disputed() {
+            // By a wrong time runs would be taken for history, and feeds
+            // forgotten. When the time is right, all are listed again.
+            self.discovery.last_full = None;
+            return;
+        }
+        let jobs = answered.iter().map(|job| &**job);
+        if outcome.listed == Listed::Incomplete {
+            self.feeds.observe_part(jobs, began);
+        } else {
+            self.feeds.observe(jobs, began);
+        }
+        let tenant = &*self.settings.tenant;
+        let forgotten = self.feeds.forget(before(began, self.times.forget_after));
+        if forgotten > 0 {
+            tracing::info!(
+                tenant,
+                feeds = forgotten,
+                "feeds without a run for feeds.forget_after leave the page"
+            );
+        }
+        let gap = self.feeds.state_gap();
+        if gap > self.status.state_gap {
+            let gap = humantime::format_duration(Duration::from_secs(gap.as_secs()));
+            tracing::warn!(tenant, %gap, "the API lists jobs of the last seven days only; runs that finished in the time before are not counted");
+        }
+        self.status.state_gap = gap;
+        // A list of a short time shows but few of the feeds that were dropped.
+        let dropped = self.feeds.dropped();
+        self.status.feeds_dropped = match outcome.listed {
+            Listed::Whole => dropped,
+            _ => dropped.max(self.status.feeds_dropped),
+        };
+        self.log.feeds_dropped(tenant, self.status.feeds_dropped);
+        self.save(environment).await;
+    }
+
+    async fn save(&mut self, environment: &Environment) {
+        let store = &environment.store;
+        let saved = store.save(&self.settings.tenant, &mut self.feeds).await;
+        if saved.is_err() {
+            environment.telemetry.state_write_failures.inc();
+        }
+    }
+
+    /// Sets `amperity_up` and what goes with it.
+    pub(super) fn conclude(&mut self, failure: Option<ApiError>, now: Timestamp) {
+        let tenant = &*self.settings.tenant;
+        self.status.deprecation = self.version_end.deprecation();
+        self.status.sunset = self.version_end.sunset();
+        self.status.up = failure.is_none();
+        let since = self.status.failure.take().map(|failure| failure.since);
+        let Some(error) = failure else {
+            self.status.last_success = Some(now);
+            let lasted = since.map(|since| seconds_between(since, now));
+            self.log
+                .refresh_succeeded(tenant, lasted.unwrap_or_default());
+            return;
+        };
+        self.log.refresh_failed(tenant, &error);
+        self.status.failure = Some(Failure {
+            reason: error.reason,
+            message: error.message,
+            since: since.unwrap_or(now),
+        });
+    }
+
+    /// Whether the last success was so long ago that jobs leave the page.
+    pub(super) fn is_stale(&self, now: Timestamp) -> bool {
+        let stale_after = self.times.stale_after;
+        let fresh = |success: Timestamp| seconds_between(success, now) <= stale_after;
+        !self.status.last_success.is_some_and(fresh)
+    }
+
+    /// What the page shows from now on.
+    pub(super) fn snapshot(&mut self, now: Timestamp) -> Snapshot {
+        let shows_jobs = self.settings.collect.jobs && !self.is_stale(now);
+        let selection = if shows_jobs {
+            let stale_before = before(self.clock.translate(now), self.times.stale_after);
+            let selection = self.known.select(stale_before);
+            self.log.jobs_dropped(&self.settings, selection.dropped);
+            selection
+        } else {
+            Selection::default()
+        };
+        self.status.jobs_dropped = selection.dropped;
+        self.status.jobs = selection.jobs.len();
+        let settings = &self.settings;
+        let feeds = if settings.collect.feeds {
+            self.feeds.feeds()
+        } else {
+            Vec::new()
+        };
+        Snapshot {
+            tenant: Arc::clone(&settings.tenant),
+            status: self.status.clone(),
+            jobs: selection.jobs.into(),
+            configured: self.known.configured().into(),
+            feeds: feeds.into(),
+            files: settings.collect.files,
+        }
+    }
+}
+
+/// Zero if time ran backwards.
+fn seconds_between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::from_secs(u64::try_from(to.as_second() - from.as_second()).unwrap_or(0))
+}
