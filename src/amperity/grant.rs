@@ -6,7 +6,6 @@ use reqwest::Url;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::ApiError;
 use super::failure::{Failure, form_encoded};
 use super::request_queue::{ApiRequest, RequestQueue};
 use super::token::{Seconds, Token};
@@ -42,10 +41,9 @@ pub(super) async fn fetch(
         version: "",
     };
     let explained = |failure: Failure| {
-        let advice = failure.advice.map_or_else(
-            || failure.reason.advice(&target),
-            str::to_owned,
-        );
+        let advice = failure
+            .advice
+            .map_or_else(|| failure.reason.advice(&target), str::to_owned);
         let message = format!("POST {}: {}. {advice}", token_url.path(), failure.text);
         ApiError {
             deadline_exceeded: failure.deadline_exceeded,

@@ -237,7 +237,9 @@ impl TenantState {
     /// Counts and logs what came of a refresh.
     fn report(&mut self, outcome: &RefreshOutcome) {
         self.telemetry.merged_tables.inc_by(outcome.merged);
-        self.telemetry.malformed_jobs.inc_by(outcome.malformed as u64);
+        self.telemetry
+            .malformed_jobs
+            .inc_by(outcome.malformed as u64);
         let reason = outcome.failure.as_ref().map(|error| error.reason);
         self.telemetry.refresh(reason);
         let tenant = &*self.settings.tenant;

@@ -176,6 +176,17 @@ async fn a_tenant_without_data_is_discovered_shown_and_scraped() {
     }
 }
 
+/// A reload that always has this outcome.
+fn reload(outcome: Result<(), &'static str>) -> Reload {
+    let (reload, mut requests) = Reload::channel();
+    tokio::spawn(async move {
+        while let Some(request) = requests.recv().await {
+            request.send(outcome.map_err(str::to_owned)).unwrap();
+        }
+    });
+    reload
+}
+
 #[tokio::test]
 async fn a_reload_reports_its_outcome_and_is_disabled_by_default() {
     let off = routes(&[]).await;
@@ -183,15 +194,6 @@ async fn a_reload_reports_its_outcome_and_is_disabled_by_default() {
     assert_eq!(status, 403);
     assert!(body.contains("--web.enable-lifecycle"));
 
-    let reload = |outcome: Result<(), &'static str>| {
-        let (reload, mut requests) = Reload::channel();
-        tokio::spawn(async move {
-            while let Some(request) = requests.recv().await {
-                request.send(outcome.map_err(str::to_owned)).unwrap();
-            }
-        });
-        reload
-    };
     let exporter = exporter(&[]).await;
     let on = |outcome| Routes::new(exporter.clone(), "/metrics", Some(reload(outcome)));
     let good = ask(&on(Ok(())), "POST", "/-/reload").await;
@@ -203,8 +205,7 @@ async fn a_reload_reports_its_outcome_and_is_disabled_by_default() {
 
 #[tokio::test]
 async fn a_reload_is_refused_to_pages_of_other_sites() {
-    let reload: Reload = Arc::new(|| Box::pin(async { Ok(()) }));
-    let routes = Routes::new(exporter(&[]).await, "/metrics", Some(reload));
+    let routes = Routes::new(exporter(&[]).await, "/metrics", Some(reload(Ok(()))));
     let host = ("host", "exporter:10109");
     let cases: [(&[(&str, &str)], u16); 9] = [
         (&[host], 200),

@@ -307,7 +307,9 @@ async fn a_job_that_is_retried_after_it_failed_shows_its_present_state() {
         ("running", started),
         ("succeeded", ended.as_str()),
     ] {
-        stage.simulator.override_list("socktown", list(state, times));
+        stage
+            .simulator
+            .override_list("socktown", list(state, times));
         stage.pass(minutes(10)).await;
         assert_eq!(stage.page().await.state("isj-1").as_deref(), Some(state));
     }

@@ -277,12 +277,14 @@ impl Transport for InProcess {
                 headers: reqwest::header::HeaderMap::new(),
             };
             match reply.delivery {
-                Delivery::Send if reply.response.body().len() as u64 > self.1 => Err(TransportError {
-                    reason: Reason::TooLarge,
-                    message: "the answer is larger than limits.response_bytes".to_owned(),
-                    status: Some(200),
-                    headers: reqwest::header::HeaderMap::new(),
-                }),
+                Delivery::Send if reply.response.body().len() as u64 > self.1 => {
+                    Err(TransportError {
+                        reason: Reason::TooLarge,
+                        message: "the answer is larger than limits.response_bytes".to_owned(),
+                        status: Some(200),
+                        headers: reqwest::header::HeaderMap::new(),
+                    })
+                }
                 Delivery::Send => Ok(reply.response),
                 Delivery::Hang => std::future::pending().await,
                 Delivery::Reset => Err(broken(None)),
