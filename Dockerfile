@@ -28,8 +28,7 @@ COPY --from=builder /image/usr/ /usr/
 # For `--state.file=/var/lib/amperity_exporter/state.db`; mount a volume here.
 COPY --from=builder --chown=nonroot:nonroot /image/var/lib/amperity_exporter/ /var/lib/amperity_exporter/
 EXPOSE 10109
-# For plain HTTP on the usual port; with TLS or another port, give a check of
-# your own or switch this one off.
+# Follows address and TLS of the exporter, which is process 1.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-    CMD ["/usr/local/bin/amperity_exporter", "healthcheck"]
+    CMD ["/usr/local/bin/amperity_exporter", "healthcheck", "--pid=1"]
 ENTRYPOINT ["/usr/local/bin/amperity_exporter"]

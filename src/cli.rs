@@ -1,10 +1,8 @@
-//! Flags, environment and subcommands: from the command line to a [`Command`]
-//! that says what to do. Pure: the process's arguments and environment are
-//! handed in by `main`.
+//! Parses flags and environment into a [`Command`]. Pure: `main` passes the
+//! arguments and the environment of the process.
 //!
-//! The settings themselves are read later, by [`config::Source::load`], which
-//! a reload calls again. A flag wins over the environment, and that over the
-//! file.
+//! The settings are loaded later, by [`config::Source::load`], and again at
+//! each reload. Flags override the environment, which overrides the file.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,33 +25,33 @@ pub enum Command {
     Demo(Demo),
     /// Serve the simulated API.
     Simulator(Simulator),
-    /// Say whether a configuration is good.
+    /// Validate a configuration.
     Check(Check),
-    /// Print the catalogue of metrics as Markdown.
+    /// Print the metrics reference as Markdown.
     Metrics,
-    /// Ask a running exporter whether it is healthy.
+    /// Check whether a running exporter is healthy.
     Healthcheck(Healthcheck),
 }
 
 /// `amperity_exporter`
 #[derive(Clone, Debug)]
 pub struct Serve {
-    /// Where the settings come from, now and at each reload.
+    /// The source of the settings, at the start and at each reload.
     pub(crate) settings: config::Source,
-    /// The HTTP side.
+    /// HTTP server.
     pub(crate) web: Web,
-    /// What is logged.
+    /// Level and format of the log.
     pub(crate) log: logging::Options,
 }
 
-/// The HTTP side.
+/// HTTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
-    /// Such as `:10109` or `127.0.0.1:10109`; at least one.
+    /// At least one, such as `:10109` or `127.0.0.1:10109`.
     pub(crate) listen_addresses: Vec<String>,
-    /// Take the listeners systemd hands over instead.
+    /// Use the sockets passed by systemd instead.
     pub(crate) systemd_socket: bool,
-    /// The path of the metrics page; begins with a slash.
+    /// The path of the metrics page, with a leading slash.
     pub(crate) telemetry_path: String,
     /// TLS and authentication.
     pub(crate) config_file: Option<PathBuf>,
@@ -64,44 +62,52 @@ pub struct Web {
 /// `amperity_exporter demo`
 #[derive(Clone, Debug)]
 pub struct Demo {
-    /// Where the exporter listens; at least one.
+    /// The addresses of the exporter; at least one.
     pub(crate) listen_addresses: Vec<String>,
-    /// What is logged.
+    /// Level and format of the log.
     pub(crate) log: logging::Options,
 }
 
 /// `amperity_exporter simulator`
 #[derive(Clone, Debug)]
 pub struct Simulator {
-    /// Where the API listens; at least one.
+    /// The addresses of the API; at least one.
     pub(crate) listen_addresses: Vec<String>,
-    /// What is logged.
+    /// Level and format of the log.
     pub(crate) log: logging::Options,
 }
 
 /// `amperity_exporter check`
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// The settings to check.
-    pub(crate) settings: config::Source,
-    /// Whether each tenant's API is asked, too.
+    /// The settings to validate.
+    pub(crate) settings: Option<config::Source>,
+    /// Whether to make a request to each tenant's API.
     pub(crate) live: bool,
+    /// The web configuration file to validate.
+    pub(crate) web_config_file: Option<PathBuf>,
 }
 
 /// `amperity_exporter healthcheck`
 #[derive(Clone, Debug)]
-pub struct Healthcheck {
-    /// Where the exporter listens.
-    pub(crate) listen_address: String,
+pub enum Healthcheck {
+    /// The exporter with these flags.
+    Exporter {
+        /// Its addresses; the first one is checked.
+        listen_addresses: Vec<String>,
+        /// Its web configuration file.
+        web_config_file: Option<PathBuf>,
+    },
+    /// The exporter that runs as this process.
+    Process(u32),
 }
 
-/// Reads the command line. `arguments` begin with the program's name;
-/// `environment` gives the value of a variable.
+/// Parses the command line. `arguments` begin with the program's name;
+/// `environment` returns the value of a variable.
 ///
 /// # Errors
-/// If it is not understood, or if it asks for help or the version:
-/// [`clap::Error::exit`] does the right thing in each case, with exit code 2
-/// or 0.
+/// If it is invalid, or asks for help or the version; [`clap::Error::exit`]
+/// handles all of them.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl Fn(&str) -> Option<OsString>,
@@ -109,7 +115,7 @@ pub fn parse(
     let cli = Cli::from_arg_matches(&Cli::command().try_get_matches_from(arguments)?)?;
     Ok(match cli.command {
         None => Command::Serve(Serve {
-            settings: cli.settings.source(environment)?,
+            settings: cli.settings.required_source(environment)?,
             web: cli.web.into(),
             log: cli.log.into(),
         }),
@@ -121,14 +127,20 @@ pub fn parse(
             listen_addresses: listen.addresses,
             log: log.into(),
         }),
-        Some(Subcommand::Check { settings, live }) => Command::Check(Check {
-            settings: settings.source(environment)?,
+        Some(Subcommand::Check {
+            settings,
             live,
+            web_config_file,
+        }) => Command::Check(Check {
+            settings: match &web_config_file {
+                Some(_) => settings.source(environment)?,
+                None => Some(settings.required_source(environment)?),
+            },
+            live,
+            web_config_file,
         }),
         Some(Subcommand::Metrics) => Command::Metrics,
-        Some(Subcommand::Healthcheck { listen_address }) => {
-            Command::Healthcheck(Healthcheck { listen_address })
-        }
+        Some(Subcommand::Healthcheck { listen }) => Command::Healthcheck(listen.into()),
     })
 }
 

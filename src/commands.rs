@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::amperity::ApiError;
 use crate::cli::Command;
 use crate::clock::Clock;
 use crate::config::ConfigError;
@@ -31,12 +32,12 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(options, clock).await?,
         Command::Simulator(options) => simulator::run(options, clock).await?,
         Command::Check(options) => {
-            if !check::run(&options, &clock, io::stdout()).await? {
+            if !check::run(&options, &clock, print).await? {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Metrics => metrics::run(io::stdout())?,
-        Command::Healthcheck(options) => healthcheck::run(&options)?,
+        Command::Metrics => metrics::run()?,
+        Command::Healthcheck(options) => healthcheck::run(options).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,6 +64,7 @@ pub fn describe(error: &anyhow::Error) -> String {
 #[must_use]
 pub fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<ConfigError>()
+        || error.is::<ApiError>()
         || error.is::<WebConfigError>()
         || matches!(error.downcast_ref(), Some(ListenError::Address(_)))
         || matches!(error.downcast_ref(), Some(RunError::Tenant(_)))
@@ -93,9 +95,17 @@ fn local_address(listener: &TcpListener) -> io::Result<String> {
     })
 }
 
-/// Writes to standard output; a closed one is no reason to stop.
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+/// Writes to standard output. A reader that has gone, as in
+/// `amperity_exporter check | head -1`, is not an error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("cannot write to standard output"),
+    }
 }
 
 /// Resolves on SIGTERM or Ctrl-C. The second signal ends the process at once.

@@ -1,6 +1,5 @@
-//! The log: one line per event, to standard error, as other exporters write
-//! it (`logfmt`), or as JSON. What dependencies log is left out below
-//! warnings, so that the log tells of the exporter alone.
+//! The log: one line per event on standard error, in logfmt like other
+//! exporters or in JSON. Events of dependencies are logged from level warn.
 
 use std::fmt;
 
@@ -15,29 +14,29 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::clock::Clock;
 
-/// What is logged.
+/// Level and format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// The least severe events.
+    /// The minimum level.
     pub(crate) level: Level,
-    /// How an event is written.
+    /// The format of an event.
     pub(crate) format: Format,
 }
 
-/// How severe an event is.
+/// The level of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Level {
-    /// For finding out what the exporter does.
+    /// Details for troubleshooting.
     Debug,
-    /// For seeing that it does something.
+    /// Normal events, such as a start or a reload.
     Info,
-    /// Something is worth a look.
+    /// Problems the exporter can work around.
     Warn,
-    /// Something does not work.
+    /// Problems that need attention.
     Error,
 }
 
-/// How an event is written.
+/// The format of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// `time=… level=info msg="…" key=value`
@@ -57,11 +56,11 @@ impl From<Level> for LevelFilter {
     }
 }
 
-/// Logs to standard error from now on. Has no effect the second time.
+/// Starts logging to standard error. A second call has no effect.
 pub(crate) fn install(options: Options, clock: Clock) {
     let subscriber = subscriber(options, clock, std::io::stderr);
     if tracing::subscriber::set_global_default(subscriber).is_err() {
-        tracing::debug!("the log is installed already");
+        tracing::debug!("logging is already installed");
     }
 }
 
@@ -79,12 +78,12 @@ where
         .with_ansi(false)
         .with_writer(writer);
     let layer = layer
-        .with_filter(filter_fn(is_wanted))
+        .with_filter(filter_fn(is_enabled))
         .with_filter(LevelFilter::from(options.level));
     Registry::default().with(layer)
 }
 
-fn is_wanted(metadata: &Metadata<'_>) -> bool {
+fn is_enabled(metadata: &Metadata<'_>) -> bool {
     let own = metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
     own || *metadata.level() <= tracing::Level::WARN
 }
@@ -113,7 +112,7 @@ where
         let level = event.metadata().level().as_str().to_lowercase();
         let first = [("time", time), ("level", level), ("msg", fields.message)];
         let first = first.map(|(key, text)| (key, Value::Text(text)));
-        let all = first.iter().chain(&fields.rest);
+        let all = first.iter().chain(&fields.others);
         match self.format {
             Format::Logfmt => logfmt(&mut writer, all)?,
             Format::Json => json(&mut writer, all)?,
@@ -124,9 +123,9 @@ where
 
 /// The value of a field.
 enum Value {
-    /// To be quoted.
+    /// Text, quoted if necessary.
     Text(String),
-    /// A number or a truth value, the same in both formats.
+    /// A number or a boolean, never quoted.
     Plain(String),
 }
 
@@ -136,19 +135,19 @@ type Pair = (&'static str, Value);
 #[derive(Default)]
 struct Fields {
     message: String,
-    rest: Vec<Pair>,
+    others: Vec<Pair>,
 }
 
 impl Fields {
     fn text(&mut self, field: &Field, text: String) {
         match field.name() {
             "message" => self.message = text,
-            name => self.rest.push((name, Value::Text(text))),
+            name => self.others.push((name, Value::Text(text))),
         }
     }
 
     fn plain(&mut self, field: &Field, value: &impl ToString) {
-        self.rest
+        self.others
             .push((field.name(), Value::Plain(value.to_string())));
     }
 }
@@ -219,9 +218,9 @@ fn json<'a>(writer: &mut Writer<'_>, pairs: impl Iterator<Item = &'a Pair>) -> f
     writer.write_char('}')
 }
 
-/// A JSON string, which is also what logfmt quotes with. Control characters
-/// of every kind are escaped: the text of an error may come from outside, and
-/// must neither begin a line of its own nor speak to the terminal.
+/// A JSON string; logfmt uses the same quoting. All control characters are
+/// escaped: text from outside must not start a new line or contain terminal
+/// escape sequences.
 fn quoted(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
     writer.write_char('"')?;
     for letter in text.chars() {

@@ -16,6 +16,7 @@ use crate::config;
 use crate::telemetry::Reason;
 
 mod causes;
+mod proxy;
 mod tls;
 
 /// How long a connection may take, name lookup and TLS included.
@@ -51,7 +52,7 @@ pub struct TransportError {
 /// The network transport of one tenant.
 ///
 /// # Errors
-/// If the CA file or the proxy address cannot be used.
+/// If the CA file, `proxy_url` or a proxy variable cannot be used.
 pub fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config(api)?)
@@ -65,7 +66,8 @@ pub fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
         .connect_timeout(api.timeout.min(CONNECT_TIMEOUT))
         .read_timeout(read_timeout(api.timeout))
         .timeout(api.timeout);
-    // Without one of its own, reqwest asks the environment for a proxy.
+    // reqwest ignores proxy variables that it cannot use.
+    builder = builder.no_proxy();
     if let Some(proxy) = &api.proxy_url {
         let proxy = reqwest::Proxy::all(proxy.0.clone()).map_err(|error| {
             unusable(format!(
@@ -74,9 +76,11 @@ pub fn network(api: &config::Api) -> Result<Arc<dyn Transport>, ApiError> {
             ))
         })?;
         builder = builder.proxy(proxy);
-    } else if config::is_loopback(&api.base_url) {
-        // No proxy of the environment leads to this machine.
-        builder = builder.no_proxy();
+    } else if !config::is_loopback(&api.base_url) {
+        let variables = |name: &str| std::env::var_os(name);
+        for proxy in proxy::from_environment(variables).map_err(unusable)? {
+            builder = builder.proxy(proxy);
+        }
     }
     let client = builder
         .build()

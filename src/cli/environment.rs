@@ -1,7 +1,7 @@
-//! Flags and environment become a [`Source`](config::Source) of settings.
+//! Combines flags and environment into a [`Source`](config::Source).
 //!
-//! clap is not shown the environment: a secret in it can then stand in no
-//! help text and no error, and an empty variable counts as not set.
+//! clap does not read the environment: so no secret in it can get into a help
+//! text or an error, and an empty variable counts as not set.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,11 +15,25 @@ use crate::config::file::{Origin, Text, Written};
 use crate::config::{self, GivenTenant};
 
 impl Settings {
-    /// The source of settings: flags, else environment, else the file.
-    pub(super) fn source(
+    /// The source of settings.
+    pub(super) fn required_source(
         self,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<config::Source, clap::Error> {
+        self.source(environment)?.ok_or_else(|| {
+            usage_error(
+                ErrorKind::MissingRequiredArgument,
+                "nothing to export; give --config.file=FILE, or one tenant by flags or \
+                 environment, or try `amperity_exporter demo`",
+            )
+        })
+    }
+
+    /// The source of settings, `None` if neither a file nor a tenant is given.
+    pub(super) fn source(
+        self,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Option<config::Source>, clap::Error> {
         let environment = Environment(environment);
         let tenant = GivenTenant {
             tenant: environment.or(self.tenant, "--amperity.tenant", "AMPERITY_TENANT")?,
@@ -38,13 +52,7 @@ impl Settings {
             )?,
         };
         let tenant = match (&self.config_file, tenant.names().as_slice()) {
-            (None, []) => {
-                return Err(refusal(
-                    ErrorKind::MissingRequiredArgument,
-                    "nothing to export; give --config.file=FILE, or one tenant by flags or \
-                     environment, or try `amperity_exporter demo`",
-                ));
-            }
+            (None, []) => return Ok(None),
             (Some(_), []) => None,
             (None, _) => Some(tenant),
             (Some(_), names) => {
@@ -53,10 +61,10 @@ impl Settings {
                     "--config.file cannot be used together with {names}: tenants come from the \
                      file, or one from flags and environment; remove one of the two"
                 );
-                return Err(refusal(ErrorKind::ArgumentConflict, message));
+                return Err(usage_error(ErrorKind::ArgumentConflict, message));
             }
         };
-        Ok(config::Source {
+        Ok(Some(config::Source {
             file: self.config_file,
             tenant,
             refresh_mode: environment.or(
@@ -70,11 +78,11 @@ impl Settings {
                 "AMPERITY_REFRESH_INTERVAL",
             )?,
             state_file: environment.path_or(self.state_file, "--state.file", "AMPERITY_STATE_FILE"),
-        })
+        }))
     }
 }
 
-/// The environment, behind the flags.
+/// The environment, which flags override.
 struct Environment<E>(E);
 
 impl<E: Fn(&str) -> Option<OsString>> Environment<E> {
@@ -89,7 +97,7 @@ impl<E: Fn(&str) -> Option<OsString>> Environment<E> {
         let origin = Origin::Named(name);
         match value.into_string() {
             Ok(value) => Ok(Some(Written { value, origin })),
-            Err(_) => Err(refusal(
+            Err(_) => Err(usage_error(
                 ErrorKind::InvalidUtf8,
                 format!("{name} is not UTF-8"),
             )),
@@ -150,6 +158,6 @@ impl<E: Fn(&str) -> Option<OsString>> Environment<E> {
     }
 }
 
-fn refusal(kind: ErrorKind, message: impl std::fmt::Display) -> clap::Error {
+fn usage_error(kind: ErrorKind, message: impl std::fmt::Display) -> clap::Error {
     Cli::command().error(kind, message)
 }

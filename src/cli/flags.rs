@@ -1,5 +1,5 @@
-//! The flags as clap reads them. [`environment`](super::environment) comes
-//! next.
+//! The flags, as clap parses them. [`environment`](super::environment) adds
+//! the variables.
 
 #![expect(clippy::doc_markdown, reason = "doc comments here are help texts")]
 
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use clap::{Args, Parser, ValueHint};
 
-use super::Web;
+use super::{Healthcheck, Web};
 use crate::logging;
 
 const SETTINGS: &str = "Settings";
@@ -30,8 +30,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 /// Exports Amperity ingest jobs as Prometheus metrics.
 ///
-/// Without a subcommand it serves: give --config.file, or one tenant by flags
-/// or environment. To see it at work with nothing configured: `amperity_exporter demo`.
+/// Without a subcommand it serves the metrics: give --config.file, or one tenant by flags or
+/// environment. To try it without configuration, run `amperity_exporter demo`.
 #[derive(Debug, Parser)]
 #[command(
     name = "amperity_exporter",
@@ -39,8 +39,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     term_width = 100,
-    after_help = "A flag wins over the environment, and that over the file. \
-                  Metrics, configuration and alerts are described in docs/."
+    after_help = "Flags override the environment, which overrides the file. \
+                  Metrics, configuration and alerts are documented in docs/."
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -55,81 +55,78 @@ pub(super) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Subcommand {
-    /// Export a simulated tenant: needs nothing, shows everything.
+    /// Export a simulated tenant; needs no configuration.
     Demo {
         #[command(flatten)]
         listen: DemoListen,
         #[command(flatten)]
         log: LogFlags,
     },
-    /// Serve the simulated API alone, to try a configuration against it.
+    /// Serve only the simulated API, to test a configuration against it.
     Simulator {
         #[command(flatten)]
         listen: SimulatorListen,
         #[command(flatten)]
         log: LogFlags,
     },
-    /// Say whether a configuration is good, and with --live whether it works.
+    /// Validate the configuration, and with --live test it against the API.
     Check {
         #[command(flatten)]
         settings: Settings,
-        /// Ask each tenant's API once, and show what it answered.
+        /// Make one API request per tenant and show the result.
         #[arg(long)]
         live: bool,
+        /// Validate this web configuration file, too.
+        #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WEB)]
+        web_config_file: Option<PathBuf>,
     },
-    /// Print the catalogue of metrics as Markdown.
+    /// Print the metrics reference as Markdown.
     Metrics,
-    /// Exit with 0 if the exporter on this machine is healthy, else with 1.
-    #[command(hide = true)]
+    /// Exit with 0 if the exporter on this machine is healthy, otherwise with 1.
     Healthcheck {
-        /// Where the exporter listens, without TLS.
-        #[arg(
-            long = "web.listen-address",
-            value_name = "ADDRESS",
-            default_value = ":10109"
-        )]
-        listen_address: String,
+        #[command(flatten)]
+        listen: HealthcheckListen,
     },
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Settings {
-    /// The configuration file, in YAML. Read again on SIGHUP.
+    /// Configuration file (YAML), reloaded on SIGHUP.
     #[arg(long = "config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = SETTINGS)]
     pub(super) config_file: Option<PathBuf>,
 
-    /// When the API is asked: `interval` (in the background) or `scrape` (on each scrape)
+    /// When to fetch from the API: `interval` (in the background) or `scrape` (on each scrape)
     /// [default: interval] [env: AMPERITY_REFRESH_MODE]
     #[arg(long = "refresh.mode", value_name = "MODE", help_heading = SETTINGS)]
     pub(super) refresh_mode: Option<String>,
 
-    /// Time between refreshes in mode interval [default: 1m] [env: AMPERITY_REFRESH_INTERVAL]
+    /// Time between refreshes in mode `interval` [default: 1m] [env: AMPERITY_REFRESH_INTERVAL]
     #[arg(long = "refresh.interval", value_name = "DURATION", help_heading = SETTINGS)]
     pub(super) refresh_interval: Option<String>,
 
-    /// Where counters are kept, so that they survive a restart [env: AMPERITY_STATE_FILE]
+    /// File that keeps the counters across restarts [env: AMPERITY_STATE_FILE]
     #[arg(long = "state.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = SETTINGS)]
     pub(super) state_file: Option<PathBuf>,
 
-    /// The tenant's id, such as `socktown` [env: AMPERITY_TENANT]
+    /// Tenant id, such as `socktown` [env: AMPERITY_TENANT]
     #[arg(long = "amperity.tenant", value_name = "TENANT", help_heading = TENANT)]
     pub(super) tenant: Option<String>,
 
-    /// Where its API is [default: https://app.amperity.com/api] [env: AMPERITY_BASE_URL]
+    /// Base URL of the API [default: https://app.amperity.com/api] [env: AMPERITY_BASE_URL]
     #[arg(long = "amperity.base-url", value_name = "URL", help_heading = TENANT)]
     pub(super) base_url: Option<String>,
 
-    /// A file that holds the access token; read again when it changes. The token itself can be
-    /// given in the environment only, as AMPERITY_TOKEN [env: AMPERITY_TOKEN_FILE]
+    /// File with the access token, read again when it changes. The token itself can only be given
+    /// as the environment variable AMPERITY_TOKEN [env: AMPERITY_TOKEN_FILE]
     #[arg(long = "amperity.token-file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = TENANT)]
     pub(super) token_file: Option<PathBuf>,
 
-    /// The id of a job that is always on the page; may be repeated, or several separated by commas
-    /// [env: AMPERITY_JOBS, separated by commas]
+    /// Id of a job to export whenever it started; may be repeated or comma-separated
+    /// [env: AMPERITY_JOBS, comma-separated]
     #[arg(long = "amperity.job", value_name = "ID", value_delimiter = ',', help_heading = TENANT)]
     pub(super) jobs: Vec<String>,
 
-    /// Find jobs by themselves, this far back, such as 24h; at most 7d
+    /// Discover jobs that started within this window, such as 24h; at most 7d
     /// [env: AMPERITY_DISCOVERY_WINDOW]
     #[arg(long = "amperity.discovery-window", value_name = "DURATION", help_heading = TENANT)]
     pub(super) discovery_window: Option<String>,
@@ -137,48 +134,63 @@ pub(super) struct Settings {
 
 #[derive(Debug, Args)]
 pub(super) struct WebFlags {
-    /// Where to listen, HOST:PORT or :PORT; may be repeated
+    /// Address to listen on, HOST:PORT or :PORT; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10109", help_heading = WEB)]
     addresses: Vec<String>,
 
-    /// Take the listening sockets from systemd
+    /// Use the listening sockets passed by systemd
     #[arg(long = "web.systemd-socket", conflicts_with = "addresses", help_heading = WEB)]
     systemd_socket: bool,
 
-    /// The path of the metrics page
+    /// Path of the metrics page
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, help_heading = WEB)]
     telemetry_path: String,
 
-    /// A file that switches on TLS or authentication, as other exporters have it
+    /// File that enables TLS or authentication, in the format of other Prometheus exporters
     #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WEB)]
     web_config_file: Option<PathBuf>,
 
-    /// Reload the configuration on POST /-/reload, too
+    /// Enable POST /-/reload
     #[arg(long = "web.enable-lifecycle", help_heading = WEB)]
     enable_lifecycle: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DemoListen {
-    /// Where to listen, HOST:PORT or :PORT; may be repeated
+    /// Address to listen on, HOST:PORT or :PORT; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10109", help_heading = WEB)]
     pub(super) addresses: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SimulatorListen {
-    /// Where to listen, HOST:PORT or :PORT; may be repeated
+    /// Address to listen on, HOST:PORT or :PORT; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10110", help_heading = WEB)]
     pub(super) addresses: Vec<String>,
 }
 
 #[derive(Debug, Args)]
+pub(super) struct HealthcheckListen {
+    /// Address of the exporter; of several, the first
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10109", help_heading = WEB)]
+    addresses: Vec<String>,
+
+    /// Web configuration file of the exporter, if it has one
+    #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WEB)]
+    web_config_file: Option<PathBuf>,
+
+    /// Use the flags of the exporter that runs as this process
+    #[arg(long, value_name = "PID", conflicts_with_all = ["addresses", "web_config_file"])]
+    pid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct LogFlags {
-    /// The least severe messages to log, to standard error
+    /// Minimum log level
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = logging::Level::Info, help_heading = LOG)]
     level: logging::Level,
 
-    /// How a message is written
+    /// Log format; the log goes to standard error
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = logging::Format::Logfmt, help_heading = LOG)]
     format: logging::Format,
 }
@@ -195,6 +207,18 @@ impl From<WebFlags> for Web {
     }
 }
 
+impl From<HealthcheckListen> for Healthcheck {
+    fn from(flags: HealthcheckListen) -> Self {
+        flags.pid.map_or(
+            Self::Exporter {
+                listen_addresses: flags.addresses,
+                web_config_file: flags.web_config_file,
+            },
+            Self::Process,
+        )
+    }
+}
+
 impl From<LogFlags> for logging::Options {
     fn from(flags: LogFlags) -> Self {
         Self {
@@ -204,14 +228,25 @@ impl From<LogFlags> for logging::Options {
     }
 }
 
+/// A path that clients send as it is: they normalize `//`, `.` and `..`, and
+/// encode other characters.
 fn telemetry_path(path: &str) -> Result<String, &'static str> {
-    const TAKEN: [&str; 3] = ["/", "/probe", "/sd"];
-    if !path.starts_with('/') {
-        Err("it must begin with a slash")
-    } else if TAKEN.contains(&path) || path.starts_with("/-/") {
-        Err("another page has this path")
-    } else if path.contains(['?', '#', '%']) || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Err("it must be a plain path")
+    const RESERVED: [&str; 3] = ["/", "/probe", "/sd"];
+    let plain =
+        |letter: char| letter.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(letter);
+    let Some(relative) = path.strip_prefix('/') else {
+        return Err("must begin with a slash");
+    };
+    let trimmed = relative.strip_suffix('/').unwrap_or(relative);
+    if RESERVED.contains(&path) || path.starts_with("/-/") {
+        Err("is the path of another page")
+    } else if trimmed
+        .split('/')
+        .any(|part| matches!(part, "" | "." | ".."))
+    {
+        Err("must not contain `//`, `.` or `..`")
+    } else if !trimmed.split('/').all(|part| part.chars().all(plain)) {
+        Err("must be a plain path, such as /metrics")
     } else {
         Ok(path.to_owned())
     }

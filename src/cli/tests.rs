@@ -1,4 +1,4 @@
-//! What the command line means, and which of its sources wins.
+//! What the command line means, and the order of precedence.
 
 use std::collections::HashMap;
 use std::fs;
@@ -46,12 +46,12 @@ const ENVIRONMENT: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn the_command_line_is_sound() {
+fn the_command_line_definition_is_valid() {
     flags::Cli::command().debug_assert();
 }
 
 #[test]
-fn the_environment_alone_is_enough() {
+fn a_tenant_can_be_given_by_environment() {
     let settings = settings(&[], &ENVIRONMENT);
     let tenant = &settings.tenants[0];
     assert_eq!(&*tenant.tenant, "socktown");
@@ -62,7 +62,7 @@ fn the_environment_alone_is_enough() {
 }
 
 #[test]
-fn flags_alone_are_enough() {
+fn a_tenant_can_be_given_by_flags() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     fs::write(&token, "t0ken\n").unwrap();
@@ -91,7 +91,7 @@ fn flags_alone_are_enough() {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("amperity_exporter.yml");
     let text = "{refresh: {interval: 1s}, tenants: [{tenant: a, authorization: {credentials: x}, jobs: [isj-1]}]}";
@@ -114,7 +114,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn a_source_reads_its_file_again() {
+fn loading_again_reads_the_file_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("amperity_exporter.yml");
     let text = "tenants: [{tenant: a, authorization: {credentials: x}, jobs: [isj-1]}]";
@@ -126,7 +126,7 @@ fn a_source_reads_its_file_again() {
 }
 
 #[test]
-fn what_is_missing_or_too_much_is_one_clear_line() {
+fn missing_and_conflicting_values_are_named_in_one_line() {
     insta::assert_snapshot!(error(&[], &[]), @"error: nothing to export; give --config.file=FILE, or one tenant by flags or environment, or try `amperity_exporter demo`");
     insta::assert_snapshot!(error(&["--config.file=x.yml", "--amperity.tenant=a"], &ENVIRONMENT), @"error: --config.file cannot be used together with --amperity.tenant, AMPERITY_TOKEN, AMPERITY_JOBS: tenants come from the file, or one from flags and environment; remove one of the two");
     insta::assert_snapshot!(error(&["--amperity.tenant=a"], &[]), @"
@@ -146,7 +146,21 @@ fn what_is_missing_or_too_much_is_one_clear_line() {
     AMPERITY_TOKEN_FILE: the file cannot be read: No such file or directory (os error 2); check path and permissions
     --amperity.tenant: nothing to export; add --amperity.job=ID or --amperity.discovery-window=24h
     ");
-    insta::assert_snapshot!(error(&["--web.telemetry-path=/sd"], &[]), @"error: invalid value '/sd' for '--web.telemetry-path <PATH>': another page has this path");
+    insta::assert_snapshot!(error(&["--web.telemetry-path=/sd"], &[]), @"error: invalid value '/sd' for '--web.telemetry-path <PATH>': is the path of another page");
+    for path in ["//metrics", "/a//b", "/a/../metrics", "/.", "/metrics//"] {
+        let message = error(&["--web.telemetry-path", path], &[]);
+        assert!(
+            message.ends_with("must not contain `//`, `.` or `..`"),
+            "{message}"
+        );
+    }
+    for path in ["/a b", "/a?b", "/a#b", "/%61", "/ä", "/{a}"] {
+        let message = error(&["--web.telemetry-path", path], &[]);
+        assert!(
+            message.ends_with("must be a plain path, such as /metrics"),
+            "{message}"
+        );
+    }
     insta::assert_snapshot!(error(&["--amperity.token=x"], &[]), @"error: unexpected argument '--amperity.token' found");
     insta::assert_snapshot!(error(&["--log.level=loud"], &[]), @"error: invalid value 'loud' for '--log.level <LEVEL>'");
     insta::assert_snapshot!(error(&["--web.systemd-socket", "--web.listen-address=:1"], &[]), @"error: the argument '--web.systemd-socket' cannot be used with '--web.listen-address <ADDRESS>'");
@@ -154,13 +168,13 @@ fn what_is_missing_or_too_much_is_one_clear_line() {
 }
 
 #[test]
-fn debug_of_a_command_shows_no_secret() {
+fn debug_output_contains_no_secret() {
     let command = parsed(&[], &ENVIRONMENT).unwrap();
     assert!(!format!("{command:?}").contains("t0ken"));
 }
 
 #[test]
-fn the_web_side_has_its_defaults() {
+fn the_web_flags_have_defaults() {
     let web = serve(&[], &ENVIRONMENT).web;
     let expected = Web {
         listen_addresses: vec![":10109".to_owned()],

@@ -1,81 +1,100 @@
-//! `amperity_exporter check`: says in tables what a configuration means and
-//! whether the state file can be used, and
-//! with `--live` what each tenant's API answers to one real question.
+//! `amperity_exporter check`: shows what a configuration means, checks the
+//! state file, the proxies and the web configuration file, and with `--live`
+//! makes one request to each tenant's API.
 
-use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::amperity::{ApiError, Client};
+use crate::amperity::{self, ApiError, Client};
 use crate::cli::Check;
 use crate::clock::{Clock, before};
 use crate::config::{Credentials, Mode, Secret, Settings, Tenant, length};
 use crate::feeds::store::Store;
 use crate::telemetry::{Telemetry, TenantTelemetry};
+use crate::web::WebSecurity;
 
-/// How far back the one question looks where jobs are discovered.
+/// The window of the list request.
 const WINDOW: Duration = Duration::from_hours(1);
 
-/// Reads the configuration, asks if that is wanted, and writes the report.
-/// Returns whether all is well.
+/// Checks what the options ask for and prints a report. Returns whether all
+/// checks passed.
 ///
 /// # Errors
-/// If the configuration is bad, or if the report cannot be written.
+/// If a file is not valid, or the report cannot be written.
 pub(super) async fn run(
     options: &Check,
     clock: &Clock,
-    mut report: impl Write,
+    mut print: impl FnMut(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
-    let settings = options.settings.load()?;
-    report.write_all(described(&settings).as_bytes())?;
-    let state = settings.state_file.as_deref().map(Store::check);
-    let mut all_well = true;
-    if let Some(Err(problem)) = state {
-        writeln!(report, "\n{problem}")?;
-        all_well = false;
+    let mut passed = true;
+    if let Some(source) = &options.settings {
+        let settings = source.load()?;
+        for tenant in &settings.tenants {
+            amperity::network(&tenant.api)?;
+        }
+        print(&describe_settings(&settings))?;
+        let state = settings.state_file.as_deref().map(Store::check);
+        if let Some(Err(problem)) = state {
+            print(&format!("\n{problem}\n"))?;
+            passed = false;
+        }
+        if options.live {
+            let results = request_all(&settings, clock).await?;
+            print(&describe_results(&results))?;
+            passed &= results.iter().all(|result| result.jobs.is_ok());
+        }
+        print("\n")?;
     }
-    if options.live {
-        let answers = ask_all(&settings, clock).await?;
-        report.write_all(told(&answers).as_bytes())?;
-        all_well &= answers.iter().all(|answer| answer.jobs.is_ok());
+    if let Some(file) = &options.web_config_file {
+        print(&format!("{}\n\n", check_web_config(file)?))?;
     }
-    writeln!(report, "\n{}", if all_well { "OK" } else { "FAILED" })?;
-    Ok(all_well)
+    print(if passed { "OK\n" } else { "FAILED\n" })?;
+    Ok(passed)
 }
 
-async fn ask_all(settings: &Settings, clock: &Clock) -> anyhow::Result<Vec<Answer>> {
+fn check_web_config(file: &Path) -> anyhow::Result<String> {
+    let security = WebSecurity::from_file(file).context("--web.config.file")?;
+    let mut lines = vec![format!("web configuration: {} is valid", file.display())];
+    let warnings = security.warnings().into_iter();
+    lines.extend(warnings.map(|warning| format!("warning:  {warning}")));
+    Ok(lines.join("\n"))
+}
+
+/// One request per tenant, all at the same time; results in the tenants'
+/// order.
+async fn request_all(settings: &Settings, clock: &Clock) -> anyhow::Result<Vec<LiveResult>> {
     let telemetry = Telemetry::new()?;
-    let questions = settings.tenants.iter().map(|tenant| {
+    let tasks = settings.tenants.iter().map(|tenant| {
         let telemetry = telemetry.tenant(&tenant.tenant);
-        tokio::spawn(ask(Arc::clone(tenant), telemetry, clock.clone()))
+        tokio::spawn(request(Arc::clone(tenant), telemetry, clock.clone()))
     });
-    // Asked at the same time, told in order.
-    let questions: Vec<_> = questions.collect();
-    let mut answers = Vec::with_capacity(questions.len());
-    for question in questions {
-        answers.push(question.await?);
+    let tasks: Vec<_> = tasks.collect();
+    let mut results = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        results.push(task.await?);
     }
-    Ok(answers)
+    Ok(results)
 }
 
-/// What one tenant's API answered.
+/// The result of a tenant's request.
 #[derive(Debug)]
-struct Answer {
+struct LiveResult {
     tenant: Arc<str>,
-    /// The jobs it told of, in words.
+    /// The jobs found, in words.
     jobs: Result<String, ApiError>,
     elapsed: Duration,
     token_expiry: Option<Timestamp>,
 }
 
-/// Asks one question: for the jobs of the last hour, or for the first
-/// configured job.
-async fn ask(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) -> Answer {
-    let begin = Instant::now();
-    let deadline = begin + tenant.api.timeout;
+/// Requests the jobs of the last hour, or the first configured job.
+async fn request(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) -> LiveResult {
+    let start = Instant::now();
+    let deadline = start + tenant.api.timeout;
     let mut token_expiry = None;
     let jobs = match Client::new(&tenant, telemetry, clock.clone()) {
         Ok(client) => {
@@ -95,16 +114,16 @@ async fn ask(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) -> A
         }
         Err(error) => Err(error),
     };
-    Answer {
+    LiveResult {
         tenant: Arc::clone(&tenant.tenant),
         jobs,
-        elapsed: begin.elapsed(),
+        elapsed: start.elapsed(),
         token_expiry,
     }
 }
 
-/// What the settings mean.
-fn described(settings: &Settings) -> String {
+/// What the settings mean, as a table and some lines.
+fn describe_settings(settings: &Settings) -> String {
     let head = [
         "TENANT",
         "API",
@@ -128,7 +147,7 @@ fn described(settings: &Settings) -> String {
         [
             tenant.tenant.to_string(),
             api.base_url.to_string(),
-            let_in_by(&tenant.credentials),
+            describe_credentials(&tenant.credentials),
             tenant.jobs.len().to_string(),
             discovery,
             kinds.collect::<Vec<_>>().join(","),
@@ -140,13 +159,13 @@ fn described(settings: &Settings) -> String {
         }
         Mode::Scrape { max_age } if max_age.is_zero() => "on each scrape".to_owned(),
         Mode::Scrape { max_age } => format!(
-            "on each scrape, unless the last answer is younger than {}",
+            "on each scrape, unless the data is younger than {}",
             length(max_age)
         ),
     };
     let state = match &settings.state_file {
         Some(path) => format!("kept in {}", path.display()),
-        None => "lost at a restart (no state file)".to_owned(),
+        None => "reset at each restart (no state file)".to_owned(),
     };
     let mut lines = table(head, rows);
     lines.push(String::new());
@@ -157,9 +176,9 @@ fn described(settings: &Settings) -> String {
     lines.join("\n") + "\n"
 }
 
-fn let_in_by(credentials: &Credentials) -> String {
+fn describe_credentials(credentials: &Credentials) -> String {
     let from = |secret: &Secret| match secret {
-        Secret::Value(_) => "given in place".to_owned(),
+        Secret::Value(_) => "in the configuration".to_owned(),
         Secret::File(path) => format!("from {}", path.display()),
     };
     match credentials {
@@ -170,35 +189,35 @@ fn let_in_by(credentials: &Credentials) -> String {
     }
 }
 
-/// What the APIs answered; the failures in words below the table.
-fn told(answers: &[Answer]) -> String {
-    let head = ["TENANT", "RESULT", "JOBS", "TIME", "TOKEN ENDS"];
-    let rows = answers.iter().map(|answer| {
-        let (result, jobs) = match &answer.jobs {
+/// The results as a table, with the errors below.
+fn describe_results(results: &[LiveResult]) -> String {
+    let head = ["TENANT", "RESULT", "JOBS", "TIME", "TOKEN EXPIRES"];
+    let rows = results.iter().map(|result| {
+        let (outcome, jobs) = match &result.jobs {
             Ok(jobs) => ("ok".to_owned(), jobs.clone()),
             Err(error) => (error.reason.to_string(), "-".to_owned()),
         };
         [
-            answer.tenant.to_string(),
-            result,
+            result.tenant.to_string(),
+            outcome,
             jobs,
-            format!("{:.2}s", answer.elapsed.as_secs_f64()),
-            answer
+            format!("{:.2}s", result.elapsed.as_secs_f64()),
+            result
                 .token_expiry
                 .map_or_else(|| "unknown".to_owned(), |time| format!("{time:.0}")),
         ]
     });
     let mut lines = vec![String::new()];
     lines.extend(table(head, rows));
-    let failures = answers.iter().filter_map(|answer| {
-        let error = answer.jobs.as_ref().err()?;
-        Some(format!("\n{}: {error}", answer.tenant))
+    let errors = results.iter().filter_map(|result| {
+        let error = result.jobs.as_ref().err()?;
+        Some(format!("\n{}: {error}", result.tenant))
     });
-    lines.extend(failures);
+    lines.extend(errors);
     lines.join("\n") + "\n"
 }
 
-/// Lines with columns as wide as their widest cell.
+/// The lines of a table with aligned columns.
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Vec<String> {
     let mut all = vec![head.map(str::to_owned)];
     all.extend(rows);

@@ -45,7 +45,7 @@ pub(super) async fn run(options: cli::Demo, clock: Clock) -> anyhow::Result<()> 
         security: Arc::new(web::WebSecurity::disabled()),
         clock,
     };
-    print(&introduction(&listeners, &base_url, &file)?);
+    print(&introduction(&listeners, &base_url, &file)?)?;
     let server = tokio::spawn(amperity_simulator::serve(
         api,
         simulator,

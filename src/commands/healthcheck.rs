@@ -1,108 +1,186 @@
-//! Asks a running exporter whether it is healthy, for images without a shell:
-//! `HEALTHCHECK ["amperity_exporter", "healthcheck"]`. Plain HTTP on the
-//! loopback address and nothing else, in a process of its own that lives for
-//! one answer.
+//! `amperity_exporter healthcheck`: checks the exporter on this machine, for
+//! images without a shell. It follows the exporter's address and TLS.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::Healthcheck;
+use anyhow::{Context as _, bail};
+use reqwest::StatusCode;
 
-/// More than a healthy exporter ever needs.
-const PATIENCE: Duration = Duration::from_secs(3);
+use crate::cli::{self, Command, Healthcheck};
+use crate::web::WebSecurity;
 
-/// Asks once. Blocks.
+/// For the whole check; the image allows 5 seconds.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Requests `/-/healthy` once.
 ///
 /// # Errors
-/// If there is no exporter, or if it is not healthy.
-pub(super) fn run(options: &Healthcheck) -> io::Result<()> {
-    let (address, mut stream) = connect(&options.listen_address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    // In one piece: whoever answers early must not break what is left of it.
-    let request =
-        format!("GET /-/healthy HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(16).read_to_end(&mut answer)?;
-    if answer.starts_with(b"HTTP/1.1 200") {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("not healthy: {}", said(&answer))))
-}
-
-/// The status, or what came in its place.
-fn said(answer: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answer);
-    match text
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3))
-    {
-        Some(status) => format!("it answers {status}; its log says more"),
-        None => "it does not answer in plain HTTP, which is all this check speaks".to_owned(),
-    }
-}
-
-/// Connects to what listens on `listen`.
-fn connect(listen: &str) -> io::Result<(SocketAddr, TcpStream)> {
-    let listen = match listen.strip_prefix(':') {
-        Some(port) => format!("localhost:{port}"),
-        None => listen
-            .replace("0.0.0.0:", "127.0.0.1:")
-            .replace("[::]:", "[::1]:"),
+/// If there is no exporter, or it is not healthy.
+pub(super) async fn run(options: Healthcheck) -> anyhow::Result<()> {
+    let (addresses, web_config_file) = match options {
+        Healthcheck::Exporter {
+            listen_addresses,
+            web_config_file,
+        } => (listen_addresses, web_config_file),
+        Healthcheck::Process(pid) => flags_of(pid)?,
     };
-    let mut last = io::Error::other("no such address");
-    for address in listen.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => return Ok((address, stream)),
-            Err(error) => last = error,
+    let address = local(addresses.first().map_or("", String::as_str));
+    let mut outcome = Ok(());
+    for scheme in schemes(web_config_file.as_deref()) {
+        let request = request(scheme, &address);
+        outcome = tokio::time::timeout(TIMEOUT, request)
+            .await
+            .unwrap_or_else(|_| bail!("{address} does not respond within 4s"));
+        if outcome.is_ok() {
+            break;
         }
     }
-    let kind = last.kind();
-    let text = format!(
-        "nothing answers at {listen}: {last}; is the exporter running, and is this its \
-         --web.listen-address?"
-    );
-    Err(io::Error::new(kind, text))
+    outcome
+}
+
+/// The schemes to try. The exporter keeps its last valid web configuration, so
+/// that a file that is not valid now does not tell.
+fn schemes(web_config_file: Option<&Path>) -> &'static [&'static str] {
+    match web_config_file.map(WebSecurity::from_file) {
+        None => &["http"],
+        Some(Ok(security)) if security.uses_tls() => &["https"],
+        Some(Ok(_)) => &["http"],
+        Some(Err(_)) => &["https", "http"],
+    }
+}
+
+async fn request(scheme: &str, address: &str) -> anyhow::Result<()> {
+    // The process-wide provider that reqwest uses; fails if there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // The certificate is rarely issued for localhost, and nothing secret is sent.
+    let client = reqwest::Client::builder()
+        .tls_danger_accept_invalid_certs(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let url = format!("{scheme}://{address}/-/healthy");
+    let response = client.get(url).send().await;
+    let response = response.with_context(|| {
+        format!(
+            "no {scheme} response from {address}; is the exporter running, with this \
+             --web.listen-address and --web.config.file?"
+        )
+    })?;
+    match response.status() {
+        StatusCode::OK => Ok(()),
+        status => bail!("not healthy: {address} responds with {status}; see its log"),
+    }
+}
+
+/// Where to reach a listen address from this machine.
+fn local(listen_address: &str) -> String {
+    match listen_address.rsplit_once(':') {
+        Some(("" | "0.0.0.0" | "[::]", port)) => format!("localhost:{port}"),
+        _ => listen_address.to_owned(),
+    }
+}
+
+/// Addresses and web configuration file of the exporter that runs as this
+/// process.
+fn flags_of(pid: u32) -> anyhow::Result<(Vec<String>, Option<PathBuf>)> {
+    let process = Path::new("/proc").join(pid.to_string());
+    let path = process.join("cmdline");
+    let line = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let line = String::from_utf8_lossy(&line);
+    let arguments = line.trim_end_matches('\0').split('\0');
+    // An init process, such as Docker's, has the command after its own name.
+    let is_program = |argument: &&str| Path::new(argument).ends_with(env!("CARGO_PKG_NAME"));
+    let arguments = arguments.skip_while(|argument| !is_program(argument));
+    let arguments: Vec<OsString> = arguments.map(Into::into).collect();
+    if arguments.is_empty() {
+        bail!("process {pid} is not amperity_exporter");
+    }
+    let command = cli::parse(arguments, |name| std::env::var_os(name));
+    match command.with_context(|| format!("flags of process {pid}"))? {
+        Command::Serve(serve) if serve.web.systemd_socket => {
+            bail!("the exporter listens on a socket of systemd; give --web.listen-address=…")
+        }
+        Command::Serve(serve) => {
+            let folder = process.join("cwd");
+            let file = serve.web.config_file.map(|file| folder.join(file));
+            Ok((serve.web.listen_addresses, file))
+        }
+        Command::Demo(demo) => Ok((demo.listen_addresses, None)),
+        _ => bail!("process {pid} serves no metrics"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     use super::*;
 
-    fn ask(answer: &'static str) -> io::Result<()> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let listen_address = format!(":{}", listener.local_addr().unwrap().port());
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
+    /// The outcome for an exporter that sends this response.
+    async fn check(response: &'static str) -> anyhow::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 256];
-            let length = stream.read(&mut request).unwrap();
-            stream.write_all(answer.as_bytes()).unwrap();
+            let length = stream.read(&mut request).await.unwrap();
+            stream.write_all(response.as_bytes()).await.unwrap();
             assert!(request[..length].starts_with(b"GET /-/healthy "));
         });
-        let result = run(&Healthcheck { listen_address });
-        server.join().unwrap();
-        result
+        let outcome = run(Healthcheck::Exporter {
+            listen_addresses: vec![format!("0.0.0.0:{port}")],
+            web_config_file: None,
+        })
+        .await;
+        server.await.unwrap();
+        outcome
+    }
+
+    #[tokio::test]
+    async fn only_status_200_is_healthy() {
+        check("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .unwrap();
+        let response = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        let error = check(response).await.unwrap_err().to_string();
+        assert!(error.ends_with("responds with 503 Service Unavailable; see its log"));
+        let error = check("").await.unwrap_err().to_string();
+        assert!(
+            error.starts_with("no http response from localhost:"),
+            "{error}"
+        );
     }
 
     #[test]
-    fn only_an_answer_of_200_is_healthy() {
-        ask("HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        let error = ask("HTTP/1.1 503 Service Unavailable\r\n\r\n").unwrap_err();
-        let told = error.to_string();
-        assert_eq!(told, "not healthy: it answers 503; its log says more");
-        let told = ask("").unwrap_err().to_string();
-        assert!(told.contains("plain HTTP"), "{told}");
+    fn unspecified_addresses_are_checked_on_localhost() {
+        let addresses = [
+            ":1",
+            "0.0.0.0:1",
+            "[::]:1",
+            "[::1]:1",
+            "10.0.0.1:1",
+            "name:1",
+        ];
+        assert_eq!(
+            addresses.map(local),
+            [
+                "localhost:1",
+                "localhost:1",
+                "localhost:1",
+                "[::1]:1",
+                "10.0.0.1:1",
+                "name:1"
+            ]
+        );
     }
 
     #[test]
-    fn where_nothing_listens_the_error_names_the_address() {
-        // Port 0 cannot be connected to.
-        let listen_address = "127.0.0.1:0".to_owned();
-        let error = run(&Healthcheck { listen_address }).unwrap_err();
-        insta::assert_snapshot!(error, @"nothing answers at 127.0.0.1:0: Connection refused (os error 111); is the exporter running, and is this its --web.listen-address?");
+    fn another_process_is_an_error() {
+        let error = flags_of(std::process::id()).unwrap_err();
+        assert!(error.to_string().contains("process "), "{error}");
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn run(options: cli::Simulator, clock: Clock) -> anyhow::Result
     let listeners = bind(&options.listen_addresses).await?;
     let stop = stop_signal()?;
     let simulator = demo::simulate(clock);
-    print(&usage(&simulator, &listeners)?);
+    print(&usage(&simulator, &listeners)?)?;
     let mut servers = JoinSet::new();
     for listener in listeners {
         servers.spawn(amperity_simulator::serve(

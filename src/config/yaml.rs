@@ -109,21 +109,30 @@ fn fault(error: &Error, place: &Place, text: &str) -> Fault {
     } else {
         format!("{}: ", place.whole)
     };
-    let section = if place.section.is_empty() {
-        "at the top level".to_owned()
-    } else {
-        format!("in {}", place.section)
+    let section = |key: &str| {
+        // `Place` takes a key of this name for the wrapper's.
+        let section = if key == "value" {
+            &place.whole
+        } else {
+            &place.section
+        };
+        if section.is_empty() {
+            "at the top level".to_owned()
+        } else {
+            format!("in {section}")
+        }
     };
     let message = match error.without_snippet() {
         Error::SerdeUnknownField {
             field, expected, ..
         } => {
-            let expected = expected.join(", ");
+            let (expected, section) = (expected.join(", "), section(field));
             let field = quote(field);
             format!("unknown field{field} {section}; expected one of {expected}")
         }
         Error::DuplicateMappingKey { key, .. } => {
-            let key = quote(key.as_deref().unwrap_or_default());
+            let key = key.as_deref().unwrap_or_default();
+            let (section, key) = (section(key), quote(key));
             format!("repeated field{key} {section}; keep one of them")
         }
         Error::Unexpected { expected, .. } => {

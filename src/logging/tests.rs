@@ -1,4 +1,4 @@
-//! Lines of the log, whole.
+//! Complete lines of the log.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -48,7 +48,7 @@ fn events() {
         "a = b"
     );
     tracing::debug!(ratio = 0.5, known = true, list = ?["a"], "details");
-    tracing::info!(target: "hyper::proto", "chatter");
+    tracing::info!(target: "hyper::proto", "dependency detail");
     tracing::error!(target: "rustls", "a dependency's error");
 }
 
@@ -77,6 +77,6 @@ fn an_event_is_one_object_of_json() {
 }
 
 #[test]
-fn less_severe_events_are_left_out() {
+fn events_below_the_level_are_not_logged() {
     insta::assert_snapshot!(logged(Level::Error, Format::Logfmt, events), @r#"time=2024-07-01T12:00:00.500Z level=error msg="a dependency's error""#);
 }

@@ -96,6 +96,12 @@ impl WebSecurity {
         self.loaded().rules.users.warnings().collect()
     }
 
+    /// Whether connections use TLS.
+    #[must_use]
+    pub(crate) fn uses_tls(&self) -> bool {
+        self.loaded().rules.tls.is_some()
+    }
+
     fn new(file: Option<PathBuf>, loaded: LoadedRules) -> Self {
         Self {
             file,

@@ -2,6 +2,5 @@
 //! whatever way the process ends.
 
 mod kill;
-mod script;
-mod seen_by_prometheus;
+pub(crate) mod script;
 mod state_file;

@@ -12,8 +12,6 @@
 mod deploy;
 mod feeds;
 mod main_job;
-mod scaling;
+mod peers;
 mod scenarios;
-mod secured;
-mod serving;
 mod support;

@@ -1,24 +1,25 @@
-//! The help texts, whole, and the reference that repeats them.
+//! The complete help texts, and the documentation of the flags.
 
 use super::*;
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "the whole help text")]
-fn help_tells_a_newcomer_everything() {
+fn help_is_complete() {
     insta::assert_snapshot!(parsed(&["--help"], &[]).unwrap_err(), @r#"
     Exports Amperity ingest jobs as Prometheus metrics.
 
-    Without a subcommand it serves: give --config.file, or one tenant by flags or environment. To see it
-    at work with nothing configured: `amperity_exporter demo`.
+    Without a subcommand it serves the metrics: give --config.file, or one tenant by flags or
+    environment. To try it without configuration, run `amperity_exporter demo`.
 
     Usage: amperity_exporter [OPTIONS]
            amperity_exporter <COMMAND>
 
     Commands:
-      demo       Export a simulated tenant: needs nothing, shows everything
-      simulator  Serve the simulated API alone, to try a configuration against it
-      check      Say whether a configuration is good, and with --live whether it works
-      metrics    Print the catalogue of metrics as Markdown
+      demo         Export a simulated tenant; needs no configuration
+      simulator    Serve only the simulated API, to test a configuration against it
+      check        Validate the configuration, and with --live test it against the API
+      metrics      Print the metrics reference as Markdown
+      healthcheck  Exit with 0 if the exporter on this machine is healthy, otherwise with 1
 
     Options:
       -h, --help
@@ -29,71 +30,71 @@ fn help_tells_a_newcomer_everything() {
 
     Settings:
           --config.file <FILE>
-              The configuration file, in YAML. Read again on SIGHUP
+              Configuration file (YAML), reloaded on SIGHUP
 
           --refresh.mode <MODE>
-              When the API is asked: `interval` (in the background) or `scrape` (on each scrape)
+              When to fetch from the API: `interval` (in the background) or `scrape` (on each scrape)
               [default: interval] [env: AMPERITY_REFRESH_MODE]
 
           --refresh.interval <DURATION>
-              Time between refreshes in mode interval [default: 1m] [env: AMPERITY_REFRESH_INTERVAL]
+              Time between refreshes in mode `interval` [default: 1m] [env: AMPERITY_REFRESH_INTERVAL]
 
           --state.file <FILE>
-              Where counters are kept, so that they survive a restart [env: AMPERITY_STATE_FILE]
+              File that keeps the counters across restarts [env: AMPERITY_STATE_FILE]
 
     One tenant without a file:
           --amperity.tenant <TENANT>
-              The tenant's id, such as `socktown` [env: AMPERITY_TENANT]
+              Tenant id, such as `socktown` [env: AMPERITY_TENANT]
 
           --amperity.base-url <URL>
-              Where its API is [default: https://app.amperity.com/api] [env: AMPERITY_BASE_URL]
+              Base URL of the API [default: https://app.amperity.com/api] [env: AMPERITY_BASE_URL]
 
           --amperity.token-file <FILE>
-              A file that holds the access token; read again when it changes. The token itself can be
-              given in the environment only, as AMPERITY_TOKEN [env: AMPERITY_TOKEN_FILE]
+              File with the access token, read again when it changes. The token itself can only be given
+              as the environment variable AMPERITY_TOKEN [env: AMPERITY_TOKEN_FILE]
 
           --amperity.job <ID>
-              The id of a job that is always on the page; may be repeated, or several separated by
-              commas [env: AMPERITY_JOBS, separated by commas]
+              Id of a job to export whenever it started; may be repeated or comma-separated [env:
+              AMPERITY_JOBS, comma-separated]
 
           --amperity.discovery-window <DURATION>
-              Find jobs by themselves, this far back, such as 24h; at most 7d [env:
+              Discover jobs that started within this window, such as 24h; at most 7d [env:
               AMPERITY_DISCOVERY_WINDOW]
 
     Web:
           --web.listen-address <ADDRESS>
-              Where to listen, HOST:PORT or :PORT; may be repeated
+              Address to listen on, HOST:PORT or :PORT; may be repeated
               
               [default: :10109]
 
           --web.systemd-socket
-              Take the listening sockets from systemd
+              Use the listening sockets passed by systemd
 
           --web.telemetry-path <PATH>
-              The path of the metrics page
+              Path of the metrics page
               
               [default: /metrics]
 
           --web.config.file <FILE>
-              A file that switches on TLS or authentication, as other exporters have it
+              File that enables TLS or authentication, in the format of other Prometheus exporters
 
           --web.enable-lifecycle
-              Reload the configuration on POST /-/reload, too
+              Enable POST /-/reload
 
     Log:
           --log.level <LEVEL>
-              The least severe messages to log, to standard error
+              Minimum log level
 
               Possible values:
-              - debug: For finding out what the exporter does
-              - info:  For seeing that it does something
-              - warn:  Something is worth a look
-              - error: Something does not work
+              - debug: Details for troubleshooting
+              - info:  Normal events, such as a start or a reload
+              - warn:  Problems the exporter can work around
+              - error: Problems that need attention
               
               [default: info]
 
           --log.format <FORMAT>
-              How a message is written
+              Log format; the log goes to standard error
 
               Possible values:
               - logfmt: `time=… level=info msg="…" key=value`
@@ -101,11 +102,11 @@ fn help_tells_a_newcomer_everything() {
               
               [default: logfmt]
 
-    A flag wins over the environment, and that over the file. Metrics, configuration and alerts are
-    described in docs/.
+    Flags override the environment, which overrides the file. Metrics, configuration and alerts are
+    documented in docs/.
     "#);
     insta::assert_snapshot!(parsed(&["demo", "--help"], &[]).unwrap_err(), @r#"
-    Export a simulated tenant: needs nothing, shows everything
+    Export a simulated tenant; needs no configuration
 
     Usage: amperity_exporter demo [OPTIONS]
 
@@ -115,24 +116,24 @@ fn help_tells_a_newcomer_everything() {
 
     Web:
           --web.listen-address <ADDRESS>
-              Where to listen, HOST:PORT or :PORT; may be repeated
+              Address to listen on, HOST:PORT or :PORT; may be repeated
               
               [default: 127.0.0.1:10109]
 
     Log:
           --log.level <LEVEL>
-              The least severe messages to log, to standard error
+              Minimum log level
 
               Possible values:
-              - debug: For finding out what the exporter does
-              - info:  For seeing that it does something
-              - warn:  Something is worth a look
-              - error: Something does not work
+              - debug: Details for troubleshooting
+              - info:  Normal events, such as a start or a reload
+              - warn:  Problems the exporter can work around
+              - error: Problems that need attention
               
               [default: info]
 
           --log.format <FORMAT>
-              How a message is written
+              Log format; the log goes to standard error
 
               Possible values:
               - logfmt: `time=… level=info msg="…" key=value`
@@ -141,7 +142,7 @@ fn help_tells_a_newcomer_everything() {
               [default: logfmt]
     "#);
     insta::assert_snapshot!(parsed(&["simulator", "-h"], &[]).unwrap_err(), @"
-    Serve the simulated API alone, to try a configuration against it
+    Serve only the simulated API, to test a configuration against it
 
     Usage: amperity_exporter simulator [OPTIONS]
 
@@ -149,14 +150,14 @@ fn help_tells_a_newcomer_everything() {
       -h, --help  Print help (see more with '--help')
 
     Web:
-          --web.listen-address <ADDRESS>  Where to listen, HOST:PORT or :PORT; may be repeated [default:
-                                          127.0.0.1:10110]
+          --web.listen-address <ADDRESS>  Address to listen on, HOST:PORT or :PORT; may be repeated
+                                          [default: 127.0.0.1:10110]
 
     Log:
-          --log.level <LEVEL>    The least severe messages to log, to standard error [default: info]
-                                 [possible values: debug, info, warn, error]
-          --log.format <FORMAT>  How a message is written [default: logfmt] [possible values: logfmt,
-                                 json]
+          --log.level <LEVEL>    Minimum log level [default: info] [possible values: debug, info, warn,
+                                 error]
+          --log.format <FORMAT>  Log format; the log goes to standard error [default: logfmt] [possible
+                                 values: logfmt, json]
     ");
 }
 

@@ -1,4 +1,4 @@
-//! The reports of `check`, whole.
+//! Complete reports of `check`.
 
 use super::*;
 use crate::config::Source;
@@ -9,19 +9,23 @@ async fn report(text: &str) -> String {
     checked(text, false).await.0
 }
 
-/// The report, and whether all is well.
+/// The report, and whether all checks passed.
 async fn checked(text: &str, live: bool) -> (String, bool) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("amperity_exporter.yml");
     std::fs::write(&file, text).unwrap();
     let options = Check {
-        settings: Source::file(&file),
+        settings: Some(Source::file(&file)),
         live,
+        web_config_file: None,
     };
-    let mut report = Vec::new();
+    let mut report = String::new();
     let clock = Clock::system();
-    let outcome = run(&options, &clock, &mut report).await;
-    let mut report = String::from_utf8(report).unwrap();
+    let print = |text: &str| {
+        report += text;
+        Ok(())
+    };
+    let outcome = run(&options, &clock, print).await;
     if let Err(error) = &outcome {
         report += &error.to_string();
     }
@@ -30,7 +34,7 @@ async fn checked(text: &str, live: bool) -> (String, bool) {
 }
 
 #[tokio::test]
-async fn a_configuration_is_described_without_its_secrets() {
+async fn the_report_describes_the_configuration_without_secrets() {
     let text = "
 tenants:
   - tenant: socktown
@@ -45,8 +49,8 @@ state: {file: state.json}
 ";
     insta::assert_snapshot!(report(text).await, @"
     TENANT           API                           CREDENTIALS                           JOBS  DISCOVERY  COLLECT
-    argyle-and-sons  http://a.example/api          oauth2, client secret given in place  2     off        jobs,feeds
-    socktown         https://app.amperity.com/api  token given in place                  0     last 1d    jobs,feeds,files
+    argyle-and-sons  http://a.example/api          oauth2, client secret in the configuration  2     off        jobs,feeds
+    socktown         https://app.amperity.com/api  token in the configuration                  0     last 1d    jobs,feeds,files
 
     refresh:  in the background, every 1m
     counters: kept in state.json
@@ -60,11 +64,11 @@ state: {file: state.json}
     );
     insta::assert_snapshot!(report(&text).await, @"
     TENANT           API                           CREDENTIALS                           JOBS  DISCOVERY  COLLECT
-    argyle-and-sons  http://a.example/api          oauth2, client secret given in place  2     off        jobs,feeds
-    socktown         https://app.amperity.com/api  token given in place                  0     last 1d    jobs,feeds,files
+    argyle-and-sons  http://a.example/api          oauth2, client secret in the configuration  2     off        jobs,feeds
+    socktown         https://app.amperity.com/api  token in the configuration                  0     last 1d    jobs,feeds,files
 
-    refresh:  on each scrape, unless the last answer is younger than 10s
-    counters: lost at a restart (no state file)
+    refresh:  on each scrape, unless the data is younger than 10s
+    counters: reset at each restart (no state file)
     warning:  tenant argyle-and-sons: base_url is http, so that credentials cross the network unencrypted; use https
 
     OK
@@ -72,7 +76,7 @@ state: {file: state.json}
 }
 
 #[tokio::test]
-async fn a_bad_configuration_is_its_problems_and_no_table() {
+async fn an_invalid_configuration_is_reported_by_its_problems() {
     insta::assert_snapshot!(report("tenants: [{tenant: a}]").await, @"
     amperity_exporter.yml:1: tenants[0]: no credentials; add `authorization: {credentials_file: …}` or `oauth2: …`
     amperity_exporter.yml:1: tenants[0]: nothing to export; add `jobs:` or `discovery: {window: 24h}`
@@ -80,21 +84,24 @@ async fn a_bad_configuration_is_its_problems_and_no_table() {
 }
 
 #[test]
-fn a_secret_in_a_file_is_described_by_its_path() {
+fn a_secret_file_is_described_by_its_path() {
     let token = Credentials::Token(Secret::File("/run/secrets/token".into()));
-    assert_eq!(let_in_by(&token), "token from /run/secrets/token");
+    assert_eq!(
+        describe_credentials(&token),
+        "token from /run/secrets/token"
+    );
 }
 
 #[test]
-fn answers_are_told_in_a_table_and_failures_in_words() {
-    let answers = [
-        Answer {
+fn results_are_a_table_followed_by_errors() {
+    let results = [
+        LiveResult {
             tenant: "socktown".into(),
             jobs: Ok("0 in the last hour".to_owned()),
             elapsed: Duration::from_millis(312),
             token_expiry: Some("2024-07-01T12:00:00.5Z".parse().unwrap()),
         },
-        Answer {
+        LiveResult {
             tenant: "argyle-and-sons".into(),
             jobs: Err(ApiError::new(
                 Reason::Unauthorized,
@@ -104,21 +111,21 @@ fn answers_are_told_in_a_table_and_failures_in_words() {
             token_expiry: None,
         },
     ];
-    insta::assert_snapshot!(told(&answers).trim(), @"
-    TENANT           RESULT        JOBS                TIME   TOKEN ENDS
+    insta::assert_snapshot!(describe_results(&results).trim(), @"
+    TENANT           RESULT        JOBS                TIME   TOKEN EXPIRES
     socktown         ok            0 in the last hour  0.31s  2024-07-01T12:00:00Z
     argyle-and-sons  unauthorized  -                   2.00s  unknown
 
     argyle-and-sons: the token was refused (401); make a new one
     ");
-    insta::assert_snapshot!(told(&answers[..1]).trim(), @"
-    TENANT    RESULT  JOBS                TIME   TOKEN ENDS
+    insta::assert_snapshot!(describe_results(&results[..1]).trim(), @"
+    TENANT    RESULT  JOBS                TIME   TOKEN EXPIRES
     socktown  ok      0 in the last hour  0.31s  2024-07-01T12:00:00Z
     ");
 }
 
 #[tokio::test]
-async fn live_asks_each_tenant_one_real_question() {
+async fn live_makes_one_request_per_tenant() {
     let started = Clock::system().now() - Duration::from_mins(10);
     let job = Job::new("isj-1", started).table(Table::new("Orders", "df-1"));
     let world = World::empty()
@@ -144,8 +151,8 @@ tenants:
     jobs: [isj-1]
 "
     );
-    let (good, well) = checked(&text, true).await;
-    assert!(well && good.ends_with("\nOK\n"), "{good}");
+    let (good, passed) = checked(&text, true).await;
+    assert!(passed && good.ends_with("\nOK\n"), "{good}");
     assert!(
         good.contains("\ndiscovered  ok      1 in the last hour  "),
         "{good}"
@@ -155,10 +162,39 @@ tenants:
         "{good}"
     );
     let more = "  - {tenant: revoked, authorization: {credentials: nonsense}, jobs: [isj-1]}\n";
-    let (bad, well) = checked(&format!("{text}{more}"), true).await;
-    assert!(!well && bad.ends_with("\nFAILED\n"), "{bad}");
+    let (bad, passed) = checked(&format!("{text}{more}"), true).await;
+    assert!(!passed && bad.ends_with("\nFAILED\n"), "{bad}");
     assert!(bad.contains("\nrevoked     unauthorized  -  "), "{bad}");
     assert!(bad.contains("\nrevoked: "), "{bad}");
     assert!(!bad.contains("nonsense"), "{bad}");
     server.abort();
+}
+
+#[tokio::test]
+async fn a_web_configuration_is_validated_without_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yml");
+    let check = async |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let options = Check {
+            settings: None,
+            live: false,
+            web_config_file: Some(file.clone()),
+        };
+        let mut report = String::new();
+        let outcome = run(&options, &Clock::system(), |text| {
+            report += text;
+            Ok(())
+        })
+        .await;
+        outcome.map(|passed| (passed, report))
+    };
+    let (passed, report) = check("http_server_config: {http2: false}").await.unwrap();
+    assert!(
+        passed && report.ends_with("web.yml is valid\n\nOK\n"),
+        "{report}"
+    );
+    let error = check("basic_auth_users: {prometheus: not-a-hash}").await;
+    let error = error.unwrap_err();
+    assert!(crate::commands::is_usage(&error), "{error:?}");
 }

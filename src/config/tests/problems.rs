@@ -228,3 +228,9 @@ fn an_alias_bomb_is_refused() {
     let deep = format!("tenants: {}\n", "[".repeat(5_000));
     insta::assert_snapshot!(problems(deep), @"amperity_exporter.yml:1: not valid YAML: recursion limit exceeded; check indentation, quotes and colons here and in the line above");
 }
+
+#[test]
+fn an_unknown_field_named_value_is_named_with_its_section() {
+    insta::assert_snapshot!(problems("refresh: {value: 3}"), @r#"amperity_exporter.yml:1: unknown field "value" in refresh; expected one of mode, interval, max_age, stale_after"#);
+    insta::assert_snapshot!(tenant_problems("    value: x\n"), @"");
+}

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::script::{self, LONGEST, Samples, counters, later, truth};
-use crate::support::process::{Ended, PATIENCE, Process};
+use crate::support::process::{Ended, Process, TIMEOUT};
 use crate::support::upstream::Upstream;
 
 const SECONDS: u64 = 25;
@@ -170,7 +170,7 @@ impl Course {
 
     /// Scrapes until the counters are what they have to be.
     async fn until_counters_are(&mut self, expected: &Samples, process: &Process) {
-        let deadline = Instant::now() + LONGEST + PATIENCE;
+        let deadline = Instant::now() + LONGEST + TIMEOUT;
         loop {
             let seen = self.check(counters(&process.page().await));
             if seen == *expected {

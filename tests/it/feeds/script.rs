@@ -132,6 +132,6 @@ pub(super) fn counters(page: &Page) -> Samples {
 }
 
 /// `time`, so many milliseconds later.
-pub(super) fn later(time: Timestamp, milliseconds: i64) -> Timestamp {
+pub(crate) fn later(time: Timestamp, milliseconds: i64) -> Timestamp {
     time + SignedDuration::from_millis(milliseconds)
 }

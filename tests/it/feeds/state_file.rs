@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use super::script::{counters, later};
-use crate::support::process::{PATIENCE, Process};
+use crate::support::process::{Process, TIMEOUT};
 use crate::support::upstream::Upstream;
 
 const RUNS: &str =
@@ -74,7 +74,7 @@ async fn one_more_run(process: &Process) -> f64 {
             sleep(Duration::from_millis(100)).await;
         }
     };
-    let more = timeout(PATIENCE, more).await;
+    let more = timeout(TIMEOUT, more).await;
     more.unwrap_or_else(|_| panic!("nothing is counted: {:#?}", process.log()))
 }
 
@@ -145,7 +145,7 @@ async fn a_state_file_that_cannot_be_written_costs_one_warning_and_a_metric() {
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(PATIENCE, failures).await.unwrap();
+    timeout(TIMEOUT, failures).await.unwrap();
     // The exporter continues: counting, serving, healthy.
     one_more_run(&process).await;
     let (health, _) = process.get("/-/healthy").await.unwrap();
@@ -161,7 +161,7 @@ async fn a_state_file_that_cannot_be_written_costs_one_warning_and_a_metric() {
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(PATIENCE, written).await.unwrap();
+    timeout(TIMEOUT, written).await.unwrap();
     // Nothing is lost of what was counted meanwhile.
     let seen = counters(&process.page().await);
     process.kill().await;

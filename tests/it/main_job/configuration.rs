@@ -1,6 +1,6 @@
 //! A bad configuration: exit code 2, one clear line per problem, no secret.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::with_file;
 use crate::support::process::binary;
@@ -104,4 +104,34 @@ fn a_ca_file_that_turns_out_to_be_damaged_is_bad_configuration_too() {
         said.contains("ca.pem: a certificate in it is damaged"),
         "{said}"
     );
+}
+
+#[test]
+fn an_unusable_proxy_variable_is_a_configuration_error() {
+    let mut command = binary();
+    command
+        .args(["--amperity.tenant=socktown", "--amperity.job=isj-1"])
+        .arg("--web.listen-address=127.0.0.1:0")
+        .env("AMPERITY_TOKEN", "t")
+        .env("HTTPS_PROXY", format!("http://{SECRET}@proxy:port"));
+    insta::assert_snapshot!(refused_by(&mut command), @"amperity_exporter: HTTPS_PROXY: not the URL of a proxy; it must be HOST:PORT or a URL, such as http://proxy.example:3128");
+}
+
+#[test]
+fn check_is_quiet_when_its_reader_has_gone() {
+    let mut command = binary();
+    command
+        .args([
+            "check",
+            "--amperity.tenant=socktown",
+            "--amperity.job=isj-1",
+        ])
+        .env("AMPERITY_TOKEN", "t")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut check = command.spawn().unwrap();
+    drop(check.stdout.take());
+    let output = check.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(output.status.code(), Some(0));
 }

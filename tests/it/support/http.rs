@@ -8,7 +8,7 @@ use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 
 /// The answer to a GET; `None` if there is no whole one.
 pub(crate) async fn get(address: SocketAddr, path: &str, accept: &str) -> Option<Response<String>> {
@@ -23,5 +23,5 @@ pub(crate) async fn get(address: SocketAddr, path: &str, accept: &str) -> Option
         let text = String::from_utf8(body.to_vec()).unwrap();
         Some(Response::from_parts(head, text))
     };
-    tokio::time::timeout(PATIENCE, exchange).await.ok()?
+    tokio::time::timeout(TIMEOUT, exchange).await.ok()?
 }

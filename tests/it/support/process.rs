@@ -1,8 +1,8 @@
-//! The real binary as a process of its own, for what cannot be shown inside
-//! one: signals, exit codes, and what a kill leaves behind.
+//! The real binary as a process, to test signals, exit codes, and what a kill
+//! leaves behind.
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use hyper::Response;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::{Page, http};
 
-/// How long anything a test waits for may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// For anything a test waits for, on a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 const LISTEN: &str = "--web.listen-address";
 
@@ -25,12 +26,11 @@ const LISTEN: &str = "--web.listen-address";
 pub(crate) struct Process {
     child: Child,
     log: Log,
-    /// Where it listens, as soon as it says so.
-    address: watch::Receiver<Option<SocketAddr>>,
+    address: SocketAddr,
     reading: JoinHandle<()>,
 }
 
-/// An exporter that is no more.
+/// An exporter that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// The exit code, unless a signal ended it.
@@ -45,35 +45,39 @@ pub(crate) struct Ended {
 type Log = Arc<Mutex<Vec<String>>>;
 
 impl Process {
-    /// Starts the binary with these arguments and waits until it is ready.
-    /// It listens on a free port of loopback unless the arguments say where.
+    /// Starts the binary with these arguments and waits until it is ready. It
+    /// listens on a free port of 127.0.0.1 unless the arguments give one.
     pub(crate) async fn start(arguments: &[impl AsRef<OsStr>]) -> Self {
         let mut process = Self::spawn(arguments);
         process.until_ready().await;
         process
     }
 
-    /// Starts the binary and waits for nothing.
+    /// Starts the binary without waiting.
     pub(crate) fn spawn(arguments: &[impl AsRef<OsStr>]) -> Self {
         let mut command = binary();
         command.args(arguments);
         Self::of(command)
     }
 
-    /// Runs a [`binary`] with whatever it was given, and waits for nothing.
+    /// Starts a [`binary`] without waiting.
     pub(crate) fn of(mut command: std::process::Command) -> Self {
-        let listens = |argument: &OsStr| argument.to_string_lossy().starts_with(LISTEN);
-        if !command.get_args().any(listens) {
-            command.arg(format!("{LISTEN}=127.0.0.1:0"));
-        }
+        let given = command.get_args().find_map(|argument| {
+            let address = argument.to_str()?.strip_prefix(LISTEN)?.strip_prefix('=')?;
+            Some(address.parse().unwrap())
+        });
+        let address = given.unwrap_or_else(|| {
+            let address = free_address([127, 0, 0, 1]);
+            command.arg(format!("{LISTEN}={address}"));
+            address
+        });
         let mut command = Command::from(command);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let log = Log::default();
-        let (found, address) = watch::channel(None);
         let stderr = child.stderr.take().unwrap();
-        let reading = tokio::spawn(read_log(stderr, Arc::clone(&log), "msg=listening ", found));
+        let reading = tokio::spawn(read_log(stderr, Arc::clone(&log)));
         Self {
             child,
             log,
@@ -82,17 +86,20 @@ impl Process {
         }
     }
 
-    /// Waits until it listens, and tells where.
+    /// Waits until it accepts connections; returns its address.
     pub(crate) async fn listening(&mut self) -> SocketAddr {
-        let listening = self.address.wait_for(Option::is_some);
-        let address = match tokio::time::timeout(PATIENCE, listening).await {
-            Ok(Ok(address)) => *address,
-            _ => None,
-        };
-        address.unwrap_or_else(|| panic!("it does not listen: {:#?}", self.log()))
+        let deadline = Instant::now() + TIMEOUT;
+        while TcpStream::connect(self.address).await.is_err() {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || Instant::now() > deadline {
+                panic!("it does not listen ({ended:?}): {:#?}", self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.address
     }
 
-    /// Waits until `/-/ready` says so.
+    /// Waits until `/-/ready` returns 200.
     pub(crate) async fn until_ready(&mut self) {
         self.listening().await;
         let ready = async {
@@ -104,20 +111,19 @@ impl Process {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let ready = tokio::time::timeout(PATIENCE, ready).await;
+        let ready = tokio::time::timeout(TIMEOUT, ready).await;
         assert!(ready.is_ok(), "it does not get ready: {:#?}", self.log());
     }
 
-    /// Status and body of a GET; `None` if nobody answers.
+    /// Status and body of a GET; `None` without a complete response.
     pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
         let answer = self.get_as(path, "*/*").await?;
         Some((answer.status().as_u16(), answer.into_body()))
     }
 
-    /// The whole answer to a GET, in a format that is asked for.
+    /// The response to a GET with this `Accept` header.
     pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Option<Response<String>> {
-        let address = (*self.address.borrow())?;
-        http::get(address, path, accept).await
+        http::get(self.address, path, accept).await
     }
 
     /// The metrics page.
@@ -128,43 +134,48 @@ impl Process {
         Page(body)
     }
 
-    /// What it wrote to standard error so far, line by line.
+    /// The lines it has written to standard error.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
-    /// Ends it at once, as a crash would (SIGKILL).
+    /// Kills it (SIGKILL).
     pub(crate) async fn kill(mut self) -> Ended {
         self.child.start_kill().unwrap();
         self.ended().await
     }
 
-    /// Asks it to end (SIGTERM) and waits.
+    /// Sends SIGTERM and waits until it ends.
     pub(crate) async fn terminate(self) -> Ended {
         self.signal("TERM").await;
         self.ended().await
     }
 
-    /// Asks it to read its configuration again (SIGHUP).
+    /// Sends SIGHUP.
     pub(crate) async fn hang_up(&self) {
         self.signal("HUP").await;
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     async fn signal(&self, name: &str) {
-        let id = self.child.id().unwrap();
+        let id = self.id();
         let kill = format!("kill -{name} {id}");
         let sent = Command::new("sh").args(["-c", &kill]).status().await;
         assert!(sent.unwrap().success(), "{:#?}", self.log());
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends.
     pub(crate) async fn ended(mut self) -> Ended {
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let ended = tokio::time::timeout(TIMEOUT, self.child.wait()).await;
         let Ok(status) = ended else {
             panic!("it does not end: {:#?}", self.log());
         };
         let status = status.unwrap();
-        // To the end of what it said.
+        // The rest of the log.
         self.reading.await.unwrap();
         let log = self.log.lock().unwrap().clone();
         Ended {
@@ -175,7 +186,7 @@ impl Process {
     }
 }
 
-/// The real binary, with nothing of our own environment that it would read.
+/// The real binary, without the variables of this process that it reads.
 pub(crate) fn binary() -> std::process::Command {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_amperity_exporter"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AMPERITY_")) {
@@ -184,21 +195,16 @@ pub(crate) fn binary() -> std::process::Command {
     command
 }
 
-/// Keeps the lines of a log, and finds the address in the one that has `mark`.
-pub(super) async fn read_log(
-    stderr: impl AsyncRead + Unpin,
-    log: Log,
-    mark: &'static str,
-    found: watch::Sender<Option<SocketAddr>>,
-) {
+/// An address of this host with a port that is free now.
+pub(crate) fn free_address(host: [u8; 4]) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::from(host), 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Collects the lines of a log.
+pub(super) async fn read_log(stderr: impl AsyncRead + Unpin, log: Log) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if line.contains(mark)
-            && let Some((_, address)) = line.split_once("address=")
-        {
-            let address = address.split(' ').next().unwrap_or_default();
-            found.send_replace(address.parse().ok());
-        }
         log.lock().unwrap().push(line);
     }
 }

@@ -1,4 +1,4 @@
-//! A real Prometheus from PATH, with a data folder of its own.
+//! A real Prometheus from PATH, with its own data folder.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::http;
-use super::process::{PATIENCE, read_log};
+use super::process::{TIMEOUT, free_address, read_log};
 
 /// A running Prometheus. Dropping it kills it.
 pub(crate) struct Prometheus {
@@ -35,30 +35,27 @@ impl Prometheus {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
+        let address = free_address([127, 0, 0, 1]);
         let mut child = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().display()))
-            .arg("--web.listen-address=127.0.0.1:0")
+            .arg(format!("--web.listen-address={address}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("prometheus is not on PATH; tests/run.sh puts it there");
+            .expect("prometheus is not on PATH: run ./tests/run.sh, or leave out `peers::`");
         let log = Arc::<Mutex<Vec<String>>>::default();
-        let (found, mut address) = watch::channel(None);
         let stderr = child.stderr.take().unwrap();
-        let mark = "msg=\"Listening on\" ";
-        tokio::spawn(read_log(stderr, Arc::clone(&log), mark, found));
-        let listening = address.wait_for(Option::is_some);
-        let address = match tokio::time::timeout(PATIENCE, listening).await {
-            Ok(Ok(address)) => address.unwrap(),
-            _ => panic!("it does not listen: {:#?}", log.lock().unwrap()),
-        };
+        tokio::spawn(read_log(stderr, Arc::clone(&log)));
+        let deadline = Instant::now() + TIMEOUT;
         while http::get(address, "/-/ready", "*/*")
             .await
             .is_none_or(|ready| ready.status() != 200)
         {
+            let log = || log.lock().unwrap().join("\n");
+            assert!(Instant::now() < deadline, "not ready: {}", log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Self {
@@ -94,7 +91,7 @@ impl Prometheus {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        if let Ok(series) = tokio::time::timeout(2 * PATIENCE, waiting).await {
+        if let Ok(series) = tokio::time::timeout(2 * TIMEOUT, waiting).await {
             return series;
         }
         panic!("{expression}: {:#?}", self.query(expression, None).await)

@@ -8,11 +8,11 @@ use amperity_simulator::{SimulatedTenant, World};
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use crate::support::process::Process;
+use crate::support::process::{Process, binary};
 use crate::support::prometheus::Prometheus;
 use crate::support::upstream::Upstream;
 
-#[path = "../../src/web/tests/pki.rs"]
+#[path = "../../../src/web/tests/pki.rs"]
 mod pki;
 
 use pki::Pki;
@@ -134,5 +134,28 @@ async fn certificates_are_rotated_under_load_without_a_failed_scrape() {
     assert!(
         scrapes > 20 && rotations > 10,
         "{scrapes} scrapes, {rotations} rotations"
+    );
+}
+
+#[tokio::test]
+async fn the_health_check_follows_address_and_tls() {
+    let pki = Pki::new();
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = upstream().await;
+    let mut exporter = start(&upstream, folder.path(), &pki.tls(""));
+    let address = exporter.listening().await;
+    let check = async |arguments: &[String]| {
+        let mut command = Command::from(binary());
+        command.arg("healthcheck").args(arguments);
+        command.output().await.unwrap().status.code()
+    };
+    let listen = format!("--web.listen-address={address}");
+    let web = format!("--web.config.file={}", pki.path("web.yml").display());
+    assert_eq!(check(&[format!("--pid={}", exporter.id())]).await, Some(0));
+    assert_eq!(check(&[listen.clone(), web]).await, Some(0));
+    assert_eq!(check(&[listen]).await, Some(1), "without TLS");
+    assert_eq!(
+        check(&["--web.listen-address=127.0.0.1:1".to_owned()]).await,
+        Some(1)
     );
 }

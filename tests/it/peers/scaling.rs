@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use crate::support::minutes;
-use crate::support::process::Process;
+use crate::support::process::{Process, free_address};
 use crate::support::prometheus::{Prometheus, Series};
 use crate::support::upstream::Upstream;
 
@@ -99,8 +99,9 @@ async fn two_exporters_share_the_tenants_and_each_is_scraped_exactly_once() {
     let now = Clock::system().now();
     let started = now - SignedDuration::from_mins(10);
     let (_upstream, folder) = set_up("Many tenants", &tenants, &[("isj-1", started)]).await;
-    let mut first = start("127.0.0.10:0", folder.path()).await;
-    let port = first.listening().await.port();
+    let address = free_address([127, 0, 0, 10]);
+    let _first = start(&address.to_string(), folder.path()).await;
+    let port = address.port();
     let _second = start(&format!("127.0.0.11:{port}"), folder.path()).await;
     let configuration = scrape_configuration("Many tenants", port);
     let prometheus = Prometheus::start(&configuration).await;
@@ -133,7 +134,8 @@ async fn a_scheduler_hands_job_ids_to_prometheus_by_a_file() {
     let started: Timestamp = "2024-07-01T12:00:00Z".parse().unwrap();
     let jobs = PROBED.map(|id| (id, started));
     let (_upstream, folder) = set_up("Single jobs", &["socktown"], &jobs).await;
-    let mut exporter = start("127.0.0.10:0", folder.path()).await;
+    let address = free_address([127, 0, 0, 10]);
+    let _exporter = start(&address.to_string(), folder.path()).await;
     let targets = block("Single jobs", "json");
     assert!(targets.contains(PROBED[0]));
     let file = folder.path().join("amperity_jobs.json");
@@ -143,7 +145,7 @@ async fn a_scheduler_hands_job_ids_to_prometheus_by_a_file() {
         fs::rename(new, &file).unwrap();
     };
     hand_over(&targets);
-    let configuration = scrape_configuration("Single jobs", exporter.listening().await.port());
+    let configuration = scrape_configuration("Single jobs", address.port());
     let documented = "targets/amperity_jobs.json";
     assert!(configuration.contains(documented));
     let configuration = configuration.replace(documented, file.to_str().unwrap());

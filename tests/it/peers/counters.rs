@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::script::later;
-use crate::support::process::{PATIENCE, Process};
+use crate::feeds::script::later;
+use crate::support::process::{Process, TIMEOUT, free_address};
 use crate::support::prometheus::{Prometheus, Series};
 use crate::support::upstream::Upstream;
 
@@ -41,7 +41,7 @@ async fn increase_over_restarts_is_what_was_read_and_no_restart_makes_a_spike() 
     let mut dice = Rng::with_seed(seed);
     let upstream = Upstream::serve(history()).await;
     let folder = TempDir::new().unwrap();
-    let address = free_address();
+    let address = free_address([127, 0, 0, 1]);
     let arguments = arguments(&folder, &upstream, address);
     let mut exporter = Process::start(&arguments).await;
     let prometheus = Prometheus::start(&format!(
@@ -209,15 +209,9 @@ fn arguments(folder: &TempDir, upstream: &Upstream, address: SocketAddr) -> [Str
     ]
 }
 
-/// An address that keeps its port over restarts.
-fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
-
 /// Waits until the answer to an expression is as wanted.
 async fn until(prometheus: &Prometheus, expression: &str, wanted: impl Fn(&[Series]) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let answer = prometheus.query(expression, None).await;
         if wanted(&answer) {

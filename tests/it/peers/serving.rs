@@ -28,7 +28,7 @@ const RELOADING: Duration = Duration::from_secs(5);
 /// Different pages read by curl and gzip.
 const PAGES: usize = 20;
 /// Until so many were read, on a machine with much to do.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 async fn upstream_of(tenants: &[&str]) -> Upstream {
     let started = Clock::system().now() - SignedDuration::from_mins(10);
@@ -206,7 +206,7 @@ async fn gzip_curl_and_prometheus_read_pages_while_others_are_published() {
     let begun = Instant::now();
     while published.len() < PAGES {
         let round = published.len();
-        assert!(begun.elapsed() < PATIENCE, "too few pages: {published:?}");
+        assert!(begun.elapsed() < TIMEOUT, "too few pages: {published:?}");
         let compressed = ["-sS", "-H", "Accept-Encoding: gzip", &url];
         let member = output("curl", &compressed, b"").await;
         output("gzip", &["-t"], &member).await;

@@ -1,0 +1,7 @@
+//! Tests with real peers: Prometheus and curl. They take real time, and one
+//! runs at a time. `cargo test -- --skip peers::` leaves them out.
+
+mod counters;
+mod scaling;
+mod secured;
+mod serving;
