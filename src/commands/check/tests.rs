@@ -48,7 +48,7 @@ tenants:
 state: {file: state.json}
 ";
     insta::assert_snapshot!(report(text).await, @"
-    TENANT           API                           CREDENTIALS                           JOBS  DISCOVERY  COLLECT
+    TENANT           API                           CREDENTIALS                                 JOBS  DISCOVERY  COLLECT
     argyle-and-sons  http://a.example/api          oauth2, client secret in the configuration  2     off        jobs,feeds
     socktown         https://app.amperity.com/api  token in the configuration                  0     last 1d    jobs,feeds,files
 
@@ -63,7 +63,7 @@ state: {file: state.json}
         text.replace("state:", "feeds: {} #")
     );
     insta::assert_snapshot!(report(&text).await, @"
-    TENANT           API                           CREDENTIALS                           JOBS  DISCOVERY  COLLECT
+    TENANT           API                           CREDENTIALS                                 JOBS  DISCOVERY  COLLECT
     argyle-and-sons  http://a.example/api          oauth2, client secret in the configuration  2     off        jobs,feeds
     socktown         https://app.amperity.com/api  token in the configuration                  0     last 1d    jobs,feeds,files
 

@@ -232,5 +232,5 @@ fn an_alias_bomb_is_refused() {
 #[test]
 fn an_unknown_field_named_value_is_named_with_its_section() {
     insta::assert_snapshot!(problems("refresh: {value: 3}"), @r#"amperity_exporter.yml:1: unknown field "value" in refresh; expected one of mode, interval, max_age, stale_after"#);
-    insta::assert_snapshot!(tenant_problems("    value: x\n"), @"");
+    insta::assert_snapshot!(tenant_problems("    value: x\n"), @r#"amperity_exporter.yml:4: unknown field "value" in tenants[0]; expected one of tenant, authorization, oauth2, jobs, discovery, collect, base_url, version, timeout, requests_per_second, proxy_url, tls_config"#);
 }
