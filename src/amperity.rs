@@ -9,7 +9,7 @@
 //! `failure` classifies what went wrong. The body is parsed by [`crate::wire`]
 //! and returned as [`crate::jobs::Job`]s.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION};
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::{self, Credentials};
-use crate::jobs::Job;
+use crate::jobs::{Job, label};
 use crate::telemetry::{Endpoint, Reason, TenantTelemetry};
 use crate::wire;
 
@@ -62,6 +62,8 @@ pub struct Client {
     queue: RequestQueue,
     /// The most objects a response may hold.
     max_objects: u64,
+    telemetry: TenantTelemetry,
+    shortened_logged: Once,
 }
 
 /// The result of one call, and what its responses showed besides.
@@ -161,8 +163,10 @@ impl Client {
             version: tenant.api.version.clone(),
             credentials: tenant.credentials.clone(),
             auth: Auth::new(tenant),
-            queue: RequestQueue::new(tenant, transport, telemetry, clock),
+            queue: RequestQueue::new(tenant, transport, telemetry.clone(), clock),
             max_objects: (tenant.api.response_bytes / BYTES_PER_OBJECT).max(1),
+            telemetry,
+            shortened_logged: Once::new(),
         }
     }
 
@@ -201,10 +205,11 @@ impl Client {
             let failure = Failure::permanent(Reason::Malformed, text);
             self.explained(&name, Endpoint::IngestJob, &failure, call)
         };
+        let (job, shortened) = job.map_err(malformed)?;
+        self.count_shortened(shortened);
         let job = job
-            .map_err(malformed)?
             .ok_or_else(|| malformed("the answer is a job without an id".to_owned()))?;
-        if &*job.id != id {
+        if *job.id != *label::bounded(id) {
             let other = clean(&job.id, 100, &[]);
             return Err(malformed(format!("the answer is another job, {other}")));
         }
@@ -234,10 +239,30 @@ impl Client {
             .append_pair("created_from", &format!("{from:.3}"))
             .append_pair("created_to", &format!("{to:.3}"));
         let body = self.get(name, endpoint, &url, call).await?;
-        parse::off_thread(body, parse::jobs).await.map_err(|text| {
-            let failure = Failure::permanent(Reason::Malformed, text);
-            self.explained(name, endpoint, &failure, call)
-        })
+        let listing = parse::off_thread(body, parse::jobs)
+            .await
+            .map_err(|text| {
+                let failure = Failure::permanent(Reason::Malformed, text);
+                self.explained(name, endpoint, &failure, call)
+            })?;
+        self.count_shortened(listing.shortened);
+        Ok(listing)
+    }
+
+    fn count_shortened(&self, strings: u64) {
+        if strings == 0 {
+            return;
+        }
+        self.telemetry.shortened_labels.inc_by(strings);
+        self.shortened_logged.call_once(|| {
+            tracing::warn!(
+                tenant = &*self.tenant,
+                strings,
+                limit = label::MAX_BYTES,
+                "strings from the API are too long for label values and are shortened; see \
+                 amperity_exporter_shortened_labels_total"
+            );
+        });
     }
 
     /// Requests with a token; if the API refuses that, once more with another.

@@ -111,6 +111,8 @@ pub struct Tenant {
     pub collect: Collect,
     /// At most this many jobs are on the page, newest first.
     pub max_jobs: usize,
+    /// The size limit of the tenant's part of the page, in bytes.
+    pub page_bytes: u64,
 }
 
 /// How an API is reached.

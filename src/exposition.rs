@@ -17,6 +17,7 @@ use bytes::Bytes;
 pub mod catalogue;
 mod gathered;
 mod gzip;
+mod limit;
 mod lines;
 mod negotiate;
 mod page;
@@ -25,6 +26,7 @@ mod pieces;
 mod tests;
 mod writer;
 
+pub use limit::limit_page;
 pub use lines::SampleLines;
 pub use negotiate::negotiate;
 pub use page::{Page, RenderedSnapshot};

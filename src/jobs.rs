@@ -11,10 +11,12 @@ use jiff::Timestamp;
 
 use crate::wire;
 
+pub(crate) mod label;
 mod state;
 #[cfg(test)]
 mod tests;
 
+use label::bounded;
 pub use state::State;
 
 /// The largest count that a Prometheus sample, an IEEE 754 double, can tell
@@ -110,8 +112,8 @@ impl Job {
             table.merge_files();
         }
         Some(Self {
-            id: id.into(),
-            workflow_id: job.workflow_id.as_deref().map(Into::into),
+            id: bounded(id).into(),
+            workflow_id: job.workflow_id.as_deref().map(|id| bounded(id).into()),
             merged: (entries - tables.len()) as u64,
             tables,
         })
@@ -209,7 +211,7 @@ impl File {
         let id = file.file_id.as_deref().filter(|id| !id.is_empty());
         let id = id.or(file.name.as_deref());
         Self {
-            file: id.unwrap_or_default().into(),
+            file: bounded(id.unwrap_or_default()).into(),
             read: count(file.read),
             errors: count(file.errors),
         }
@@ -257,7 +259,7 @@ fn count(count: wire::Count) -> Option<u64> {
 }
 
 fn label(text: &wire::Text<'_>) -> Arc<str> {
-    text.as_deref().unwrap_or_default().into()
+    bounded(text.as_deref().unwrap_or_default()).into()
 }
 
 /// A time after the epoch, to the millisecond. A time without a zone is UTC,

@@ -8,6 +8,11 @@ use std::time::Duration;
 use amperity_exporter::{cli, commands};
 use anyhow::Context;
 
+/// The system's allocator keeps memory for each thread that once rendered or
+/// parsed a large answer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Bad usage or configuration; the message says what to fix.
 const USAGE: u8 = 2;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::jobs::Job;
+use crate::jobs::{Job, label};
 use crate::wire;
 
 /// Parsing a larger body takes long enough to delay other tasks of its thread.
@@ -20,10 +20,13 @@ pub struct Listing {
     pub jobs: Vec<Job>,
     /// How many entries could not be read.
     pub malformed: usize,
+    /// How many strings were shortened, see [`label::bounded`].
+    pub(super) shortened: u64,
 }
 
 impl Listing {
     fn push(&mut self, entry: Option<&wire::Job<'_>>) {
+        self.shortened += entry.map_or(0, label::count_too_long);
         match entry.and_then(Job::from_wire) {
             Some(job) => self.jobs.push(job),
             None => self.malformed += 1,
@@ -31,9 +34,11 @@ impl Listing {
     }
 }
 
-/// One job; `None` if it has no id.
-pub(super) fn job(body: &[u8]) -> Result<Option<Job>, serde_json::Error> {
-    wire::read_job(body, Job::from_wire)
+/// One job, `None` if it has no id, and how many strings were shortened.
+pub(super) fn job(body: &[u8]) -> Result<(Option<Job>, u64), serde_json::Error> {
+    wire::read_job(body, |job| {
+        (Job::from_wire(job), label::count_too_long(job))
+    })
 }
 
 /// A list of jobs.

@@ -93,6 +93,7 @@ pub(crate) struct TlsConfig {
 pub(crate) struct Limits {
     pub(crate) jobs: Option<Written<usize>>,
     pub(crate) response_bytes: Text,
+    pub(crate) page_bytes: Text,
 }
 
 /// One element of `tenants:`. Fields of `api:` are repeated here by name:

@@ -93,6 +93,7 @@ fn the_smallest_file_has_every_default() {
                 files: false,
             },
             max_jobs: 10_000,
+            page_bytes: 256 * 1024 * 1024,
         })],
         state_file: None,
         forget_after: Duration::from_hours(35 * 24),

@@ -47,11 +47,13 @@ const FORGET_AFTER: Bounds = Bounds {
 const STALE_AFTER: Duration = Duration::from_mins(15);
 const MAX_JOBS: usize = 10_000;
 const RESPONSE_BYTES: u64 = 64 << 20;
+const PAGE_BYTES: u64 = 256 << 20;
 
 /// What holds for every tenant that says nothing else.
 struct General {
     max_jobs: usize,
     response_bytes: u64,
+    page_bytes: u64,
     api: Said,
 }
 
@@ -67,6 +69,7 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
             "limits.response_bytes",
             RESPONSE_BYTES,
         ),
+        page_bytes: reader.bytes(&written.limits.page_bytes, "limits.page_bytes", PAGE_BYTES),
         api: api::said(&mut reader, &written.api, "api"),
     };
     let tenants = tenants(&mut reader, &written.tenants, &general);
@@ -221,6 +224,7 @@ fn tenant(
             files: written.collect.files.unwrap_or(false),
         },
         max_jobs: general.max_jobs,
+        page_bytes: general.page_bytes,
     })
 }
 

@@ -18,7 +18,7 @@ use crate::jobs::Job;
 use crate::snapshot::Snapshot;
 
 /// One tenant's samples, family by family, plain and compressed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RenderedSnapshot(Pieces);
 
 /// The compression level of samples: a third smaller than level 1. Higher
@@ -90,13 +90,23 @@ struct FormattedPage {
 
 impl Page {
     /// Joins the samples of all tenants, given in the order of their names.
-    /// Copies only small pieces, so it takes little longer for many jobs than
-    /// for few.
     #[must_use]
     pub fn assemble(tenants: &[Arc<RenderedSnapshot>]) -> Self {
+        Self::share(&mut tenants.to_vec())
+    }
+
+    /// As [`assemble`](Self::assemble), but the tenants' samples become parts
+    /// of the page, so that both together take the memory of one.
+    #[must_use]
+    pub fn share(tenants: &mut [Arc<RenderedSnapshot>]) -> Self {
+        let mut pieces: Vec<&mut Pieces> = tenants
+            .iter_mut()
+            .map(|tenant| &mut Arc::make_mut(tenant).0)
+            .collect();
+        let joined = Pieces::join(&mut pieces);
         Self {
-            text: FormattedPage::join(tenants, Format::Text),
-            open_metrics: FormattedPage::join(tenants, Format::OpenMetrics),
+            text: FormattedPage::new(&joined, Format::Text),
+            open_metrics: FormattedPage::new(&joined, Format::OpenMetrics),
         }
     }
 
@@ -131,7 +141,7 @@ const COMPRESSED: usize = 32 * 1024;
 impl FormattedPage {
     /// Writes each family's header and the samples of all tenants. Families
     /// without a sample are left out.
-    fn join(tenants: &[Arc<RenderedSnapshot>], format: Format) -> Self {
+    fn new(samples: &Pieces, format: Format) -> Self {
         let (mut plain, mut gzip) = (ChunkList::default(), ChunkList::default());
         gzip.push(&Bytes::from_static(&gzip::HEADER));
         let (mut crc, mut length) = (Hasher::new(), 0);
@@ -142,14 +152,10 @@ impl FormattedPage {
             length += piece.plain.len();
         };
         for family in snapshot_families() {
-            let pieces = tenants.iter();
-            let mut pieces = pieces
-                .filter_map(|tenant| tenant.0.get(family.name, format))
-                .peekable();
-            if pieces.peek().is_some() {
+            if let Some(samples) = samples.get(family.name, format) {
                 HEADERS.get(family.name, format).map(&mut push);
+                push(samples);
             }
-            pieces.for_each(&mut push);
         }
         Self {
             plain: plain.finish(),

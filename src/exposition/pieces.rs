@@ -9,6 +9,7 @@ use crc32fast::Hasher;
 use flate2::Compression;
 
 use super::Format;
+use super::catalogue::snapshot_families;
 use super::gzip::Deflater;
 
 /// The byte ranges of a family's lines, by format.
@@ -32,14 +33,56 @@ pub(super) struct Piece {
     pub(super) crc: Hasher,
 }
 
+impl Piece {
+    fn is_same(&self, other: &Self) -> bool {
+        self.plain.as_ptr() == other.plain.as_ptr() && self.plain.len() == other.plain.len()
+    }
+
+    /// Joins pieces, which become slices of the result.
+    fn join(mut pieces: Vec<&mut Self>) -> Self {
+        if let [only] = &pieces[..] {
+            return (*only).clone();
+        }
+        let mut crc = Hasher::new();
+        for piece in &pieces {
+            crc.combine(&piece.crc);
+        }
+        Self {
+            plain: concatenate(&mut pieces, |piece| &mut piece.plain),
+            deflated: concatenate(&mut pieces, |piece| &mut piece.deflated),
+            crc,
+        }
+    }
+}
+
+/// Concatenates one byte string of each piece and replaces it with its slice
+/// of the result.
+fn concatenate(pieces: &mut [&mut Piece], bytes: fn(&mut Piece) -> &mut Bytes) -> Bytes {
+    let length = pieces.iter_mut().map(|piece| bytes(piece).len()).sum();
+    let mut joined = Vec::with_capacity(length);
+    for piece in &mut *pieces {
+        joined.extend_from_slice(bytes(piece));
+    }
+    let joined = Bytes::from(joined);
+    let mut start = 0;
+    for piece in pieces {
+        let own = bytes(piece);
+        let end = start + own.len();
+        *own = joined.slice(start..end);
+        start = end;
+    }
+    joined
+}
+
 /// The pieces of each family that has lines.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pieces(BTreeMap<&'static str, [Piece; 2]>);
 
 impl Pieces {
     /// Splits lines into pieces and compresses each. Lines that are the same in
     /// both formats are compressed once.
-    pub(super) fn split(lines: Vec<u8>, families: &Ranges, level: Compression) -> Self {
+    pub(super) fn split(mut lines: Vec<u8>, families: &Ranges, level: Compression) -> Self {
+        lines.shrink_to_fit();
         let lines = Bytes::from(lines);
         let mut deflater = Deflater::new(level);
         let mut compress = |range: &Range<usize>| deflater.piece(&lines[range.clone()]);
@@ -70,6 +113,34 @@ impl Pieces {
             (*name, [text.clone(), open_metrics.unwrap_or(text)])
         });
         Self(pieces.collect())
+    }
+
+    /// Joins the pieces of several tenants, family by family. The tenants'
+    /// pieces become slices of the joined ones, so that they are in memory
+    /// once.
+    pub(super) fn join(tenants: &mut [&mut Self]) -> Self {
+        let mut joined = BTreeMap::new();
+        for family in snapshot_families().map(|family| family.name) {
+            let mut pieces: Vec<&mut [Piece; 2]> = tenants
+                .iter_mut()
+                .filter_map(|tenant| tenant.0.get_mut(family))
+                .collect();
+            if pieces.is_empty() {
+                continue;
+            }
+            let same = pieces.iter().all(|[text, other]| text.is_same(other));
+            let text = Piece::join(pieces.iter_mut().map(|[text, _]| text).collect());
+            let open_metrics = if same {
+                for [text, open_metrics] in pieces {
+                    *open_metrics = text.clone();
+                }
+                text.clone()
+            } else {
+                Piece::join(pieces.into_iter().map(|[_, other]| other).collect())
+            };
+            joined.insert(family, [text, open_metrics]);
+        }
+        Self(joined)
     }
 
     /// The lines of a family, if it has any.

@@ -15,6 +15,7 @@ use crate::snapshot::{Snapshot, Status};
 use crate::telemetry::Telemetry;
 
 mod catalogue;
+mod limit;
 mod lines;
 mod negotiation;
 mod openmetrics;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::label::bounded;
+
 /// The state of one table of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
@@ -73,7 +75,7 @@ impl State {
             return None;
         }
         let known = Self::KNOWN.into_iter().find(|state| state.as_str() == name);
-        Some(known.unwrap_or_else(|| Self::Other(name.into())))
+        Some(known.unwrap_or_else(|| Self::Other(bounded(&name).into())))
     }
 
     /// The value of the `state` label.

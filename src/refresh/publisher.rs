@@ -38,12 +38,20 @@ struct Rendered {
 
 impl Published {
     fn new(tenants: BTreeMap<Arc<str>, Rendered>, names: TenantNames) -> Self {
-        let blocks: Vec<_> = tenants
-            .values()
-            .map(|rendered| Arc::clone(&rendered.blocks))
-            .collect();
+        // Taken out of `tenants`, so that nothing else refers to them.
+        let (mut blocks, snapshots): (Vec<_>, Vec<_>) = tenants
+            .into_values()
+            .map(|rendered| (rendered.blocks, rendered.snapshot))
+            .unzip();
+        let page = Arc::new(Page::share(&mut blocks));
+        let tenants = snapshots.into_iter().zip(blocks);
+        let tenants = tenants.map(|(snapshot, blocks)| {
+            let name = Arc::clone(&snapshot.tenant);
+            (name, Rendered { snapshot, blocks })
+        });
+        let tenants = tenants.collect();
         Self {
-            page: Arc::new(Page::assemble(&blocks)),
+            page,
             names,
             tenants,
         }

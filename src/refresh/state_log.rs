@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::amperity::ApiError;
 use crate::config;
 use crate::log_once::LogOnChange;
+use crate::snapshot::Status;
 use crate::telemetry::Reason;
 
 /// What was logged last about each condition.
@@ -17,6 +18,7 @@ pub(super) struct StateLog {
     malformed: LogOnChange<bool>,
     jobs_dropped: LogOnChange<bool>,
     feeds_dropped: LogOnChange<bool>,
+    page_limited: LogOnChange<bool>,
     pieces: LogOnChange<Option<Duration>>,
 }
 
@@ -96,6 +98,24 @@ impl StateLog {
                 "more feeds than the limit; the runs of those left out are not counted"
             ),
             Some(true) => tracing::info!(tenant, "all feeds fit in the limit again"),
+            None => {}
+        }
+    }
+
+    pub(super) fn page_limit(&mut self, settings: &config::Tenant, over: bool, status: &Status) {
+        let (tenant, limit) = (&*settings.tenant, settings.page_bytes);
+        match self.page_limited.update(over) {
+            Some(false) => tracing::warn!(
+                tenant,
+                limit,
+                jobs_dropped = status.jobs_dropped,
+                feeds_dropped = status.feeds_dropped,
+                "the tenant's page would be larger than limits.page_bytes; the oldest jobs and \
+                 the newest feeds are left out: raise the limit or shorten discovery.window"
+            ),
+            Some(true) => {
+                tracing::info!(tenant, limit, "the page fits in limits.page_bytes again");
+            }
             None => {}
         }
     }

@@ -15,6 +15,7 @@ use super::state_log::StateLog;
 use crate::amperity::{ApiError, Client, Observed};
 use crate::clock::before;
 use crate::config;
+use crate::exposition::limit_page;
 use crate::feeds::RunHistory;
 use crate::jobs::Job;
 use crate::snapshot::{Failure, Snapshot, Status};
@@ -215,14 +216,17 @@ impl TenantState {
         } else {
             Vec::new()
         };
-        Snapshot {
+        let mut snapshot = Snapshot {
             tenant: Arc::clone(&settings.tenant),
             status: self.status.clone(),
             jobs: selection.jobs.into(),
             configured: self.known.configured().into(),
             feeds: feeds.into(),
             files: settings.collect.files,
-        }
+        };
+        let over = limit_page(&mut snapshot, settings.page_bytes);
+        self.log.page_limit(settings, over, &snapshot.status);
+        snapshot
     }
 }
 

@@ -54,6 +54,7 @@ fn tenant(jobs: &[&str], discovery: Option<Duration>) -> config::Tenant {
             files: false,
         },
         max_jobs: 10_000,
+        page_bytes: 256 << 20,
     }
 }
 

@@ -35,6 +35,9 @@ metrics! {
         malformed_jobs: IntCounter = "amperity_exporter_malformed_jobs_total" ["tenant"]
             "Entries in the Amperity API's job lists that could not be read as jobs and were \
              skipped. An entry is counted each time it is received.";
+        shortened_labels: IntCounter = "amperity_exporter_shortened_labels_total" ["tenant"]
+            "Strings from the Amperity API that are longer than 1024 bytes and were shortened to \
+             be label values. A string is counted each time it is received.";
     }
 }
 

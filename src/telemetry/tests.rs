@@ -60,6 +60,7 @@ fn counters_of_a_tenant_start_at_zero() {
         values(&telemetry, "amperity_refresh"),
         values(&telemetry, "amperity_api"),
         values(&telemetry, "amperity_exporter_m"),
+        values(&telemetry, "amperity_exporter_sh"),
     ];
     assert_snapshot!(values.join("\n"), @r#"
     amperity_refresh_failures_total["socktown", "bad_request"] 0
@@ -84,6 +85,7 @@ fn counters_of_a_tenant_start_at_zero() {
     amperity_api_retries_total["socktown"] 0
     amperity_exporter_malformed_jobs_total["socktown"] 0
     amperity_exporter_merged_tables_total["socktown"] 0
+    amperity_exporter_shortened_labels_total["socktown"] 0
     "#);
 }
 

@@ -111,6 +111,7 @@ fn tenant(name: &str) -> config::Tenant {
             files: false,
         },
         max_jobs: 10_000,
+        page_bytes: 256 << 20,
     }
 }
 

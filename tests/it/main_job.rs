@@ -5,6 +5,7 @@ mod configuration;
 mod documented;
 mod ending;
 mod hostile;
+mod memory;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -61,6 +62,12 @@ impl Api {
 
     fn job(&self, id: &str, body: impl Into<String>) {
         let path = format!("/api/ingest/jobs/{id}");
+        self.answers.lock().unwrap().insert(path, Some(body.into()));
+    }
+
+    /// The answer to every list of jobs.
+    fn list(&self, body: impl Into<String>) {
+        let path = "/api/ingest/jobs".to_owned();
         self.answers.lock().unwrap().insert(path, Some(body.into()));
     }
 

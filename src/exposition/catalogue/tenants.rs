@@ -63,15 +63,15 @@ pub(in crate::exposition) static TENANT_GAUGES: [Gauge<Status>; 10] = [
         "amperity_exporter_jobs_dropped",
         TENANT,
         |status| Some(Value::Count(status.jobs_dropped as u64)),
-        "Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at \
-         most 50,000 tables. The oldest are left out.",
+        "Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or \
+         because a page holds at most 50,000 tables. The oldest are left out.",
     ),
     gauge(
         "amperity_exporter_feeds_dropped",
         TENANT,
         |status| Some(Value::Count(status.feeds_dropped as u64)),
-        "Feeds in the tenant's last refresh that have no series and are not counted, because the \
-         exporter keeps at most 50,000.",
+        "Feeds of the tenant that have no series, because of limits.page_bytes or because the \
+         exporter keeps at most 50,000. The newest are left out.",
     ),
     gauge(
         "amperity_exporter_state_gap_seconds",

@@ -67,10 +67,10 @@ fn the_documented_job_in_text() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="socktown"} 1
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
-    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     # TYPE amperity_exporter_feeds_dropped gauge
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
@@ -158,10 +158,10 @@ fn the_documented_job_in_openmetrics() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 1
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
-    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
@@ -287,10 +287,10 @@ fn a_feed_in_both_formats() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 0
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
-    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
@@ -323,11 +323,11 @@ fn families_of_several_tenants_are_contiguous() {
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="apples"} 0
     amperity_exporter_jobs{tenant="bananas"} 0
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="apples"} 0
     amperity_exporter_jobs_dropped{tenant="bananas"} 0
-    # HELP amperity_exporter_feeds_dropped Feeds in the tenant's last refresh that have no series and are not counted, because the exporter keeps at most 50,000.
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     # TYPE amperity_exporter_feeds_dropped gauge
     amperity_exporter_feeds_dropped{tenant="apples"} 0
     amperity_exporter_feeds_dropped{tenant="bananas"} 0

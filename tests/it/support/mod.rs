@@ -245,6 +245,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
             files: false,
         },
         max_jobs: 10_000,
+        page_bytes: 256 << 20,
     }
 }
 

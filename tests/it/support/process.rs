@@ -134,6 +134,16 @@ impl Process {
         Page(body)
     }
 
+    /// The largest resident memory it ever had, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let id = self.child.id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let mut words = status
+            .split_whitespace()
+            .skip_while(|word| *word != "VmHWM:");
+        words.nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
+
     /// The lines it has written to standard error.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()

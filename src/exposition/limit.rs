@@ -1,0 +1,100 @@
+//! Keeps the size of a tenant's page within `limits.page_bytes`.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::feeds::Feed;
+use crate::jobs::Job;
+use crate::snapshot::Snapshot;
+
+/// The size in bytes of a sample line without its label values: the names of
+/// family and labels, the value.
+const LINE: u64 = 110;
+
+/// Sample lines of a table of a job, and of a feed in `OpenMetrics`.
+const TABLE_LINES: u64 = 20;
+const FEED_LINES: u64 = 45;
+
+/// Leaves out feeds and jobs so that the page of the tenant takes about `limit`
+/// bytes at most. The feeds may use half of it, the jobs what the feeds leave;
+/// the feeds known longest and the jobs started last are kept. Those left out
+/// are counted in the status. Returns whether there are any.
+#[must_use]
+pub fn limit_page(snapshot: &mut Snapshot, limit: u64) -> bool {
+    let by_age = |feed: &Feed| (feed.created, feed.table.clone(), feed.feed.clone());
+    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed);
+    let (feeds, used) = keep(&snapshot.feeds, limit / 2, size, by_age);
+
+    let configured: HashSet<&str> = snapshot.configured.iter().map(|(id, _)| &**id).collect();
+    let newest_first = |job: &Arc<Job>| {
+        let configured = configured.contains(&*job.id);
+        Reverse((configured, job.started_at(), Arc::clone(&job.id)))
+    };
+    let size = |job: &Arc<Job>| job_bytes(&snapshot.tenant, job, snapshot.files);
+    let (jobs, _) = keep(&snapshot.jobs, limit - used, size, newest_first);
+
+    let status = &mut snapshot.status;
+    if let Some(feeds) = &feeds {
+        status.feeds_dropped += snapshot.feeds.len() - feeds.len();
+    }
+    if let Some(jobs) = &jobs {
+        status.jobs = jobs.len();
+        status.jobs_dropped += snapshot.jobs.len() - jobs.len();
+    }
+    let is_limited = feeds.is_some() || jobs.is_some();
+    snapshot.feeds = feeds.map_or_else(|| Arc::clone(&snapshot.feeds), Into::into);
+    snapshot.jobs = jobs.map_or_else(|| Arc::clone(&snapshot.jobs), Into::into);
+    is_limited
+}
+
+/// The items that fit in `limit`, in their order, and the bytes they take. The
+/// first by `rank` are kept. `None` if all fit.
+fn keep<T: Clone, K: Ord>(
+    items: &[T],
+    limit: u64,
+    size: impl Fn(&T) -> u64,
+    rank: impl Fn(&T) -> K,
+) -> (Option<Vec<T>>, u64) {
+    let sizes: Vec<u64> = items.iter().map(size).collect();
+    let total = sizes.iter().sum();
+    if total <= limit {
+        return (None, total);
+    }
+    let mut ranked: Vec<(usize, &T)> = items.iter().enumerate().collect();
+    ranked.sort_by_cached_key(|(_, item)| rank(item));
+    let mut used = 0;
+    ranked.retain(|(index, _)| {
+        let fits = used + sizes[*index] <= limit;
+        used += if fits { sizes[*index] } else { 0 };
+        fits
+    });
+    ranked.sort_by_key(|(index, _)| *index);
+    let kept = ranked.into_iter().map(|(_, item)| item.clone());
+    (Some(kept.collect()), used)
+}
+
+fn feed_bytes(tenant: &str, feed: &Feed) -> u64 {
+    let labels = [tenant, &feed.table, &feed.feed].map(escaped_length);
+    FEED_LINES * (LINE + labels.iter().sum::<u64>())
+}
+
+fn job_bytes(tenant: &str, job: &Job, files: bool) -> u64 {
+    let of_job = escaped_length(tenant) + escaped_length(&job.id);
+    let workflow = job.workflow_id.as_deref().unwrap_or_default();
+    let of_tables = job.tables.iter().map(|table| {
+        let line = LINE + of_job + escaped_length(&table.table) + escaped_length(&table.feed);
+        let files = table.files.iter().filter(|_| files);
+        let of_files = files.map(|file| 2 * (line + escaped_length(&file.file)));
+        TABLE_LINES * line + of_files.sum::<u64>()
+    });
+    of_tables.sum::<u64>() + 2 * LINE + of_job + escaped_length(workflow)
+}
+
+/// The length of a label value on the page.
+fn escaped_length(text: &str) -> u64 {
+    let escaped = text
+        .bytes()
+        .filter(|byte| matches!(byte, b'\\' | b'\n' | b'"'));
+    (text.len() + escaped.count()) as u64
+}
