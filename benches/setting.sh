@@ -1,5 +1,6 @@
 # What the benchmarks over sockets share, for scripts to source: the exporter
-# as it is released, against a simulated API with a page of a given size.
+# as it is released, or the binary named by EXPORTER, against a simulated API
+# with a page of a given size.
 
 # shellcheck source=tests/tools.sh
 . tests/tools.sh
@@ -10,31 +11,40 @@ chmod 755 "$folder"
 exporter_at=127.0.0.1:19109
 upstream_at=127.0.0.1:19110
 exporter=""
+exporter_binary="${EXPORTER:-target/release/amperity_exporter}"
 upstream=""
+# Set by scripts that need other flags, or TLS.
+exporter_flags=()
+exporter_scheme=http
 
 build() {
-    cargo build --quiet --release --locked --bin amperity_exporter
-    # The simulated API is asked before, not while something is measured.
+    if [ "$exporter_binary" = target/release/amperity_exporter ]; then
+        cargo build --quiet --release --locked --bin amperity_exporter
+    fi
     cargo build --quiet --locked --example upstream
 }
 
-# start RUNS INTERVAL: an exporter with a page of about 105 × RUNS series,
-# refreshed at this interval. Returns when the page is there.
+# start RUNS INTERVAL [TENANTS]: an exporter with a page of about 105 × RUNS
+# series for each tenant, refreshed at this interval. Returns when the page is
+# there.
 start() {
-    target/debug/examples/upstream "$upstream_at" "$1" &
+    local number tenants="${3:-1}"
+    target/debug/examples/upstream "$upstream_at" "$1" "$tenants" &
     upstream=$!
-    cat >"$folder/exporter.yml" <<END
-refresh: {interval: $2}
-api: {base_url: "http://$upstream_at/api", timeout: 1m}
-tenants:
-  - tenant: tenant-0
-    authorization: {credentials: token-of-tenant-0}
-    discovery: {window: 7d}
-END
-    target/release/amperity_exporter --config.file="$folder/exporter.yml" \
-        --web.listen-address="$exporter_at" --log.level=warn &
+    {
+        printf 'refresh: {interval: %s}\n' "$2"
+        printf 'api: {base_url: "http://%s/api", timeout: 1m}\n' "$upstream_at"
+        echo 'tenants:'
+        for ((number = 0; number < tenants; number++)); do
+            printf -- '  - {tenant: tenant-%d, authorization: {credentials: token-of-tenant-%d},' \
+                "$number" "$number"
+            echo ' discovery: {window: 7d}}'
+        done
+    } >"$folder/exporter.yml"
+    "$exporter_binary" --config.file="$folder/exporter.yml" \
+        --web.listen-address="$exporter_at" --log.level=warn "${exporter_flags[@]}" &
     exporter=$!
-    until curl -sf "http://$exporter_at/-/ready" >"$folder/ready"; do
+    until curl -skf "$exporter_scheme://$exporter_at/-/ready" >"$folder/ready"; do
         kill -0 "$exporter" || return 1
         sleep 0.2
     done

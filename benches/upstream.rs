@@ -1,8 +1,8 @@
-//! A simulated API of a given size, for `benches/scrape.sh` and
-//! `benches/abuse.sh`: five feeds with a run every ten minutes.
+//! A simulated API of a given size for the benchmark scripts: tenants with five
+//! feeds, each with a run every ten minutes.
 //!
-//! `upstream ADDRESS RUNS`: each feed has had so many runs. A run is 21
-//! series on the exporter's page, so 951 of them are a page of 100,000.
+//! `upstream ADDRESS RUNS [TENANTS]`: each feed has had so many runs. A run is
+//! 21 series on the exporter's page, so 951 of them are a page of 100,000.
 
 use std::time::Duration;
 
@@ -16,13 +16,14 @@ const PERIOD: Duration = Duration::from_mins(10);
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().context("usage: upstream ADDRESS RUNS")?;
+    let address = arguments.next().context("usage: upstream ADDRESS RUNS [TENANTS]")?;
     let runs: u32 = arguments.next().context("how many runs?")?.parse()?;
+    let tenants = arguments.next().map_or(Ok(1), |number| number.parse())?;
     let clock = Clock::system();
     let world = World::generated(&WorldParameters {
         seed: 1,
         start: clock.now(),
-        tenants: 1,
+        tenants,
         feeds: 5,
         period: PERIOD,
         duration: Duration::from_mins(1),

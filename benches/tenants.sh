@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# How much memory many tenants take, beside the size of the page they make:
+#
+#     ./benches/tenants.sh [TENANTS]...
+#
+# By default 1, 25, 50 and 200 tenants of 3,300 series each, refreshed every
+# five seconds and scraped by nobody. The resident memory is shown after a
+# third of the time and at its end: it should not grow, and should be within
+# three times the page and 20 MiB.
+# SECONDS_EACH and EXPORTER, another binary to measure, may be set in the
+# environment.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. benches/setting.sh
+need curl
+trap 'stop; rm -rf "$folder"' EXIT
+
+seconds="${SECONDS_EACH:-90}"
+
+# status FIELD: a number of the exporter's process status.
+status() {
+    awk -v field="$1:" '$1 == field {print $2}' "/proc/$exporter/status"
+}
+
+build
+echo 'tenants   series  page MiB  memory MiB, later  limit MiB  peak MiB  threads'
+for tenants in "${@:-1 25 50 200}"; do
+    for number in $tenants; do
+        start 30 5s "$number"
+        sleep "$((seconds / 3))"
+        early="$(status VmRSS)"
+        sleep "$((seconds * 2 / 3))"
+        late="$(status VmRSS)"
+        peak="$(status VmHWM)"
+        threads="$(status Threads)"
+        curl -sf "http://$exporter_at/metrics" -o "$folder/page"
+        series="$(grep -vc '^#' "$folder/page")"
+        awk -v tenants="$number" -v series="$series" -v page="$(stat -c %s "$folder/page")" \
+            -v early="$early" -v late="$late" -v peak="$peak" -v threads="$threads" \
+            'BEGIN {
+                mib = 1048576; page /= mib
+                printf "%7d %8d %9.1f %11.1f %6.1f %10.1f %9.1f %8d\n", tenants, series, page,
+                    early / 1024, late / 1024, 3 * page + 20, peak / 1024, threads
+            }'
+        stop
+    done
+done
