@@ -19,24 +19,17 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=l
     -keyout "$folder/server.key" -out "$folder/server.pem" 2>/dev/null
 printf 'tls_server_config: {cert_file: server.pem, key_file: server.key}\n' >"$folder/web.yml"
 
-# attack [FLAG]... [-- KIND]: all attacks on an exporter with these flags.
+# attack [KIND]: all attacks of this kind, and the peak memory they cost.
 attack() {
-    local kind="" peak
-    while [ $# -gt 0 ] && [ "$1" != -- ]; do
-        exporter_flags+=("$1")
-        shift
-    done
-    kind="${2:-}"
     start 951 1d
     echo "peak memory before: $(peak_memory) MiB"
-    # shellcheck disable=SC2086
-    target/debug/examples/abuse "$exporter_at" $kind
-    peak="$(peak_memory)"
+    target/debug/examples/abuse "$exporter_at" "$@"
+    echo "peak memory after:  $(peak_memory) MiB"
     kill -0 "$exporter"
-    echo "peak memory after:  $peak MiB"
     stop
 }
 
-exporter_flags=()
 attack
-attack --web.config.file="$folder/web.yml" -- tls
+exporter_flags=(--web.config.file="$folder/web.yml")
+exporter_scheme=https
+attack tls

@@ -85,7 +85,8 @@ pub(crate) async fn run(
     let reload = (options.enable_lifecycle && reloads.is_some()).then_some(reload);
     let routes = web::Routes::new(exporter.clone(), &options.telemetry_path, reload);
     let limits = web::Limits::of_process();
-    web::serve(listeners, routes, options.security, limits, shutdown).await;
+    let security = options.security;
+    web::serve(listeners, routes, security, &telemetry, limits, shutdown).await;
     if let Some(reloads) = reloads {
         reloads.abort();
     }

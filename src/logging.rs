@@ -85,7 +85,11 @@ where
 
 fn is_enabled(metadata: &Metadata<'_>) -> bool {
     let own = metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
-    own || *metadata.level() <= tracing::Level::WARN
+    // hyper and h2 warn of what any client can cause as often as it likes.
+    let of_client = ["h2", "hyper"]
+        .iter()
+        .any(|it| metadata.target().starts_with(it));
+    own || *metadata.level() <= tracing::Level::WARN && !of_client
 }
 
 /// Writes an event as one line.

@@ -33,6 +33,7 @@ mod listen;
 mod page_cache;
 mod probe;
 mod query;
+mod refusals;
 mod respond;
 mod routes;
 mod scrape;
@@ -72,7 +73,6 @@ impl Limits {
     /// allows. Raises that limit as far as the process may.
     #[must_use]
     pub fn of_process() -> Self {
-        let defaults = Self::default();
         let mut files = getrlimit(Resource::Nofile);
         let raised = Rlimit {
             current: files.maximum,
@@ -81,13 +81,9 @@ impl Limits {
         if setrlimit(Resource::Nofile, raised).is_ok() {
             files = raised;
         }
-        // The other half is for files, and for connections to the API.
-        let allowed = files.current.map_or(usize::MAX, |files| {
-            usize::try_from(files / 2).unwrap_or(usize::MAX)
-        });
         Self {
-            connections: defaults.connections.min(allowed).max(4),
-            ..defaults
+            connections: connection_limit(files.current),
+            ..Self::default()
         }
     }
 
@@ -99,10 +95,20 @@ impl Limits {
     const STREAMS: u32 = 8;
 }
 
+/// Connections open at a time.
+const MAX_CONNECTIONS: usize = 512;
+
+/// The limit of connections of a process that may open so many files. Half of
+/// them are left for files and for connections to the API.
+fn connection_limit(open_files: Option<u64>) -> usize {
+    let half = open_files.map(|files| usize::try_from(files / 2).unwrap_or(usize::MAX));
+    half.unwrap_or(MAX_CONNECTIONS).clamp(4, MAX_CONNECTIONS)
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 512,
+            connections: MAX_CONNECTIONS,
             // Longer than usual scrape intervals, so that Prometheus can use
             // its connection again.
             idle: Duration::from_mins(2),

@@ -57,6 +57,10 @@ metrics! {
         config_success_timestamp: Gauge =
             "amperity_exporter_config_last_reload_success_timestamp_seconds" []
             "Unix time at which the configuration in use was read.";
+        refused: IntCounterVec = "amperity_exporter_refused_total" ["reason"]
+            "Connections and requests that --web.config.file did not allow, by reason: \
+             tls_handshake, client_certificate, unauthorized, rate_limited, or \
+             invalid_web_config while the file is invalid.";
         state_write_failures: IntCounter = "amperity_exporter_state_write_failures_total" []
             "Failed writes of the state file. If a write fails and the exporter restarts, the \
              feed counters lose what they counted since the last successful write.";

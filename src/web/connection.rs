@@ -1,6 +1,7 @@
 //! One connection: TLS if it is configured, then HTTP/1.1 or HTTP/2.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -15,54 +16,67 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Activity;
+use super::refusals::Refusals;
 use super::respond::text;
 use super::security::WebSecurity;
 use super::socket::Socket;
 use super::{Handler, Limits};
 
+/// What decides which connections and requests are allowed.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) security: Arc<WebSecurity>,
+    pub(super) refusals: Refusals,
+}
+
 /// Serves a connection until it ends.
 pub(super) async fn serve_connection(
     stream: TcpStream,
+    client: SocketAddr,
     activity: Arc<Activity>,
-    security: Arc<WebSecurity>,
+    admission: Arc<Admission>,
     service: impl Handler,
     watcher: Watcher,
 ) {
     let stream = Socket::new(stream, Arc::clone(&activity));
-    let Some(tls) = security.tls().await else {
-        return serve_http(stream, false, activity, security, service, watcher).await;
+    let Some(tls) = admission.security.tls().await else {
+        return serve_http(stream, false, client, activity, admission, service, watcher).await;
     };
     match TlsAcceptor::from(tls).accept(stream).await {
         Ok(stream) => {
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            serve_http(stream, http2, activity, security, service, watcher).await;
+            serve_http(stream, http2, client, activity, admission, service, watcher).await;
         }
-        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(error) => admission.refusals.record_handshake(client, &error),
     }
 }
 
 async fn serve_http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     http2: bool,
+    client: SocketAddr,
     activity: Arc<Activity>,
-    security: Arc<WebSecurity>,
+    admission: Arc<Admission>,
     service: impl Handler,
     watcher: Watcher,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let (security, service) = (Arc::clone(&security), service.clone());
+        let (admission, service) = (Arc::clone(&admission), service.clone());
         let exchange = activity.begin();
         async move {
             let mut response = if has_valid_host(&request) {
-                match security.check(&request).await {
+                match admission.security.check(&request).await {
                     Ok(()) => service.call(request).await?,
-                    Err(refusal) => *refusal,
+                    Err(response) => {
+                        admission.refusals.record_response(client, &response);
+                        *response
+                    }
                 }
             } else {
                 let message = "HTTP/1.1 needs exactly one Host header";
                 text(StatusCode::BAD_REQUEST, message)
             };
-            security.add_headers(response.headers_mut());
+            admission.security.add_headers(response.headers_mut());
             Ok::<_, Infallible>(response.map(|body| body.during(exchange)))
         }
     });

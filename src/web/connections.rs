@@ -22,9 +22,11 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::activity::Activity;
-use super::connection::serve_connection;
+use super::connection::{Admission, serve_connection};
+use super::refusals::Refusals;
 use super::security::WebSecurity;
 use super::{Handler, Limits};
+use crate::telemetry::Telemetry;
 
 /// The kernel's buffer of unsent bytes of a connection, in bytes; Linux takes
 /// twice as much. Without it, each client that does not read costs several MiB.
@@ -51,6 +53,7 @@ pub async fn serve(
     listeners: Vec<TcpListener>,
     service: impl Handler,
     security: Arc<WebSecurity>,
+    telemetry: &Telemetry,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -61,6 +64,10 @@ pub async fn serve(
     for warning in security.warnings() {
         tracing::warn!("{warning}");
     }
+    let admission = Arc::new(Admission {
+        security,
+        refusals: Refusals::new(telemetry.clone()),
+    });
     let mut connections = Connections::new(limits);
     let mut sweep = interval(SWEEP_INTERVAL);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -72,9 +79,9 @@ pub async fn serve(
             _ = sweep.tick() => connections.close_overdue(),
             Some(ended) = connections.tasks.join_next_with_id() => connections.remove(ended),
             accepted = accept(&listeners, &mut next_listener) => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, client)) => {
                     connections.make_room().await;
-                    connections.open(stream, &security, &service);
+                    connections.open(stream, client, &admission, &service);
                 }
                 Err(error) => connections.accept_failed(&error).await,
             },
@@ -134,12 +141,19 @@ impl Connections {
         }
     }
 
-    fn open(&mut self, stream: TcpStream, security: &Arc<WebSecurity>, service: &impl Handler) {
+    fn open(
+        &mut self,
+        stream: TcpStream,
+        client: SocketAddr,
+        admission: &Arc<Admission>,
+        service: &impl Handler,
+    ) {
         let activity = Arc::new(Activity::new());
         let handle = self.tasks.spawn(serve_connection(
             stream,
+            client,
             Arc::clone(&activity),
-            Arc::clone(security),
+            Arc::clone(admission),
             service.clone(),
             self.graceful.watcher(),
         ));

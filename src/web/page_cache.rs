@@ -1,7 +1,7 @@
 //! Rendered pages, shared by requests that come close together.
 //!
-//! A page is rendered when it is first requested and shared until the data it
-//! shows is replaced, [`MAX_AGE`] at most. One page is rendered at a time, on a
+//! A page is rendered when it is first requested and shared for a short time or
+//! until the data it shows is replaced. One page is rendered at a time, on a
 //! blocking thread, and a limited number of them is in memory, including those
 //! still being sent. However many clients request pages, they cost a fixed
 //! amount of memory and at most one processor.
@@ -17,18 +17,12 @@ use crate::snapshot::Snapshot;
 
 use super::body::Body;
 
-/// How long a page is shared; what depends on the time in it is that old.
-pub(super) const MAX_AGE: Duration = Duration::from_secs(1);
-
-/// Pages in memory at a time.
-const MAX_PAGES: usize = 64;
-
 /// What was requested.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// The status page of all tenants or of one, and the page of its jobs.
     Status(Option<Arc<str>>, usize),
-    /// The metrics of some tenants.
+    /// The metrics of these tenants.
     Metrics(Arc<BTreeSet<Arc<str>>>, Format, Encoding),
 }
 
@@ -41,6 +35,7 @@ pub(super) struct TooManyPages;
 
 #[derive(Debug)]
 pub(super) struct PageCache {
+    max_age: Duration,
     entries: Arc<Mutex<HashMap<Key, Entry>>>,
     in_memory: Arc<Semaphore>,
     rendering: Arc<Semaphore>,
@@ -53,10 +48,12 @@ struct Entry {
 }
 
 impl PageCache {
-    pub(super) fn new() -> Self {
+    /// Shares a page for `max_age` and keeps `max_pages` in memory at most.
+    pub(super) fn new(max_age: Duration, max_pages: usize) -> Self {
         Self {
+            max_age,
             entries: Arc::default(),
-            in_memory: Arc::new(Semaphore::new(MAX_PAGES)),
+            in_memory: Arc::new(Semaphore::new(max_pages)),
             rendering: Arc::new(Semaphore::new(1)),
         }
     }
@@ -104,8 +101,9 @@ impl PageCache {
         // Removed by time rather than by the next request, so that replaced
         // data does not stay in memory.
         let (entries, body) = (Arc::clone(&self.entries), Arc::downgrade(&entry.body));
+        let max_age = self.max_age;
         tokio::spawn(async move {
-            tokio::time::sleep(MAX_AGE).await;
+            tokio::time::sleep(max_age).await;
             let mut entries = lock(&entries);
             let is_same = |entry: &Entry| body.as_ptr() == Arc::as_ptr(&entry.body);
             if entries.get(&key).is_some_and(is_same) {
@@ -136,6 +134,13 @@ mod tests {
         vec![Arc::new(Snapshot::empty("socktown".into()))]
     }
 
+    const MAX_AGE: Duration = Duration::from_secs(1);
+    const MAX_PAGES: usize = 64;
+
+    fn cache() -> PageCache {
+        PageCache::new(MAX_AGE, MAX_PAGES)
+    }
+
     fn key(number: usize) -> Key {
         Key::Status(None, number)
     }
@@ -148,7 +153,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_page_is_shared_until_its_data_is_replaced_or_its_age_is_reached() {
-        let (cache, snapshots) = (PageCache::new(), snapshots());
+        let (cache, snapshots) = (cache(), snapshots());
         assert_eq!(length(&cache, &snapshots, "1").await, 1);
         assert_eq!(length(&cache, &snapshots, "22").await, 1);
         let replaced = super::tests::snapshots();
@@ -159,7 +164,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn replaced_data_does_not_stay_in_memory() {
-        let cache = PageCache::new();
+        let cache = cache();
         let data = snapshots();
         let weak = Arc::downgrade(&data[0]);
         length(&cache, &data, "1").await;
@@ -170,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn concurrent_requests_render_a_page_once() {
-        let (cache, snapshots) = (Arc::new(PageCache::new()), snapshots());
+        let (cache, snapshots) = (Arc::new(cache()), snapshots());
         let rendered = Arc::new(AtomicUsize::new(0));
         let mut requests = tokio::task::JoinSet::new();
         for _ in 0..100 {
@@ -193,7 +198,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pages_that_are_being_sent_count_towards_the_limit() {
-        let (cache, snapshots) = (PageCache::new(), snapshots());
+        let (cache, snapshots) = (cache(), snapshots());
         let request = |number| cache.get_or_render(key(number), snapshots.clone(), Body::empty);
         let mut sending = Vec::new();
         for number in 0..MAX_PAGES {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::header::{self, HeaderValue};
 use hyper::service::Service;
@@ -53,8 +54,24 @@ struct Inner {
     exporter: Exporter,
     telemetry_path: String,
     reload: Option<Reload>,
+    /// The metrics of all tenants, which wait for no other page.
+    scrapes: PageCache,
+    /// All other pages.
     pages: PageCache,
 }
+
+/// How long scrapes share the exporter's own series. Gathering and writing
+/// them takes about as long as sending the rest of a compressed page.
+const SCRAPE_MAX_AGE: Duration = Duration::from_millis(100);
+
+/// More than are made in [`super::Limits::response`].
+const MAX_SCRAPED_PAGES: usize = 1024;
+
+/// How long other pages are shared; the ages on them are that old.
+const PAGE_MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Other pages in memory at a time.
+const MAX_PAGES: usize = 64;
 
 /// Beyond what any tenant has; bounds the pages that can be requested.
 const MAX_STATUS_PAGE: usize = 100_000;
@@ -78,7 +95,8 @@ impl Routes {
             exporter,
             telemetry_path: telemetry_path.to_owned(),
             reload,
-            pages: PageCache::new(),
+            scrapes: PageCache::new(SCRAPE_MAX_AGE, MAX_SCRAPED_PAGES),
+            pages: PageCache::new(PAGE_MAX_AGE, MAX_PAGES),
         }))
     }
 
@@ -166,22 +184,21 @@ impl Inner {
         };
         let telemetry = self.exporter.telemetry().clone();
         let roster_of_page = Arc::clone(&roster);
-        let write = move || {
+        let render = move || {
             let own = telemetry.gather(|tenant| roster_of_page.contains(tenant));
-            page.body(format, encoding, &own)
+            Body::from(page.body(format, encoding, &own))
         };
-        if some.is_none() {
-            return exposition(write().into(), format, encoding);
-        }
         let snapshots = self.exporter.snapshots().into_iter();
         let snapshots = snapshots
             .filter(|snapshot| roster.contains(&snapshot.tenant))
             .collect();
         let key = Key::Metrics(roster, format, encoding);
-        let body = self
-            .pages
-            .get_or_render(key, snapshots, move || write().into())
-            .await;
+        let cache = if some.is_some() {
+            &self.pages
+        } else {
+            &self.scrapes
+        };
+        let body = cache.get_or_render(key, snapshots, render).await;
         body.map_or_else(too_many_pages, |body| exposition(body, format, encoding))
     }
 

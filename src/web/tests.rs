@@ -138,7 +138,9 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let shutdown = async move { stopped.await.unwrap_or_default() };
-            serve(listeners, service, Arc::new(security), limits, shutdown).await;
+            let telemetry = Telemetry::new().unwrap();
+            let security = Arc::new(security);
+            serve(listeners, service, security, &telemetry, limits, shutdown).await;
         });
         Self {
             address,

@@ -330,3 +330,16 @@ async fn a_body_has_a_known_length() {
     assert_eq!(hyper::body::Body::size_hint(&body).exact(), Some(2_000_002));
     assert_eq!(body.collect().await.unwrap().to_bytes().len(), 2_000_002);
 }
+
+#[test]
+fn the_connection_limit_depends_on_the_limit_of_open_files() {
+    for (files, connections) in [
+        (None, 512),
+        (Some(u64::MAX), 512),
+        (Some(1_024), 512),
+        (Some(64), 32),
+        (Some(3), 4),
+    ] {
+        assert_eq!(connection_limit(files), connections, "{files:?}");
+    }
+}

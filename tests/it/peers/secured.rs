@@ -1,5 +1,5 @@
-//! TLS and authentication as the real peers meet them: Prometheus with client
-//! certificates and passwords, and curl while certificates are rotated.
+//! TLS and authentication with real clients: Prometheus with certificates and
+//! passwords, and curl while certificates are rotated.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,10 +17,10 @@ mod pki;
 
 use pki::Pki;
 
-/// How long certificates are rotated under load.
+/// How long certificates are rotated.
 const ROTATING: Duration = Duration::from_secs(4);
 
-/// An exporter of a simulated tenant by this web configuration file.
+/// An exporter of a simulated tenant with this web configuration file.
 fn start(upstream: &Upstream, folder: &Path, web: &Path) -> Process {
     let file = folder.join("amperity_exporter.yml");
     std::fs::write(&file, upstream.configuration("")).unwrap();
@@ -35,7 +35,7 @@ async fn upstream() -> Upstream {
 }
 
 #[tokio::test]
-async fn prometheus_gets_in_with_its_certificate_and_password_and_not_without() {
+async fn prometheus_needs_its_certificate_and_its_password() {
     let _turn = crate::support::alone().await;
     let pki = Pki::new();
     let hash = bcrypt::hash("correct horse", 4).unwrap();
@@ -105,7 +105,7 @@ async fn certificates_are_rotated_under_load_without_a_failed_scrape() {
             tokio::spawn(async move {
                 let mut scrapes = 0;
                 while Instant::now() < until {
-                    // Each a new connection, and so a new handshake.
+                    // Each is a new connection with a new handshake.
                     let output = Command::new("curl")
                         .args(["-sSf", "-o", "/dev/null", "--cacert", &ca])
                         .args(["--noproxy", "*", "--resolve", &resolve])
@@ -113,8 +113,8 @@ async fn certificates_are_rotated_under_load_without_a_failed_scrape() {
                         .output()
                         .await
                         .unwrap();
-                    let said = String::from_utf8_lossy(&output.stderr);
-                    assert!(output.status.success(), "{said}");
+                    let errors = String::from_utf8_lossy(&output.stderr);
+                    assert!(output.status.success(), "{errors}");
                     scrapes += 1;
                 }
                 scrapes

@@ -1,5 +1,5 @@
-//! Scrapes while things change under them: reloads one after the other, and a
-//! page published every few milliseconds.
+//! Scrapes during reloads, and while a new page is published every few
+//! milliseconds.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -25,10 +25,10 @@ use crate::support::upstream::Upstream;
 use crate::support::{Page, exporter, label, minutes, seconds, settings, start, tenant};
 
 const RELOADING: Duration = Duration::from_secs(5);
-/// Different pages read by curl and gzip.
+/// Different pages to read with curl and gzip.
 const PAGES: usize = 20;
-/// Until so many were read, on a machine with much to do.
-const TIMEOUT: Duration = Duration::from_mins(2);
+/// The time for that, on a busy machine.
+const PAGES_TIMEOUT: Duration = Duration::from_mins(2);
 
 async fn upstream_of(tenants: &[&str]) -> Upstream {
     let started = Clock::system().now() - SignedDuration::from_mins(10);
@@ -57,15 +57,15 @@ fn configure(file: &Path, base_url: &str, tenants: &[&str]) {
     fs::rename(new, file).unwrap();
 }
 
-/// The tenants any series of a page tells of.
+/// The tenants of the series on a page.
 fn tenants_on(page: &str) -> BTreeSet<String> {
     let series = page.lines().filter(|line| line.contains("tenant=\""));
     series.map(|line| label(line, "tenant")).collect()
 }
 
-/// Scrapes until told to stop; every kind of page it saw, by its tenants.
+/// Scrapes until `stop` is set. Returns the number of scrapes and the sets of
+/// tenants that were on the pages.
 async fn scrape(url: String, stop: Arc<AtomicBool>) -> (usize, BTreeSet<BTreeSet<String>>) {
-    // It takes its answers compressed.
     let provider = rustls::crypto::ring::default_provider();
     let _ = provider.install_default();
     let client = reqwest::Client::new();
@@ -77,7 +77,11 @@ async fn scrape(url: String, stop: Arc<AtomicBool>) -> (usize, BTreeSet<BTreeSet
         let page = Page(response.text().await.unwrap());
         for series in ["amperity_up", "amperity_exporter_jobs"] {
             let of_stays = page.value(&format!(r#"{series}{{tenant="stays"}}"#));
-            assert_eq!(of_stays, Some(1.0), "{series}: it keeps its data");
+            assert_eq!(
+                of_stays,
+                Some(1.0),
+                "{series}: a tenant that stays keeps its data"
+            );
         }
         kinds.insert(tenants_on(&page.0));
         scrapes += 1;
@@ -86,7 +90,7 @@ async fn scrape(url: String, stop: Arc<AtomicBool>) -> (usize, BTreeSet<BTreeSet
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reloads_under_load_fail_no_scrape_and_mix_no_configurations() {
+async fn reloads_under_load_fail_no_scrape_and_mix_no_two_configurations() {
     const BEFORE: [&str; 2] = ["leaves", "stays"];
     const AFTER: [&str; 2] = ["comes", "stays"];
     let _turn = crate::support::alone().await;
@@ -131,15 +135,15 @@ async fn reloads_under_load_fail_no_scrape_and_mix_no_configurations() {
     }
 }
 
-/// A server whose page is another one every few milliseconds.
-async fn restless() -> String {
+/// A server that publishes a new page every few milliseconds.
+async fn frequently_published() -> String {
     let clock = Clock::starting_at(start());
     let shown = clock.clone();
     let simulator = Simulator::new(
         World::empty().tenant(SimulatedTenant::new("socktown")),
         move || shown.now(),
     );
-    // Else the limits of both sides would make it five pages a second.
+    // The rate limits would allow five pages a second.
     simulator.set(|options| options.requests_per_second = usize::MAX);
     let mut tenant = tenant("socktown");
     tenant.api.requests_per_second = 1_000.0;
@@ -159,17 +163,22 @@ async fn restless() -> String {
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(web::serve(
-        vec![listener],
-        Routes::new(exporter, "/metrics", None),
-        Arc::new(WebSecurity::disabled()),
-        Limits::default(),
-        std::future::pending(),
-    ));
+    tokio::spawn(async move {
+        let telemetry = exporter.telemetry().clone();
+        web::serve(
+            vec![listener],
+            Routes::new(exporter, "/metrics", None),
+            Arc::new(WebSecurity::disabled()),
+            &telemetry,
+            Limits::default(),
+            std::future::pending(),
+        )
+        .await;
+    });
     address.to_string()
 }
 
-/// What a program prints, given this on its standard input.
+/// The output of a program for this input.
 async fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new(program)
         .args(arguments)
@@ -187,16 +196,16 @@ async fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gzip_curl_and_prometheus_read_pages_while_others_are_published() {
+async fn gzip_curl_and_prometheus_read_pages_while_new_ones_are_published() {
     let _turn = crate::support::alone().await;
-    let address = restless().await;
+    let address = frequently_published().await;
     let url = format!("http://{address}/metrics");
-    // Many that have time rather than one that has none.
+    // Ten scrapers with a long timeout rather than one with a short one.
     let mut configuration = "scrape_configs:\n".to_owned();
     for number in 0..10 {
         writeln!(
             configuration,
-            "  - {{job_name: restless-{number}, scrape_interval: 2s, scrape_timeout: 2s, \
+            "  - {{job_name: frequent-{number}, scrape_interval: 2s, scrape_timeout: 2s, \
              static_configs: [{{targets: [\"{address}\"]}}]}}"
         )
         .unwrap();
@@ -206,7 +215,10 @@ async fn gzip_curl_and_prometheus_read_pages_while_others_are_published() {
     let begun = Instant::now();
     while published.len() < PAGES {
         let round = published.len();
-        assert!(begun.elapsed() < TIMEOUT, "too few pages: {published:?}");
+        assert!(
+            begun.elapsed() < PAGES_TIMEOUT,
+            "too few pages: {published:?}"
+        );
         let compressed = ["-sS", "-H", "Accept-Encoding: gzip", &url];
         let member = output("curl", &compressed, b"").await;
         output("gzip", &["-t"], &member).await;
@@ -221,7 +233,7 @@ async fn gzip_curl_and_prometheus_read_pages_while_others_are_published() {
         ];
         let page = output("curl", &open_metrics, b"").await;
         assert!(page.ends_with(b"# EOF\n"), "page {round}");
-        // The exporter's own series change without a new page; this does not.
+        // Unlike the exporter's own series, this one changes only with the page.
         let page = Page(String::from_utf8(page).unwrap());
         let of_page = page.value(r#"amperity_last_success_timestamp_seconds{tenant="socktown"}"#);
         published.insert(of_page.map(f64::to_bits));
