@@ -16,7 +16,9 @@ const PERIOD: Duration = Duration::from_mins(10);
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().context("usage: upstream ADDRESS RUNS [TENANTS]")?;
+    let address = arguments
+        .next()
+        .context("usage: upstream ADDRESS RUNS [TENANTS]")?;
     let runs: u32 = arguments.next().context("how many runs?")?.parse()?;
     let tenants = arguments.next().map_or(Ok(1), |number| number.parse())?;
     let clock = Clock::system();

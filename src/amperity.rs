@@ -207,8 +207,7 @@ impl Client {
         };
         let (job, shortened) = job.map_err(malformed)?;
         self.count_shortened(shortened);
-        let job = job
-            .ok_or_else(|| malformed("the answer is a job without an id".to_owned()))?;
+        let job = job.ok_or_else(|| malformed("the answer is a job without an id".to_owned()))?;
         if *job.id != *label::bounded(id) {
             let other = clean(&job.id, 100, &[]);
             return Err(malformed(format!("the answer is another job, {other}")));
@@ -239,12 +238,10 @@ impl Client {
             .append_pair("created_from", &format!("{from:.3}"))
             .append_pair("created_to", &format!("{to:.3}"));
         let body = self.get(name, endpoint, &url, call).await?;
-        let listing = parse::off_thread(body, parse::jobs)
-            .await
-            .map_err(|text| {
-                let failure = Failure::permanent(Reason::Malformed, text);
-                self.explained(name, endpoint, &failure, call)
-            })?;
+        let listing = parse::off_thread(body, parse::jobs).await.map_err(|text| {
+            let failure = Failure::permanent(Reason::Malformed, text);
+            self.explained(name, endpoint, &failure, call)
+        })?;
         self.count_shortened(listing.shortened);
         Ok(listing)
     }

@@ -143,13 +143,13 @@ impl Exporter {
     /// it within a tokio runtime.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        let (publisher, published) = Publisher::start();
+        let (publisher, current) = Publisher::start();
         let (supervisor, tenants) = Supervisor::start(environment.clone(), publisher);
         Self {
             environment,
             supervisor,
             tenants,
-            published,
+            published: current,
         }
     }
 

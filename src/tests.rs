@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A module may use those before it only.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 17] = [
     "clock",
     "logging",
     "telemetry",

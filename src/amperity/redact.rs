@@ -81,7 +81,9 @@ fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     }
     for form in &mut forms {
         form.make_ascii_lowercase();
-        form.iter_mut().for_each(|byte| *byte = plain(*byte));
+        for byte in form.iter_mut() {
+            *byte = plain(*byte);
+        }
     }
     forms
 }
@@ -115,8 +117,9 @@ fn normal_forms(text: &str) -> Vec<Vec<Normal>> {
         forms.push(decoded.clone());
     }
     for form in &mut forms {
-        form.iter_mut()
-            .for_each(|normal| normal.byte = plain(normal.byte));
+        for normal in form.iter_mut() {
+            normal.byte = plain(normal.byte);
+        }
     }
     forms
 }
@@ -169,7 +172,8 @@ mod tests {
     }
 
     fn percent_encoded(text: &str) -> String {
-        text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+        let encode = |encoded: String, byte| encoded + &format!("%{byte:02x}");
+        text.bytes().fold(String::new(), encode)
     }
 
     #[test]

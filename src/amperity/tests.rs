@@ -56,7 +56,7 @@ enum Answer {
     /// No answer.
     Broken(Reason, &'static str),
     /// Nothing at all, ever.
-    NoAnswer,
+    Silent,
 }
 
 impl Script {
@@ -155,7 +155,7 @@ impl Answer {
                 status: None,
                 headers: HeaderMap::new(),
             }),
-            Self::NoAnswer => std::future::pending().await,
+            Self::Silent => std::future::pending().await,
         }
     }
 }

@@ -98,7 +98,7 @@ async fn request(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) 
     let mut token_expiry = None;
     let jobs = match Client::new(&tenant, telemetry, clock.clone()) {
         Ok(client) => {
-            let jobs = if let (None, Some(id)) = (tenant.discovery, tenant.jobs.first()) {
+            if let (None, Some(id)) = (tenant.discovery, tenant.jobs.first()) {
                 let reply = client.job(id, deadline).await;
                 token_expiry = reply.observed.token_expiry;
                 reply.outcome.map(|_| id.to_string())
@@ -109,8 +109,7 @@ async fn request(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) 
                 token_expiry = reply.observed.token_expiry;
                 let listing = reply.outcome;
                 listing.map(|listing| format!("{} in the last hour", listing.jobs.len()))
-            };
-            jobs
+            }
         }
         Err(error) => Err(error),
     };

@@ -45,9 +45,8 @@ pub(super) async fn run(options: Healthcheck) -> anyhow::Result<()> {
 /// that a file that is not valid now does not tell.
 fn schemes(web_config_file: Option<&Path>) -> &'static [&'static str] {
     match web_config_file.map(WebSecurity::from_file) {
-        None => &["http"],
         Some(Ok(security)) if security.uses_tls() => &["https"],
-        Some(Ok(_)) => &["http"],
+        None | Some(Ok(_)) => &["http"],
         Some(Err(_)) => &["https", "http"],
     }
 }

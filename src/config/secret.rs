@@ -155,24 +155,21 @@ impl SecretReader {
         if self.hanging.len() >= MAX_HANGING {
             return Err(Problem::Hangs);
         }
-        let (began, reading) = self.reading.get_or_insert_with(|| {
+        let (began, task) = self.reading.get_or_insert_with(|| {
             let (path, kind) = (path.to_owned(), self.kind);
-            let reading = tokio::task::spawn_blocking(move || read_file(&path, kind));
-            (Instant::now(), reading)
+            let task = tokio::task::spawn_blocking(move || read_file(&path, kind));
+            (Instant::now(), task)
         });
         let gives_up = *began + READ_TIMEOUT;
-        match timeout_at(deadline.min(gives_up), reading).await {
-            Ok(read) => {
-                self.reading = None;
-                read.unwrap_or(Err(Problem::Interrupted))
+        if let Ok(read) = timeout_at(deadline.min(gives_up), task).await {
+            self.reading = None;
+            read.unwrap_or(Err(Problem::Interrupted))
+        } else {
+            if Instant::now() >= gives_up {
+                let hanging = self.reading.take();
+                self.hanging.extend(hanging.map(|(_, task)| task));
             }
-            Err(_) => {
-                if Instant::now() >= gives_up {
-                    let given_up = self.reading.take();
-                    self.hanging.extend(given_up.map(|(_, reading)| reading));
-                }
-                Err(Problem::Hangs)
-            }
+            Err(Problem::Hangs)
         }
     }
 }
@@ -200,6 +197,10 @@ pub(super) fn read_file(path: &Path, kind: Kind) -> Result<SecretString, Problem
         if waited >= READ_TIMEOUT {
             return Err(Problem::Hangs);
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this function runs on a thread for blocking work"
+        )]
         std::thread::sleep(PIPE_POLL);
         waited += PIPE_POLL;
     }

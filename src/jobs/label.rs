@@ -76,9 +76,10 @@ mod tests {
             r#"{{"id":"{long}","workflow_id":"{long}","tables":[{{"table_name":"{long}",
             "feed_id":"{long}","state":"{long}","files":[{{"file_id":"{long}"}},{{"name":"{long}"}}]}}]}}"#
         );
-        let answer = wire::Job::parse(answer.as_bytes()).unwrap();
-        assert_eq!(count_too_long(&answer), 7);
-        let job = super::super::Job::from_wire(&answer).unwrap();
+        let read = |job: &wire::Job<'_>| (count_too_long(job), super::super::Job::from_wire(job));
+        let (too_long, job) = wire::read_job(answer.as_bytes(), read).unwrap();
+        assert_eq!(too_long, 7);
+        let job = job.unwrap();
         let table = &job.tables[0];
         let state = table.state.as_ref().unwrap().as_str();
         let workflow = job.workflow_id.as_deref().unwrap();

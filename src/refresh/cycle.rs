@@ -106,7 +106,9 @@ impl TenantState {
     }
 
     fn note_list(&mut self, piece: Window, listing: Listing, outcome: &mut RefreshOutcome) {
-        let Listing { jobs, malformed } = listing;
+        let Listing {
+            jobs, malformed, ..
+        } = listing;
         let merged: Vec<(Arc<str>, u64)> = jobs
             .iter()
             .map(|job| (Arc::clone(&job.id), self.newly_merged(job)))

@@ -176,9 +176,8 @@ mod tests {
         }
     }
 
-    fn names(names: &[&str]) -> Option<TenantNames> {
-        let names = names.iter().map(|name| (*name).into());
-        Some(Arc::new(names.collect()))
+    fn all_of(names: &[&str]) -> TenantNames {
+        Arc::new(names.iter().map(|name| (*name).into()).collect())
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,30 +185,30 @@ mod tests {
         let (publisher, mut current) = Publisher::start();
         let all: Vec<String> = (0..50).map(|n| format!("tenant-{n}")).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        publisher.publish(vec![], names(&all)).await;
+        publisher.publish(vec![], Some(all_of(&all))).await;
         current.mark_unchanged();
-        let mut published = tokio::task::JoinSet::new();
+        let mut tasks = tokio::task::JoinSet::new();
         for tenant in &all {
             let (publisher, snapshot) = (publisher.clone(), snapshot(tenant, 1));
-            published.spawn(async move { publisher.publish(vec![snapshot], None).await });
+            tasks.spawn(async move { publisher.publish(vec![snapshot], None).await });
         }
         let mut times = 0;
         while current.borrow_and_update().snapshots().len() < all.len() {
             current.changed().await.unwrap();
             times += 1;
         }
-        published.join_all().await;
+        tasks.join_all().await;
         assert_eq!(times, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_later_snapshot_replaces_an_earlier_one_and_removed_tenants_stay_removed() {
         let (publisher, current) = Publisher::start();
-        publisher.publish(vec![], names(&["a", "b"])).await;
+        publisher.publish(vec![], Some(all_of(&["a", "b"]))).await;
         let (early, late) = (snapshot("a", 1), snapshot("a", 2));
         tokio::join!(
             publisher.publish(vec![early, snapshot("b", 1)], None),
-            publisher.publish(vec![late], names(&["a"])),
+            publisher.publish(vec![late], Some(all_of(&["a"]))),
             publisher.publish(vec![snapshot("b", 2)], None),
         );
         let snapshots = current.borrow().snapshots();

@@ -68,7 +68,7 @@ impl StateLog {
                 tracing::warn!(tenant, entries, reason = %Reason::Malformed, "entries of GET ingest/jobs cannot be read as jobs and are left out");
             }
             Some(true) => {
-                tracing::info!(tenant, "every entry of GET ingest/jobs can be read again")
+                tracing::info!(tenant, "every entry of GET ingest/jobs can be read again");
             }
             None => {}
         }

@@ -313,8 +313,8 @@ async fn refresh_and_publish(
     // Nobody may have scraped for long, and this refresh may take its time.
     let now = environment.clock.now();
     if state.status.jobs > 0 && state.is_stale(now) {
-        let stale = state.snapshot(now);
-        publisher.publish(vec![stale], None).await;
+        let without_jobs = state.snapshot(now);
+        publisher.publish(vec![without_jobs], None).await;
     }
     state.refresh(environment).await;
     let snapshot = state.snapshot(environment.clock.now());

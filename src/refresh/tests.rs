@@ -407,8 +407,9 @@ fn ever_new_unfinished_jobs_are_kept_and_requested_only_up_to_the_limit() {
         known.list(&tenant, jobs.collect(), true, now);
         assert_eq!(known.jobs.entries().count(), 100);
         assert!(known.due(now + minutes(1)).len() <= 100);
+        // Those of the list, and those that it displaced.
         let dropped = known.jobs.select(Timestamp::MIN).dropped;
-        assert!((4_901..=5_000).contains(&dropped), "{minute}: {dropped}");
+        assert!((4_901..=5_500).contains(&dropped), "{minute}: {dropped}");
     }
     known
         .jobs

@@ -33,6 +33,7 @@ fn gathered_families_match_their_declarations() {
     let telemetry = Telemetry::new().unwrap();
     let tenant = telemetry.tenant("socktown");
     tenant.request(Endpoint::Token, Some(200), Duration::from_secs(1));
+    telemetry.refused.with_label_values(&["unauthorized"]);
     let gathered = telemetry.gather(|_| true);
     for family in &gathered {
         let described = families().find(|described| described.name == family.name());

@@ -88,7 +88,7 @@ async fn no_request_or_wait_exceeds_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_an_answer_ends_with_the_timeout_or_the_deadline() {
-    let script = Script::new(|_, _| Answer::NoAnswer);
+    let script = Script::new(|_, _| Answer::Silent);
     let client = client(&socktown(), &script);
     let began = Instant::now();
     let error = client.job(JOB, within(12)).await.outcome.unwrap_err();

@@ -114,7 +114,7 @@ async fn a_renewal_that_fails_leaves_the_good_token_in_use() {
 async fn requests_during_a_renewal_use_the_good_token() {
     let script = Script::new(|call, sent| match sent.line.starts_with("POST") {
         true if call == 0 => Answer::grant("first", 1000),
-        true => Answer::NoAnswer,
+        true => Answer::Silent,
         false => Answer::job(),
     });
     let client = Arc::new(client(&with_oauth2(), &script));
@@ -277,9 +277,12 @@ async fn a_token_that_cannot_be_sent_is_malformed_and_not_called_missing() {
 #[tokio::test(start_paused = true)]
 async fn after_several_failures_of_other_kinds_a_new_token_is_requested_at_most_once_a_minute() {
     for status in [403, 400, 500] {
-        let script = Script::new(move |_, call| match call.line.starts_with("POST") {
-            true => Answer::grant("token", 3600),
-            false => Answer::json(status, "{}"),
+        let script = Script::new(move |_, call| {
+            if call.line.starts_with("POST") {
+                Answer::grant("token", 3600)
+            } else {
+                Answer::json(status, "{}")
+            }
         });
         let client = client(&with_oauth2(), &script);
         for _ in 0..3 {
@@ -315,7 +318,7 @@ async fn unknown_jobs_and_failures_between_successes_cost_no_token() {
 async fn a_401_on_every_second_request_does_not_cost_a_token_each() {
     let requests = AtomicUsize::new(0);
     let script = granting(3600, move |_, _| {
-        requests.fetch_add(1, Ordering::Relaxed) % 2 == 0
+        requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(2)
     });
     let client = client(&with_oauth2(), &script);
     for _ in 0..60 {
@@ -333,9 +336,12 @@ async fn a_401_on_every_second_request_does_not_cost_a_token_each() {
 async fn expires_in_may_be_a_fraction_or_a_string() {
     for expires_in in ["1000", "999.9", "\"1000\"", "\"1000.5\"", "1e3"] {
         let body = format!(r#"{{"access_token":"token","expires_in":{expires_in}}}"#);
-        let script = Script::new(move |_, call| match call.line.starts_with("POST") {
-            true => Answer::json(200, &body),
-            false => Answer::job(),
+        let script = Script::new(move |_, call| {
+            if call.line.starts_with("POST") {
+                Answer::json(200, &body)
+            } else {
+                Answer::job()
+            }
         });
         let reply = client(&with_oauth2(), &script).job(JOB, within(60)).await;
         let expiry = reply.observed.token_expiry.unwrap();

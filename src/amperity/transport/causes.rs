@@ -11,8 +11,8 @@ use crate::telemetry::Reason;
 /// connection that ends too early is unreachable.
 pub(super) fn reason(error: &reqwest::Error) -> Reason {
     let causes = chain(error);
-    let any = |is: fn(&(dyn Error + 'static)) -> bool| causes.iter().any(|cause| is(*cause));
-    if any(|cause| cause.is::<rustls::Error>()) {
+    let any = |is: fn(&(dyn Error + 'static)) -> bool| causes.iter().copied().any(is);
+    if any(<dyn Error>::is::<rustls::Error>) {
         Reason::Tls
     } else if error.is_timeout() {
         Reason::Timeout
@@ -22,7 +22,7 @@ pub(super) fn reason(error: &reqwest::Error) -> Reason {
         Reason::Unreachable
     } else if any(breaks_protocol) {
         Reason::Malformed
-    } else if any(|cause| cause.is::<hyper::Error>()) || !error.is_decode() {
+    } else if any(<dyn Error>::is::<hyper::Error>) || !error.is_decode() {
         Reason::Unreachable
     } else {
         Reason::Malformed

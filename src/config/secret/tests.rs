@@ -56,7 +56,7 @@ async fn the_secret_read_last_is_used_while_the_file_is_unusable() {
     let mut reader = SecretReader::new(Secret::File(path.clone()), Kind::ClientSecret);
     let soon = Instant::now() + Duration::from_secs(30);
     reader.read(soon).await.unwrap();
-    for unusable in [&b""[..], b"\xff\xfe", &[b'x'; 70_000]] {
+    for unusable in [&b""[..], b"\xff\xfe", &vec![b'x'; 70_000]] {
         std::fs::write(&path, unusable).unwrap();
         assert_eq!(reader.read(soon).await.unwrap().expose_secret(), "first");
     }
@@ -97,7 +97,7 @@ async fn a_pipe_into_which_nobody_writes_is_given_up_and_a_file_in_its_place_is_
     let folder = tempfile::tempdir().unwrap();
     let path = pipe(&folder);
     let mut reader = SecretReader::new(Secret::File(path.clone()), Kind::Token);
-    let later = Instant::now() + Duration::from_secs(60);
+    let later = Instant::now() + Duration::from_mins(1);
     reader.read(later).await.unwrap_err();
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, "regular").unwrap();

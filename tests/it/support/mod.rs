@@ -219,6 +219,7 @@ pub(crate) fn settings(tenants: impl IntoIterator<Item = Tenant>) -> Settings {
         tenants: tenants.into_iter().map(Arc::new).collect(),
         state_file: None,
         forget_after: hours(35 * 24),
+        feed_rules: Arc::default(),
     }
 }
 

@@ -91,9 +91,11 @@ impl Process {
         let deadline = Instant::now() + TIMEOUT;
         while TcpStream::connect(self.address).await.is_err() {
             let ended = self.child.try_wait().unwrap();
-            if ended.is_some() || Instant::now() > deadline {
-                panic!("it does not listen ({ended:?}): {:#?}", self.log());
-            }
+            assert!(
+                !(ended.is_some() || Instant::now() > deadline),
+                "it does not listen ({ended:?}): {:#?}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.address
