@@ -45,8 +45,6 @@ pub struct Settings {
     pub state_file: Option<PathBuf>,
     /// A feed without a run for this long is forgotten.
     pub forget_after: Duration,
-    /// What is known about feeds beforehand.
-    pub feed_rules: Arc<FeedRules>,
 }
 
 impl Settings {
@@ -113,6 +111,8 @@ pub struct Tenant {
     pub max_jobs: usize,
     /// The size limit of the tenant's part of the page, in bytes.
     pub page_bytes: u64,
+    /// What is known about its feeds beforehand.
+    pub feed_rules: Arc<FeedRules>,
 }
 
 /// How an API is reached.

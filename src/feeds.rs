@@ -75,6 +75,8 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::{after, before};
+use crate::config::FeedRule;
+use crate::expectations::Expected;
 use crate::jobs::{Job, State, Table};
 use changes::Changes;
 use observed::{JobTimes, ObservedRun};
@@ -132,6 +134,10 @@ pub struct Feed {
     pub last_success: Option<Timestamp>,
     /// Failed, stopped and canceled runs since the newest succeeded one.
     pub failures_since_success: u64,
+    /// What is expected of it.
+    pub expected: Expected,
+    /// What a person knows about it, by `feeds.expect`.
+    pub rule: Option<Arc<FeedRule>>,
     /// What was counted.
     pub totals: Totals,
     /// When the counters began.
@@ -369,6 +375,12 @@ impl RunHistory {
                 feed: Arc::clone(feed),
             })
         })
+    }
+
+    /// When all runs were last asked for, in this process or before it.
+    #[must_use]
+    pub fn covered_until(&self) -> Option<Timestamp> {
+        self.covered_until
     }
 
     /// For how long, since this process began, runs may have finished that

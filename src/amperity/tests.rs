@@ -182,6 +182,7 @@ fn socktown() -> Tenant {
             files: false,
         },
         max_jobs: 10_000,
+        feed_rules: Arc::default(),
         page_bytes: 256 << 20,
     }
 }

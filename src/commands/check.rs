@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::amperity::{self, ApiError, Client};
 use crate::cli::Check;
 use crate::clock::{Clock, before};
-use crate::config::{Credentials, Mode, Secret, Settings, Tenant, length};
+use crate::config::{Credentials, MAX_WINDOW, Mode, Secret, Settings, Tenant, length};
 use crate::feeds::store::Store;
 use crate::telemetry::{Telemetry, TenantTelemetry};
 use crate::web::WebSecurity;
@@ -87,6 +87,8 @@ struct LiveResult {
     tenant: Arc<str>,
     /// The jobs found, in words.
     jobs: Result<String, ApiError>,
+    /// What is expected of its feeds.
+    feeds: Vec<[String; 6]>,
     elapsed: Duration,
     token_expiry: Option<Timestamp>,
 }
@@ -96,6 +98,7 @@ async fn request(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) 
     let start = Instant::now();
     let deadline = start + tenant.api.timeout;
     let mut token_expiry = None;
+    let mut feeds = Vec::new();
     let jobs = match Client::new(&tenant, telemetry, clock.clone()) {
         Ok(client) => {
             if let (None, Some(id)) = (tenant.discovery, tenant.jobs.first()) {
@@ -108,6 +111,12 @@ async fn request(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) 
                 let reply = client.jobs(from, now, deadline).await;
                 token_expiry = reply.observed.token_expiry;
                 let listing = reply.outcome;
+                if listing.is_ok() && tenant.collect.feeds {
+                    let week = client.jobs(before(now, MAX_WINDOW), now, deadline).await;
+                    feeds = week
+                        .outcome
+                        .map_or_else(|_| Vec::new(), |week| feeds::rows(&tenant, &week.jobs));
+                }
                 listing.map(|listing| format!("{} in the last hour", listing.jobs.len()))
             }
         }
@@ -116,6 +125,7 @@ async fn request(tenant: Arc<Tenant>, telemetry: TenantTelemetry, clock: Clock) 
     LiveResult {
         tenant: Arc::clone(&tenant.tenant),
         jobs,
+        feeds,
         elapsed: start.elapsed(),
         token_expiry,
     }
@@ -208,6 +218,14 @@ fn describe_results(results: &[LiveResult]) -> String {
     });
     let mut lines = vec![String::new()];
     lines.extend(table(head, rows));
+    let feeds: Vec<_> = results
+        .iter()
+        .flat_map(|result| result.feeds.clone())
+        .collect();
+    if !feeds.is_empty() {
+        lines.push(String::new());
+        lines.extend(table(feeds::HEAD, feeds.into_iter()));
+    }
     let errors = results.iter().filter_map(|result| {
         let error = result.jobs.as_ref().err()?;
         Some(format!("\n{}: {error}", result.tenant))
@@ -236,5 +254,6 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     all.iter().map(padded).collect()
 }
 
+mod feeds;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! What a person knows about feeds: when they run, how much they load, how
 //! long they take, what they are called and who looks after them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cron::CronSchedule;
 
 /// The entries of `feeds.expect`, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FeedRules(pub(super) Vec<FeedRule>);
+pub struct FeedRules(pub(super) Vec<Arc<FeedRule>>);
 
 /// One entry of `feeds.expect`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,7 +84,7 @@ impl Severity {
 impl FeedRules {
     /// The first entry that matches the feed.
     #[must_use]
-    pub fn of(&self, tenant: &str, table: &str, feed: &str) -> Option<&FeedRule> {
+    pub fn of(&self, tenant: &str, table: &str, feed: &str) -> Option<&Arc<FeedRule>> {
         let matches = |pattern: &Option<Pattern>, text: &str| {
             pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
         };

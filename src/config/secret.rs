@@ -77,6 +77,8 @@ impl Kind {
     pub(super) fn problem(self, secret: &str) -> Option<&'static str> {
         if secret.is_empty() {
             Some("must not be blank")
+        } else if self.is_placeholder(secret) {
+            Some("is a placeholder or in quotes; write the secret itself, without quotes")
         } else if self == Self::Token && !is_word(secret) {
             Some("must be the token alone: one line, no white space, no word `Bearer` before it")
         } else if secret.contains(char::is_control) {
@@ -84,6 +86,28 @@ impl Kind {
         } else {
             None
         }
+    }
+}
+
+impl Kind {
+    /// Whether a template was not filled in, or quotes are part of the secret.
+    /// None of these characters can be in a token; a client secret may have
+    /// them, but hardly around it.
+    fn is_placeholder(self, secret: &str) -> bool {
+        let marks = [
+            ("\"", "\""),
+            ("'", "'"),
+            ("${", "}"),
+            ("<", ">"),
+            ("{{", "}}"),
+        ];
+        marks.iter().any(|(open, close)| match self {
+            Self::Token => secret.contains(open),
+            Self::ClientSecret => {
+                let inner = secret.strip_prefix(open);
+                inner.is_some_and(|inner| inner.ends_with(close))
+            }
+        })
     }
 }
 

@@ -94,10 +94,10 @@ fn the_smallest_file_has_every_default() {
             },
             max_jobs: 10_000,
             page_bytes: 256 * 1024 * 1024,
+            feed_rules: Arc::default(),
         })],
         state_file: None,
         forget_after: Duration::from_hours(35 * 24),
-        feed_rules: Arc::default(),
     };
     assert_eq!(settings, expected);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::error::{ConfigError, Problems};
 use super::file::{self, File, Origin, Written};
 use super::values::{Bounds, Reader, folder_of};
-use super::{Collect, MAX_WINDOW, Mode, Refresh, Settings, Tenant};
+use super::{Collect, FeedRules, MAX_WINDOW, Mode, Refresh, Settings, Tenant};
 
 mod api;
 mod credentials;
@@ -54,6 +54,7 @@ struct General {
     max_jobs: usize,
     response_bytes: u64,
     page_bytes: u64,
+    feed_rules: Arc<FeedRules>,
     api: Said,
 }
 
@@ -70,6 +71,7 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
             RESPONSE_BYTES,
         ),
         page_bytes: reader.bytes(&written.limits.page_bytes, "limits.page_bytes", PAGE_BYTES),
+        feed_rules: expect::feed_rules(&mut reader, &written.feeds.expect).into(),
         api: api::said(&mut reader, &written.api, "api"),
     };
     let tenants = tenants(&mut reader, &written.tenants, &general);
@@ -90,13 +92,11 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
     });
     let forget_after = &written.feeds.forget_after;
     let forget_after = reader.duration(forget_after, "feeds.forget_after", FORGET_AFTER);
-    let feed_rules = expect::feed_rules(&mut reader, &written.feeds.expect);
     reader.problems.or(Settings {
         refresh,
         tenants,
         state_file,
         forget_after,
-        feed_rules: feed_rules.into(),
     })
 }
 
@@ -225,6 +225,7 @@ fn tenant(
         },
         max_jobs: general.max_jobs,
         page_bytes: general.page_bytes,
+        feed_rules: Arc::clone(&general.feed_rules),
     })
 }
 

@@ -127,8 +127,9 @@ fn fault(error: &Error, place: &Place, text: &str) -> Fault {
             field, expected, ..
         } => {
             let (expected, section) = (expected.join(", "), section(field));
+            let hidden = invisible(field);
             let field = quote(field);
-            format!("unknown field{field} {section}; expected one of {expected}")
+            format!("unknown field{field} {section}{hidden}; expected one of {expected}")
         }
         Error::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().unwrap_or_default();
@@ -169,6 +170,19 @@ fn fault(error: &Error, place: &Place, text: &str) -> Fault {
         line: location.map(|location| location.line()),
         message,
     }
+}
+
+/// Names a character of a key that cannot be seen, such as a no-break space.
+fn invisible(key: &str) -> String {
+    let is_invisible = |letter: &char| {
+        !letter.is_ascii()
+            && (letter.is_whitespace() || "\u{200b}\u{2060}\u{feff}".contains(*letter))
+    };
+    let found = key.chars().find(is_invisible);
+    found.map_or_else(String::new, |letter| {
+        let code = u32::from(letter);
+        format!(": it contains the invisible character U+{code:04X}, type it again")
+    })
 }
 
 /// Whether a key may be shown: it was written as one, with a colon, and looks

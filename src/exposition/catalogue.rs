@@ -7,6 +7,7 @@ use crate::feeds::Feed;
 use crate::telemetry;
 pub use crate::telemetry::family::{Family, Kind};
 
+pub(super) mod expectations;
 pub(super) mod feeds;
 pub(super) mod jobs;
 mod markdown;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Format;
+use super::catalogue::expectations::{EXPECTATION_GAUGES, FEED_INFO};
 use super::catalogue::feeds::{FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE};
 use super::catalogue::jobs::{
     FILE_ERROR_ROWS, FILE_READ_ROWS, JOB_INFO, JOB_UP, PROBE_DURATION, PROBE_SUCCESS, TABLE_GAUGES,
@@ -19,6 +20,7 @@ use super::catalogue::tenants::TENANT_GAUGES;
 use super::catalogue::{Family, Gauge};
 use super::pieces::{FamilyRanges, Ranges};
 use super::writer::{Value, write_label, write_sample};
+use crate::config::Severity;
 use crate::feeds::Feed;
 use crate::jobs::{File, Job, State, Table};
 use crate::snapshot::{Snapshot, Status};
@@ -45,12 +47,13 @@ impl SampleLines {
         let tables = table_rows(snapshot);
         let feeds = feed_rows(snapshot);
         let mut lines = Self {
-            text: Vec::with_capacity(estimate(&tables, 24) + estimate(&feeds, 50)),
+            text: Vec::with_capacity(estimate(&tables, 24) + estimate(&feeds, 63)),
             families: Ranges::new(),
         };
         lines.tables(&tables, snapshot.files);
         lines.jobs(snapshot);
         lines.feeds(&feeds);
+        lines.expectations(&feeds);
         let labels = labels(&[("tenant", &snapshot.tenant)]);
         let item = &snapshot.status;
         lines.gauges(&TENANT_GAUGES, &[Row { labels, item }]);
@@ -153,6 +156,25 @@ impl SampleLines {
                 }
             }
         });
+    }
+
+    /// Writes what is expected of the feeds.
+    fn expectations(&mut self, feeds: &[Row<'_, Feed>]) {
+        self.gauge(&FEED_INFO, |out| {
+            for Row { labels, item } in feeds {
+                let rule = item.rule.as_deref();
+                let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+                let severity = rule.and_then(|rule| rule.severity);
+                let extra = [
+                    extra("name", &text(rule.and_then(|rule| rule.name.as_ref()))),
+                    extra("team", &text(rule.and_then(|rule| rule.team.as_ref()))),
+                    extra("severity", severity.map_or("", Severity::as_str)),
+                ]
+                .concat();
+                sample(out, &FEED_INFO, labels, &extra, Value::Count(1));
+            }
+        });
+        self.gauges(&EXPECTATION_GAUGES, feeds);
     }
 
     /// Writes the samples of gauges, one family after the other.

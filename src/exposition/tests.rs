@@ -9,6 +9,7 @@ use insta::assert_snapshot;
 use jiff::Timestamp;
 
 use super::*;
+use crate::expectations::Expected;
 use crate::feeds::{Feed, Run, Totals};
 use crate::jobs::{File, Job, Rows, State, Table};
 use crate::snapshot::{Snapshot, Status};
@@ -85,6 +86,8 @@ fn documented_feed() -> Feed {
         running_since: None,
         last_run: Some(Arc::clone(&run)),
         recent_runs: [run].into(),
+        expected: Expected::default(),
+        rule: None,
         failures_since_success: 0,
         last_success: Some(time(1_717_214_577_433)),
         totals,

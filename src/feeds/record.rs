@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::observed::ObservedRun;
 use super::{Feed, Run, Totals};
+use crate::expectations::Expected;
 use crate::jobs::State;
 
 /// `last_seen` of an open run is updated at most this often, so that a feed
@@ -344,6 +345,8 @@ impl FeedRecord {
             recent_runs: Arc::clone(&self.recent),
             last_success: self.last_success,
             failures_since_success: self.failures_since_success,
+            expected: Expected::default(),
+            rule: None,
             totals: self.totals.clone(),
             created: self.created,
         }

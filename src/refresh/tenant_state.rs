@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Environment;
 use super::api_clock::{ApiClock, VersionEnd};
 use super::discovery::Discovery;
+use super::expectations::FeedExpectations;
 use super::known_jobs::{KnownJobs, Selection};
 use super::outcome::{Listed, RefreshOutcome};
 use super::state_log::StateLog;
@@ -30,6 +31,7 @@ pub(super) struct TenantState {
     pub(super) known: KnownJobs,
     pub(super) discovery: Discovery,
     pub(super) feeds: RunHistory,
+    pub(super) expectations: FeedExpectations,
     pub(super) status: Status,
     pub(super) telemetry: TenantTelemetry,
     pub(super) clock: ApiClock,
@@ -71,6 +73,7 @@ impl TenantState {
             known,
             discovery: Discovery::default(),
             feeds,
+            expectations: FeedExpectations::default(),
             status: Status::default(),
             telemetry,
             clock: ApiClock::default(),
@@ -129,6 +132,9 @@ impl TenantState {
             self.discovery.last_full = None;
             return;
         }
+        if outcome.failure.is_none() {
+            self.expectations.observe(self.feeds.covered_until(), began);
+        }
         let jobs = answered.iter().map(|job| &**job);
         if outcome.listed == Listed::Incomplete {
             self.feeds.observe_part(jobs, began);
@@ -158,6 +164,10 @@ impl TenantState {
         };
         self.log.feeds_dropped(tenant, self.status.feeds_dropped);
         self.save(environment).await;
+        let (tenant, rules) = (&self.settings.tenant, &self.settings.feed_rules);
+        self.expectations
+            .learn(tenant, rules, &mut self.feeds, &environment.store)
+            .await;
     }
 
     async fn save(&mut self, environment: &Environment) {
@@ -211,11 +221,12 @@ impl TenantState {
         self.status.jobs_dropped = selection.dropped;
         self.status.jobs = selection.jobs.len();
         let settings = &self.settings;
-        let feeds = if settings.collect.feeds {
-            self.feeds.feeds()
-        } else {
-            Vec::new()
-        };
+        let mut feeds = Vec::new();
+        if settings.collect.feeds {
+            feeds = self.feeds.feeds();
+            let now = self.clock.translate(now);
+            self.expectations.add_to(&mut feeds, &selection.jobs, now);
+        }
         let mut snapshot = Snapshot {
             tenant: Arc::clone(&settings.tenant),
             status: self.status.clone(),

@@ -55,6 +55,7 @@ fn tenant(jobs: &[&str], discovery: Option<Duration>) -> config::Tenant {
         },
         max_jobs: 10_000,
         page_bytes: 256 << 20,
+        feed_rules: Arc::default(),
     }
 }
 

@@ -84,7 +84,6 @@ async fn exporter_over(
         tenants: tenants.into_iter().map(Arc::new).collect(),
         state_file: None,
         forget_after: Duration::from_hours(24),
-        feed_rules: Arc::default(),
     };
     exporter.apply(settings).await.unwrap();
     exporter
@@ -112,6 +111,7 @@ fn tenant(name: &str) -> config::Tenant {
         },
         max_jobs: 10_000,
         page_bytes: 256 << 20,
+        feed_rules: Arc::default(),
     }
 }
 

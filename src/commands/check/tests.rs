@@ -98,6 +98,17 @@ fn results_are_a_table_followed_by_errors() {
         LiveResult {
             tenant: "socktown".into(),
             jobs: Ok("0 in the last hour".to_owned()),
+            feeds: vec![
+                [
+                    "socktown",
+                    "Orders",
+                    "df-1",
+                    "daily about 02:30 UTC, 7 of 7",
+                    "2024-07-02T04:10:00Z",
+                    "crm",
+                ]
+                .map(str::to_owned),
+            ],
             elapsed: Duration::from_millis(312),
             token_expiry: Some("2024-07-01T12:00:00.5Z".parse().unwrap()),
         },
@@ -107,6 +118,7 @@ fn results_are_a_table_followed_by_errors() {
                 Reason::Unauthorized,
                 "the token was refused (401); make a new one",
             )),
+            feeds: Vec::new(),
             elapsed: Duration::from_secs(2),
             token_expiry: None,
         },
@@ -116,11 +128,17 @@ fn results_are_a_table_followed_by_errors() {
     socktown         ok            0 in the last hour  0.31s  2024-07-01T12:00:00Z
     argyle-and-sons  unauthorized  -                   2.00s  unknown
 
+    TENANT    TABLE   FEED  EXPECTED                       DUE                   TEAM
+    socktown  Orders  df-1  daily about 02:30 UTC, 7 of 7  2024-07-02T04:10:00Z  crm
+
     argyle-and-sons: the token was refused (401); make a new one
     ");
     insta::assert_snapshot!(describe_results(&results[..1]).trim(), @"
     TENANT    RESULT  JOBS                TIME   TOKEN EXPIRES
     socktown  ok      0 in the last hour  0.31s  2024-07-01T12:00:00Z
+
+    TENANT    TABLE   FEED  EXPECTED                       DUE                   TEAM
+    socktown  Orders  df-1  daily about 02:30 UTC, 7 of 7  2024-07-02T04:10:00Z  crm
     ");
 }
 

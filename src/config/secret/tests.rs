@@ -27,6 +27,25 @@ async fn white_space_around_the_secret_of_a_file_does_not_count() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_is_not_part_of_the_secret() {
+    assert_eq!(of_file(b"\xef\xbb\xbfs3cr3t\n").await.unwrap(), "s3cr3t");
+}
+
+#[test]
+fn placeholders_and_quotes_are_refused() {
+    let problem = |kind: Kind, secret| kind.problem(secret).is_some();
+    for secret in ["\"token\"", "'token'", "${TOKEN}", "<token>", "{{ token }}"] {
+        assert!(problem(Kind::Token, secret), "{secret}");
+        assert!(problem(Kind::ClientSecret, secret), "{secret}");
+    }
+    assert!(problem(Kind::Token, "Bearer<token"));
+    for secret in ["a<b", "it's", "$a{b}", "a\"b"] {
+        assert!(!problem(Kind::ClientSecret, secret), "{secret}");
+    }
+    assert!(!problem(Kind::Token, "eyJhbGciOi.c2VjcmV0-_.dG9r+/=="));
+}
+
+#[tokio::test]
 async fn an_unusable_file_is_named_with_what_to_do() {
     let empty = of_file(b" \n").await.unwrap_err();
     assert_eq!(empty, "…/token: the file's content must not be blank");

@@ -16,7 +16,8 @@ feeds:
     - {tenant: other, table: '*', team: three}
     - {table: '*', team: four}
 ";
-    let rules = settings(&format!("{SMALLEST}{entries}")).feed_rules;
+    let settings = settings(&format!("{SMALLEST}{entries}"));
+    let rules = &settings.tenants[0].feed_rules;
     let team = |table, feed| {
         let rule = rules.of("socktown", table, feed);
         rule.and_then(|rule| rule.team.clone()).unwrap()
@@ -44,7 +45,8 @@ feeds:
       severity: none
     - {table: Returns, every: 1h}
 ";
-    let rules = settings(&format!("{SMALLEST}{entries}")).feed_rules;
+    let settings = settings(&format!("{SMALLEST}{entries}"));
+    let rules = &settings.tenants[0].feed_rules;
     let orders = rules.of("socktown", "Orders", "df-1").unwrap();
     let Some(KnownSchedule::Cron(schedule, within)) = &orders.known.schedule else {
         panic!("{orders:?}");

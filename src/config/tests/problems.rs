@@ -12,6 +12,11 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
 }
 
 #[test]
+fn an_invisible_character_in_a_key_is_named() {
+    insta::assert_snapshot!(problems("refresh:\n  interval\u{a0}: 1m\n"), @"amperity_exporter.yml:2: unknown field in refresh: it contains the invisible character U+00A0, type it again; expected one of mode, interval, max_age, stale_after");
+}
+
+#[test]
 fn a_repeated_key_is_an_error_that_names_its_line() {
     insta::assert_snapshot!(problems("refresh:\n  interval: 1m\n  interval: 2m\n"), @r#"amperity_exporter.yml:3: repeated field "interval" in refresh; keep one of them"#);
     insta::assert_snapshot!(problems(format!("{SMALLEST}{SMALLEST}")), @r#"amperity_exporter.yml:7: repeated field "tenants" at the top level; keep one of them"#);

@@ -1,5 +1,6 @@
 //! `feeds.expect`: from entries as they are written to rules.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -21,12 +22,12 @@ const LONGEST_NAME: usize = 200;
 
 /// The rules, in the order of the file.
 pub(super) fn feed_rules(reader: &mut Reader, written: &[Written<file::Expect>]) -> FeedRules {
-    let mut rules: Vec<FeedRule> = Vec::with_capacity(written.len());
+    let mut rules: Vec<Arc<FeedRule>> = Vec::with_capacity(written.len());
     let mut origins: Vec<Origin> = Vec::new();
     for (index, entry) in written.iter().enumerate() {
         let place = format!("feeds.expect[{index}]");
         let rule = feed_rule(reader, entry, &place);
-        let same = |earlier: &FeedRule| {
+        let same = |earlier: &Arc<FeedRule>| {
             (&earlier.tenant, &earlier.table, &earlier.feed)
                 == (&rule.tenant, &rule.table, &rule.feed)
         };
@@ -38,7 +39,7 @@ pub(super) fn feed_rules(reader: &mut Reader, written: &[Written<file::Expect>])
             );
             reader.problems.add(entry.origin, &place, message);
         }
-        rules.push(rule);
+        rules.push(Arc::new(rule));
         origins.push(entry.origin);
     }
     FeedRules(rules)

@@ -157,4 +157,5 @@ pub(super) fn families() -> impl Iterator<Item = &'static Family> {
         .chain([&FEED_RUNS])
         .chain(FEED_COUNTERS.iter().map(|counter| &counter.family))
         .chain([&FEED_DURATION])
+        .chain(super::expectations::families())
 }

@@ -51,7 +51,7 @@ const SERIES: &str = "\
 | table of a job | 20, and one more while its state is undocumented |
 | file of a table, with `collect.files` | 2 |
 | job | 1, and one more if it is configured by id |
-| feed | 34, or 45 in OpenMetrics, which Prometheus requests: there each counter also has a `_created` sample. One or two more for each undocumented final state that a run has ended in (`unknown` if it had no state), and one more while its state is undocumented |
+| feed | 47, or 58 in OpenMetrics, which Prometheus requests: there each counter also has a `_created` sample. One or two more for each undocumented final state that a run has ended in (`unknown` if it had no state), and one more while its state is undocumented |
 | tenant | 30, 12 per endpoint in use, and one per HTTP status code that the API returned |
 
 Jobs stay on the page for `discovery.window`; `limits.jobs` limits their number.

@@ -272,6 +272,15 @@ fn a_feed_in_both_formats() {
     amperity_feed_run_duration_seconds_sum{tenant="socktown",table="My table",feed="df-5L6d1veh"} 3
     amperity_feed_run_duration_seconds_count{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     amperity_feed_run_duration_seconds_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
+    # TYPE amperity_feed_info gauge
+    # HELP amperity_feed_info Always 1. Name, team and severity of the feed from feeds.expect in the configuration; empty if none is given.
+    amperity_feed_info{tenant="socktown",table="My table",feed="df-5L6d1veh",name="",team="",severity=""} 1
+    # TYPE amperity_feed_failures_since_success gauge
+    # HELP amperity_feed_failures_since_success Failed, stopped and canceled runs of the feed since its latest successful one.
+    amperity_feed_failures_since_success{tenant="socktown",table="My table",feed="df-5L6d1veh"} 0
+    # TYPE amperity_feed_history_runs gauge
+    # HELP amperity_feed_history_runs Finished runs of the feed that its expectations are learned from.
+    amperity_feed_history_runs{tenant="socktown",table="My table",feed="df-5L6d1veh"} 0
     # TYPE amperity_up gauge
     # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     amperity_up{tenant="socktown"} 1

@@ -80,6 +80,7 @@ prop_compose! {
                 files, workflow_id: None,
             })),
             recent_runs: Arc::default(), failures_since_success: 0,
+            expected: crate::expectations::Expected::default(), rule: None,
             totals: Totals { runs, read, inserted, updated, rejected, errors, duration_ms, durations },
             created: time(created),
         }

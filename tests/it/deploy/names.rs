@@ -7,7 +7,35 @@ use super::expression::names;
 use super::{Catalogue, alerts, catalogue, panel_queries, rules, text};
 
 /// Families no rule and no panel uses, and why.
-const LEFT_TO_USERS: [(&str, &str); 8] = [
+const LEFT_TO_USERS: [(&str, &str); 21] = [
+    ("amperity_feed_info", "for rules to come"),
+    ("amperity_feed_due_timestamp_seconds", "for rules to come"),
+    ("amperity_feed_usual_duration_seconds", "for rules to come"),
+    ("amperity_feed_duration_limit_seconds", "for rules to come"),
+    (
+        "amperity_feed_last_run_usual_read_rows",
+        "for rules to come",
+    ),
+    ("amperity_feed_last_run_low_read_rows", "for rules to come"),
+    ("amperity_feed_last_run_high_read_rows", "for rules to come"),
+    (
+        "amperity_feed_last_run_usual_error_ratio",
+        "for rules to come",
+    ),
+    (
+        "amperity_feed_last_run_error_ratio_limit",
+        "for rules to come",
+    ),
+    (
+        "amperity_feed_last_run_usual_rejected_ratio",
+        "for rules to come",
+    ),
+    (
+        "amperity_feed_last_run_rejected_ratio_limit",
+        "for rules to come",
+    ),
+    ("amperity_feed_failures_since_success", "for rules to come"),
+    ("amperity_feed_history_runs", "for rules to come"),
     (
         "amperity_ingest_file_read_rows",
         "off unless collect.files is set",

@@ -219,7 +219,6 @@ pub(crate) fn settings(tenants: impl IntoIterator<Item = Tenant>) -> Settings {
         tenants: tenants.into_iter().map(Arc::new).collect(),
         state_file: None,
         forget_after: hours(35 * 24),
-        feed_rules: Arc::default(),
     }
 }
 
@@ -247,6 +246,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
         },
         max_jobs: 10_000,
         page_bytes: 256 << 20,
+        feed_rules: Arc::default(),
     }
 }
 

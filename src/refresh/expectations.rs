@@ -1,0 +1,146 @@
+//! What is expected of a tenant's feeds: learned again for each feed with new
+//! runs, and read at each refresh.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::before;
+use crate::config::{FeedRule, FeedRules};
+use crate::expectations::{Learned, OpenRun, Run, Unobserved, learn};
+use crate::feeds::store::Store;
+use crate::feeds::{self, Feed, FeedId, RunHistory};
+use crate::jobs::Job;
+
+/// Outages older than the history that is learned from are not kept.
+const KEPT: Duration = Duration::from_hours(35 * 24);
+/// A refresh this long after the last successful one follows an outage.
+const LEAST_OUTAGE: Duration = Duration::from_mins(10);
+
+/// What is expected of the feeds of one tenant.
+#[derive(Debug, Default)]
+pub(super) struct FeedExpectations {
+    rules: Arc<FeedRules>,
+    known: HashMap<FeedId, KnownFeed>,
+    /// Feeds whose runs are to be read.
+    updated: BTreeSet<FeedId>,
+    /// When the exporter could not see what ran.
+    unobserved: Vec<Unobserved>,
+    /// The last successful refresh.
+    observed_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct KnownFeed {
+    learned: Learned,
+    rule: Option<Arc<FeedRule>>,
+}
+
+impl FeedExpectations {
+    /// Notes that everything was seen at `now`, for the last time `before`.
+    pub(super) fn observe(&mut self, before: Option<Timestamp>, now: Timestamp) {
+        let last = self.observed_at.or(before);
+        if let Some(outage) = last.and_then(|last| outage(last, now)) {
+            self.unobserved.push(outage);
+        }
+        let oldest = crate::clock::before(now, KEPT);
+        self.unobserved.retain(|outage| outage.until > oldest);
+        self.observed_at = Some(now);
+    }
+
+    /// Learns from the stored runs of the feeds that have new ones.
+    pub(super) async fn learn(
+        &mut self,
+        tenant: &str,
+        rules: &Arc<FeedRules>,
+        history: &mut RunHistory,
+        store: &Store,
+    ) {
+        if self.rules != *rules {
+            self.rules = Arc::clone(rules);
+            for (feed, known) in &mut self.known {
+                known.rule = rules.of(tenant, &feed.table, &feed.feed).cloned();
+            }
+        }
+        self.updated.extend(history.take_updated());
+        for feed in std::mem::take(&mut self.updated) {
+            match store.runs(tenant, &feed).await {
+                Ok(runs) => {
+                    let runs: Vec<Run> = runs.iter().filter_map(|run| finished(run)).collect();
+                    let known = KnownFeed {
+                        learned: learn(&runs, &self.unobserved),
+                        rule: rules.of(tenant, &feed.table, &feed.feed).cloned(),
+                    };
+                    self.known.insert(feed, known);
+                }
+                Err(error) => {
+                    tracing::debug!(tenant, %error, "runs cannot be read; what was learned before is used");
+                    self.updated.insert(feed);
+                }
+            }
+        }
+    }
+
+    /// Adds to the feeds what is expected of them at `now`. `jobs` show how
+    /// far unfinished runs are.
+    pub(super) fn add_to(&mut self, feeds: &mut [Feed], jobs: &[Arc<Job>], now: Timestamp) {
+        let read = read_so_far(jobs);
+        let present = self.observed_at.and_then(|last| outage(last, now));
+        let unobserved: Vec<Unobserved> = self.unobserved.iter().copied().chain(present).collect();
+        for feed in feeds.iter_mut() {
+            let id = FeedId {
+                table: Arc::clone(&feed.table),
+                feed: Arc::clone(&feed.feed),
+            };
+            let Some(known) = self.known.get(&id) else {
+                continue;
+            };
+            let open = feed.running_since.map(|started_at| OpenRun {
+                started_at,
+                read: read.get(&(&*feed.table, &*feed.feed)).copied(),
+            });
+            let beforehand = known.rule.as_ref().map(|rule| &rule.known);
+            feed.expected = known.learned.expected(beforehand, open, &unobserved);
+            feed.rule.clone_from(&known.rule);
+        }
+        if self.known.len() > feeds.len() {
+            let shown: BTreeSet<(&str, &str)> = feeds
+                .iter()
+                .map(|feed| (&*feed.table, &*feed.feed))
+                .collect();
+            self.known
+                .retain(|id, _| shown.contains(&(&*id.table, &*id.feed)));
+        }
+    }
+}
+
+/// The time between two refreshes, if it is so long that it was an outage.
+fn outage(from: Timestamp, until: Timestamp) -> Option<Unobserved> {
+    (from < before(until, LEAST_OUTAGE)).then_some(Unobserved { from, until })
+}
+
+/// A stored run as the expectations need it. Without both times it says
+/// nothing about a schedule; skipped, it had nothing to do.
+fn finished(run: &feeds::Run) -> Option<Run> {
+    Some(Run {
+        started_at: run.started_at?,
+        ended_at: run.ended_at?,
+        succeeded: run.succeeded(),
+        read: run.rows.read,
+        rejected: run.rows.rejected,
+        errors: run.rows.errors,
+    })
+}
+
+/// The rows that unfinished runs have read so far, by table and feed.
+fn read_so_far(jobs: &[Arc<Job>]) -> HashMap<(&str, &str), u64> {
+    let unfinished = jobs
+        .iter()
+        .flat_map(|job| &job.tables)
+        .filter(|table| !table.finished);
+    unfinished
+        .filter_map(|table| Some(((&*table.table, &*table.feed), table.rows.read?)))
+        .collect()
+}
