@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+mod alerts;
 mod chain;
 mod compose;
 mod dashboards;
@@ -18,7 +19,6 @@ mod names;
 mod notifications;
 mod prometheus;
 mod runbook;
-mod told;
 
 /// A file or folder of the repository.
 fn repository(path: &str) -> PathBuf {
@@ -47,8 +47,8 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Runs one of the programs that `tests/run.sh` puts on PATH; its output,
-/// which the test fails with if the program does.
+/// Runs one of the programs that `tests/run.sh` puts on PATH and returns its
+/// output. Fails the test with that output if the program fails.
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
@@ -72,10 +72,10 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-/// The labels of each family.
+/// The labels of each metric family.
 type Catalogue = BTreeMap<String, BTreeSet<String>>;
 
-/// The families of the catalogue with their labels, in the words of
+/// The families of the catalogue with their labels, from the output of
 /// `amperity_exporter metrics`.
 fn catalogue() -> Catalogue {
     let quoted = |cell: &str| -> BTreeSet<String> {

@@ -4,13 +4,6 @@ use serde_json::{Value, json};
 
 use crate::panel::Panel;
 
-/// Panels under a heading.
-pub(crate) struct Row {
-    /// `None` for the panels at the top.
-    pub(crate) title: Option<&'static str>,
-    pub(crate) panels: Vec<Panel>,
-}
-
 pub(crate) struct Dashboard {
     pub(crate) uid: &'static str,
     pub(crate) title: &'static str,
@@ -21,7 +14,8 @@ pub(crate) struct Dashboard {
     pub(crate) variables: Vec<Value>,
     /// Titles and addresses of links outside of Grafana.
     pub(crate) links: &'static [(&'static str, &'static str)],
-    pub(crate) rows: Vec<Row>,
+    /// Headings, empty for the panels at the top, and the panels under them.
+    pub(crate) rows: Vec<(&'static str, Vec<Panel>)>,
 }
 
 impl Dashboard {
@@ -74,21 +68,21 @@ impl Dashboard {
 }
 
 /// Places panels from left to right, in lines as high as their highest panel.
-fn place(rows: Vec<Row>) -> Vec<Value> {
+fn place(rows: Vec<(&'static str, Vec<Panel>)>) -> Vec<Value> {
     const WIDTH: u64 = 24;
     let mut placed = Vec::new();
     let (mut y, mut height) = (0, 0);
-    for row in rows {
+    for (title, panels) in rows {
         (y, height) = (y + height, 0);
         let mut x = 0;
-        if let Some(title) = row.title {
+        if !title.is_empty() {
             placed.push(json!({
                 "collapsed": false, "gridPos": {"h": 1, "w": WIDTH, "x": 0, "y": y},
                 "id": placed.len() + 1, "panels": [], "title": title, "type": "row",
             }));
             y += 1;
         }
-        for panel in row.panels {
+        for panel in panels {
             let (w, h) = panel.size;
             if x + w > WIDTH {
                 (x, y, height) = (0, y + height, 0);
@@ -122,5 +116,11 @@ pub(crate) fn multiple(mut variable: Value) -> Value {
     variable["current"] = json!({"selected": true, "text": ["All"], "value": ["$__all"]});
     variable["includeAll"] = json!(true);
     variable["multi"] = json!(true);
+    variable
+}
+
+/// A variable that only links need.
+pub(crate) fn hidden(mut variable: Value) -> Value {
+    variable["hide"] = json!(2);
     variable
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::query;
-use crate::style::{NEUTRAL, Steps, mapping, state_mapping, thresholds};
+use crate::query::expand;
+use crate::style::{BLUE, COUNT_TEXTS, GREY, STATES, Steps, Text, mapping, thresholds};
 
 pub(crate) struct Panel {
     pub(crate) json: Value,
@@ -19,13 +19,34 @@ pub(crate) fn datasource() -> Value {
 /// A link to the dashboard of one feed; `labels` is where Grafana finds them.
 pub(crate) fn feed_link(title: &str, labels: &str) -> Value {
     let variable = |name: &str| format!("&var-{name}=${{{labels}.{name}:percentencode}}");
-    let variables: String = ["tenant", "table", "feed"].map(variable).concat();
-    let url =
-        format!("/d/amperity-feed?${{datasource:queryparam}}{variables}&${{__url_time_range}}");
+    let variables = ["tenant", "table", "feed"].map(variable).concat();
+    let url = format!("/d/amperity-feed?${{datasource:queryparam}}{variables}&${{__url_time_range}}");
     json!({"targetBlank": false, "title": title, "url": url})
 }
 
-const LEGEND: [&str; 2] = ["bottom", "list"];
+/// Adds the fields of one object to another.
+fn extend(object: &mut Value, fields: Value) {
+    if let (Value::Object(object), Value::Object(fields)) = (object, fields) {
+        object.extend(fields);
+    }
+}
+
+fn legend(shown: bool) -> Value {
+    json!({"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": shown})
+}
+
+/// Of panels that show one value of each series.
+fn last_value() -> Value {
+    json!({"calcs": ["lastNotNull"], "fields": "", "values": false})
+}
+
+fn instant(expression: &str) -> Value {
+    json!({"expr": expression, "format": "time_series", "instant": true, "range": false})
+}
+
+fn fixed(color: &str) -> (&'static str, Value) {
+    ("color", json!({"fixedColor": color, "mode": "fixed"}))
+}
 
 impl Panel {
     pub(crate) fn new(kind: &str, title: &str, description: &str) -> Self {
@@ -35,7 +56,7 @@ impl Panel {
             "fieldConfig": {
                 "defaults": {
                     "color": {"mode": "thresholds"}, "mappings": [], "noValue": "No data",
-                    "thresholds": thresholds(NEUTRAL), "unit": "short",
+                    "thresholds": thresholds((BLUE, &[])), "unit": "short",
                 },
                 "overrides": [],
             },
@@ -44,50 +65,51 @@ impl Panel {
             "title": title,
             "type": kind,
         });
-        Self { json, size: (4, 4) }
+        Self { json, size: (12, 8) }
     }
 
     /// One number.
     pub(crate) fn stat(title: &str, description: &str, expression: &str) -> Self {
-        let mut panel = Self::new("stat", title, description);
-        panel.json["options"] = json!({
+        let options = json!({
             "colorMode": "value", "graphMode": "none", "justifyMode": "auto",
             "orientation": "auto", "percentChangeColorMode": "standard",
-            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
-            "showPercentChange": false, "textMode": "value", "wideLayout": true,
+            "reduceOptions": last_value(), "showPercentChange": false, "textMode": "value",
+            "wideLayout": true,
         });
-        panel.target(json!({
-            "expr": expression, "format": "time_series", "instant": true, "range": false,
-        }))
+        Self::new("stat", title, description).options(options).target(instant(expression)).size(3, 4)
     }
 
-    fn graph(title: &str, description: &str, custom: &Value) -> Self {
-        let mut panel = Self::new("timeseries", title, description).size(8, 8);
-        panel.json["options"] = json!({
-            "legend": {
-                "calcs": [], "displayMode": LEGEND[1], "placement": LEGEND[0], "showLegend": true,
-            },
-            "tooltip": {"mode": "multi", "sort": "desc"},
-        });
-        let defaults = &mut panel.json["fieldConfig"]["defaults"];
-        defaults["color"] = json!({"mode": "palette-classic-by-name"});
-        defaults["custom"] = json!({
-            "axisSoftMin": 0, "lineInterpolation": "linear", "pointSize": 5, "spanNulls": false,
-            "thresholdsStyle": {"mode": "off"},
-        });
-        for (key, value) in custom.as_object().into_iter().flatten() {
-            defaults["custom"][key] = value.clone();
-        }
+    /// A number of `query::count`.
+    pub(crate) fn count(title: &str, description: &str, problems: &str, steps: Steps) -> Self {
+        Self::stat(title, description, &crate::query::count(problems)).unit("none").thresholds(steps).texts(COUNT_TEXTS)
+    }
+
+    fn graph(title: &str, description: &str, custom: Value) -> Self {
+        let options = json!({"legend": legend(true), "tooltip": {"mode": "multi", "sort": "desc"}});
+        let mut panel = Self::new("timeseries", title, description)
+            .options(options)
+            .default("color", json!({"mode": "palette-classic-by-name"}))
+            .default(
+                "custom",
+                json!({
+                    "axisSoftMin": 0, "lineInterpolation": "linear", "pointSize": 5,
+                    "spanNulls": false, "thresholdsStyle": {"mode": "off"},
+                }),
+            );
+        extend(&mut panel.json["fieldConfig"]["defaults"]["custom"], custom);
         panel
     }
 
     /// Lines over time.
     pub(crate) fn lines(title: &str, description: &str) -> Self {
-        let custom = json!({
-            "drawStyle": "line", "fillOpacity": 10, "lineWidth": 2, "showPoints": "never",
-            "stacking": {"group": "A", "mode": "none"},
-        });
-        Self::graph(title, description, &custom)
+        Self::graph(
+            title,
+            description,
+            json!({
+                "drawStyle": "line", "fillOpacity": 10, "lineWidth": 2, "showPoints": "never",
+                "stacking": {"group": "A", "mode": "none"},
+            }),
+        )
     }
 
     /// Lines that keep a value until the next one.
@@ -99,45 +121,45 @@ impl Panel {
 
     /// Stacked bars over time.
     pub(crate) fn bars(title: &str, description: &str) -> Self {
-        let custom = json!({
-            "drawStyle": "bars", "fillOpacity": 70, "lineWidth": 1, "showPoints": "auto",
-            "stacking": {"group": "A", "mode": "normal"},
-        });
-        Self::graph(title, description, &custom)
+        Self::graph(
+            title,
+            description,
+            json!({
+                "drawStyle": "bars", "fillOpacity": 70, "lineWidth": 1, "showPoints": "auto",
+                "stacking": {"group": "A", "mode": "normal"},
+            }),
+        )
     }
 
     /// Horizontal bars, one for each series.
-    pub(crate) fn ranking(title: &str, description: &str, legend: &str, expression: &str) -> Self {
-        let mut panel = Self::new("bargauge", title, description);
-        panel.json["options"] = json!({
-            "displayMode": "basic",
-            "legend": {
-                "calcs": [], "displayMode": LEGEND[1], "placement": LEGEND[0], "showLegend": false,
-            },
-            "maxVizHeight": 300, "minVizHeight": 16, "minVizWidth": 8, "namePlacement": "auto",
-            "orientation": "horizontal",
-            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
-            "showUnfilled": true, "sizing": "auto", "valueMode": "text",
+    pub(crate) fn ranking(title: &str, description: &str, name: &str, expression: &str) -> Self {
+        let mut target = instant(expression);
+        target["legendFormat"] = json!(name);
+        let options = json!({
+            "displayMode": "basic", "legend": legend(false), "maxVizHeight": 300,
+            "minVizHeight": 16, "minVizWidth": 8, "namePlacement": "auto",
+            "orientation": "horizontal", "reduceOptions": last_value(), "showUnfilled": true,
+            "sizing": "auto", "valueMode": "text",
         });
-        panel.json["fieldConfig"]["defaults"]["min"] = json!(0);
-        panel.target(json!({
-            "expr": expression, "format": "time_series", "instant": true, "range": false,
-            "legendFormat": legend,
-        }))
+        Self::new("bargauge", title, description).options(options).default("min", json!(0)).target(target)
     }
 
-    /// The numbers of `query::state` over time.
-    pub(crate) fn states(title: &str, description: &str, legend: &str, expression: &str) -> Self {
-        let mut panel = Self::new("state-timeline", title, description);
-        panel.json["options"] = json!({
-            "alignValue": "left",
-            "legend": {"displayMode": LEGEND[1], "placement": LEGEND[0], "showLegend": false},
-            "mergeValues": true, "rowHeight": 0.8, "showValue": "auto",
-            "tooltip": {"mode": "single", "sort": "none"},
+    /// Texts over time in place of numbers.
+    pub(crate) fn states(title: &str, description: &str, name: &str, expression: &str) -> Self {
+        let options = json!({
+            "alignValue": "left", "legend": legend(false), "mergeValues": true, "perPage": 20,
+            "rowHeight": 0.8, "showValue": "auto", "tooltip": {"mode": "single", "sort": "none"},
         });
-        panel.json["fieldConfig"]["defaults"]["custom"] =
-            json!({"fillOpacity": 80, "lineWidth": 0, "spanNulls": false});
-        panel.with_states().series(legend, expression)
+        let custom = json!({"fillOpacity": 80, "lineWidth": 0, "spanNulls": false});
+        let mut panel = Self::new("state-timeline", title, description)
+            .options(options)
+            .default("custom", custom)
+            .unit("none")
+            .texts(STATES)
+            .series(name, expression);
+        // Each point costs a query of all series.
+        panel.json["maxDataPoints"] = json!(300);
+        panel
     }
 
     pub(crate) fn size(mut self, width: u64, height: u64) -> Self {
@@ -146,40 +168,35 @@ impl Panel {
     }
 
     pub(crate) fn unit(self, unit: &str) -> Self {
-        self.default("unit", &json!(unit))
+        self.default("unit", json!(unit))
     }
 
     /// What it shows when its queries find nothing.
     pub(crate) fn empty(self, text: &str) -> Self {
-        self.default("noValue", &json!(text))
+        self.default("noValue", json!(text))
     }
 
     pub(crate) fn thresholds(self, steps: Steps) -> Self {
-        self.default("thresholds", &thresholds(steps))
+        self.default("thresholds", thresholds(steps))
     }
 
-    pub(crate) fn texts(self, texts: &[(&str, &str, &str)]) -> Self {
-        self.default("mappings", &mapping(texts))
-    }
-
-    /// For the numbers of `query::state`.
-    pub(crate) fn with_states(self) -> Self {
-        self.default("mappings", &state_mapping()).unit("none")
+    pub(crate) fn texts(self, texts: &[Text]) -> Self {
+        self.default("mappings", mapping(texts))
     }
 
     /// A link of each series to the dashboard of its feed.
     pub(crate) fn linked_to_feed(self) -> Self {
         let link = feed_link("Feed in detail", "__field.labels");
-        self.default("links", &json!([link]))
+        self.default("links", json!([link]))
     }
 
-    pub(crate) fn default(mut self, key: &str, value: &Value) -> Self {
-        self.json["fieldConfig"]["defaults"][key] = value.clone();
+    pub(crate) fn default(mut self, key: &str, value: Value) -> Self {
+        self.json["fieldConfig"]["defaults"][key] = value;
         self
     }
 
-    pub(crate) fn option(mut self, key: &str, value: &Value) -> Self {
-        self.json["options"][key] = value.clone();
+    pub(crate) fn options(mut self, options: Value) -> Self {
+        extend(&mut self.json["options"], options);
         self
     }
 
@@ -199,32 +216,32 @@ impl Panel {
 
     /// A series of a graph with a colour of its own.
     pub(crate) fn colored(self, legend: &str, color: &str, expression: &str) -> Self {
-        let color = json!({"fixedColor": color, "mode": "fixed"});
-        self.series(legend, expression)
-            .override_field(legend, &[("color", color)])
+        self.series(legend, expression).override_field(legend, &[fixed(color)])
     }
 
     /// A dashed series that the others are compared with.
     pub(crate) fn dashed(self, legend: &str, color: &str, expression: &str) -> Self {
-        let color = json!({"fixedColor": color, "mode": "fixed"});
-        let properties = [
-            ("color", color),
-            ("custom.lineStyle", json!({"dash": [8, 6], "fill": "dash"})),
-            ("custom.fillOpacity", json!(0)),
-        ];
-        self.series(legend, expression)
-            .override_field(legend, &properties)
+        let dashes = json!({"dash": [8, 6], "fill": "dash"});
+        let properties = [fixed(color), ("custom.lineStyle", dashes), ("custom.fillOpacity", json!(0))];
+        self.series(legend, expression).override_field(legend, &properties)
+    }
+
+    /// The area between two series, behind the others.
+    pub(crate) fn band(self, [low, high]: [&str; 2], expressions: [&str; 2]) -> Self {
+        let line = [fixed(GREY), ("custom.lineWidth", json!(1)), ("custom.fillOpacity", json!(0))];
+        let [line_color, width, no_fill] = line;
+        let fill = ("custom.fillBelowTo", json!(low));
+        self.series(low, expressions[0])
+            .override_field(low, &[line_color.clone(), width.clone(), no_fill])
+            .series(high, expressions[1])
+            .override_field(high, &[line_color, width, fill, ("custom.fillOpacity", json!(15))])
     }
 
     /// Settings of one field.
     pub(crate) fn override_field(mut self, field: &str, properties: &[(&str, Value)]) -> Self {
-        let properties: Vec<Value> = properties
-            .iter()
-            .map(|(id, value)| json!({"id": id, "value": value}))
-            .collect();
+        let properties: Vec<Value> = properties.iter().map(|(id, value)| json!({"id": id, "value": value})).collect();
         let matcher = json!({"id": "byName", "options": field});
-        let overrides = self.json["fieldConfig"]["overrides"].as_array_mut();
-        if let Some(overrides) = overrides {
+        if let Some(overrides) = self.json["fieldConfig"]["overrides"].as_array_mut() {
             overrides.push(json!({"matcher": matcher, "properties": properties}));
         }
         self
@@ -233,12 +250,10 @@ impl Panel {
     /// Adds a query; they are named A, B, C in the order they are added.
     pub(crate) fn target(mut self, mut target: Value) -> Self {
         if let Some(targets) = self.json["targets"].as_array_mut() {
-            let reference = ('A'..='Z').nth(targets.len());
-            let expression = target["expr"].as_str().map(query::expand);
-            target["expr"] = json!(expression);
+            target["expr"] = json!(target["expr"].as_str().map(expand));
             target["datasource"] = datasource();
             target["editorMode"] = json!("code");
-            target["refId"] = json!(reference);
+            target["refId"] = json!(('A'..='Z').nth(targets.len()));
             targets.push(target);
         }
         self

@@ -1,44 +1,47 @@
-//! Parts of queries that several panels share.
+//! Shorthands of queries, and parts that several panels share.
 
-/// Selects the tenants that the viewer chose.
-pub(crate) const TENANTS: &str = r#"tenant=~"$tenant""#;
-/// Selects the feed that the viewer chose.
-pub(crate) const FEED: &str = r#"tenant="$tenant",table="$table",feed="$feed""#;
-
-/// Fills in the selectors that stand in queries as `{TENANTS}` and `{FEED}`.
+/// Writes out the shorthands of a query:
+///
+/// - `{TENANTS}` selects the tenants that the viewer chose,
+/// - `{FEED}` selects the feed that the viewer chose,
+/// - `BY_FEED` keeps one series of each feed, whichever exporter it is from.
 pub(crate) fn expand(expression: &str) -> String {
     expression
-        .replace("{TENANTS", &format!("{{{TENANTS}"))
-        .replace("{FEED", &format!("{{{FEED}"))
+        .replace("{TENANTS", r#"{tenant=~"$tenant""#)
+        .replace("{FEED", r#"{tenant="$tenant",table="$table",feed="$feed""#)
+        .replace("BY_FEED", "by (tenant, table, feed)")
 }
 
-/// One series of a family for each feed, whichever exporter it is from.
-pub(crate) fn by_feed(family: &str) -> String {
-    format!("max by (tenant, table, feed) ({family}{{{TENANTS}}})")
+/// A count that is 0 only while there is data to count in, and -1 without:
+/// see `style::COUNT_TEXTS`.
+pub(crate) fn count(problems: &str) -> String {
+    format!("count({problems}) or 0 * count(amperity_up{{TENANTS}}) or vector(-1)")
 }
 
-/// The series of a family of the chosen feed.
-pub(crate) fn of_feed(family: &str) -> String {
-    format!("max({family}{{{FEED}}})")
-}
-
-/// A part of a whole that is not zero.
+/// A share of a whole that is not zero.
 pub(crate) fn share(part: &str, whole: &str) -> String {
     format!("{part} / ({whole} > 0)")
 }
 
-/// Feeds with an unfinished run. An exporter that lost the API still shows
-/// what ran then, so it is left out.
-pub(crate) fn running_since(selector: &str) -> String {
-    format!(
-        "amperity_feed_running_since_timestamp_seconds{{{selector}}} \
-         and on (tenant, job, instance) amperity_up == 1"
-    )
+/// What a counter of feeds gained in each interval of a graph. Without
+/// extrapolation, and the intervals do not overlap: bars add up to the total.
+pub(crate) fn gained(counter: &str, labels: &str, selector: &str) -> String {
+    let now = format!("max by (tenant, table, feed{labels}) ({counter}{selector})");
+    let before = format!("max by (tenant, table, feed{labels}) ({counter}{selector} offset $__interval)");
+    format!("sum(clamp_min({now} - {before}, 0))")
 }
 
-/// Numbers for the state in a family with the label `state`; their meaning is
-/// in `style::state_mapping`.
-pub(crate) fn state(family: &str, by: &str, selector: &str) -> String {
+/// Numbers for the problems of feeds, by urgency: see `style::urgencies`.
+pub(crate) fn urgency(selector: &str) -> String {
+    let parts = crate::style::PROBLEMS.iter().zip(1..).map(|((problem, ..), number)| {
+        format!("{number} * amperity:feed_problem{{{selector},problem=\"{problem}\"}} ^ 0")
+    });
+    parts.collect::<Vec<_>>().join("\nor\n")
+}
+
+/// Numbers for the state in a family with the label `state`: see
+/// `style::STATES`.
+pub(crate) fn state(series: &str, by: &str) -> String {
     const STATES: [&str; 7] = [
         "scheduled|started",
         "in_progress|running|finalizing",
@@ -48,19 +51,13 @@ pub(crate) fn state(family: &str, by: &str, selector: &str) -> String {
         "canceled",
         "failed",
     ];
-    let known = STATES.iter().map(|states| {
-        let equals = if states.contains('|') { "=~" } else { "=" };
-        format!("state{equals}\"{states}\"")
-    });
-    let other = format!(
-        "state!~\"{}\"",
-        "scheduled|started|in_progress|running|finalizing|succeeded|skipped|stopping|stopped\
-         |canceled|failed"
-    );
+    let known = STATES.map(|states| format!("state=~\"{states}\""));
+    let other = format!("state!~\"{}\"", STATES.join("|"));
     let parts: Vec<String> = known
+        .into_iter()
         .chain([other])
         .zip(1..)
-        .map(|(states, number)| format!("  {number} * ({family}{{{selector},{states}}} == 1)"))
+        .map(|(states, number)| format!("  {number} * ({} == 1)", series.replace("STATE", &states)))
         .collect();
     format!("max by ({by}) (\n{}\n)", parts.join("\n  or\n"))
 }

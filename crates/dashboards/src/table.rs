@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::panel::{Panel, feed_link};
-use crate::style::{LIGHT_BLUE, ORANGE, RED, Steps, mapping, state_mapping, thresholds};
+use crate::style::{LIGHT_BLUE, ORANGE, PROBLEMS, RED, Steps, Text, mapping, thresholds};
 
 /// How the values of a column are shown.
 #[derive(Clone, Copy)]
@@ -16,39 +16,33 @@ pub(crate) enum Format {
     Percent,
     PercentWithThresholds(Steps),
     NumberWithThresholds(Steps),
-    /// For the numbers of `query::state`.
-    State,
-    Texts(&'static [(&'static str, &'static str, &'static str)]),
+    Texts(&'static [Text]),
     /// The query only decides which rows there are.
     Hidden,
 }
 
+/// A label and the title of its column.
+pub(crate) type Label = (&'static str, &'static str);
+
 pub(crate) struct Table {
     panel: Panel,
-    /// Labels and the titles of their columns.
-    labels: &'static [(&'static str, &'static str)],
+    labels: &'static [Label],
     /// Titles of the columns of queries; `None` if hidden.
     columns: Vec<Option<&'static str>>,
 }
 
 impl Table {
-    pub(crate) fn new(
-        title: &str,
-        description: &str,
-        labels: &'static [(&'static str, &'static str)],
-    ) -> Self {
-        let mut panel = Panel::new("table", title, description).size(12, 8);
-        panel.json["options"] = json!({
-            "cellHeight": "sm",
-            "footer": {
-                "countRows": false, "enablePagination": false, "fields": "", "reducer": ["sum"],
-                "show": false,
-            },
-            "showHeader": true, "sortBy": [],
+    pub(crate) fn new(title: &str, description: &str, labels: &'static [Label]) -> Self {
+        let footer = json!({
+            "countRows": false, "enablePagination": false, "fields": "", "reducer": ["sum"],
+            "show": false,
         });
-        panel.json["fieldConfig"]["defaults"]["custom"] = json!({
+        let custom = json!({
             "align": "auto", "cellOptions": {"type": "auto"}, "filterable": true, "inspect": false,
         });
+        let mut panel = Panel::new("table", title, description)
+            .options(json!({"cellHeight": "sm", "footer": footer, "showHeader": true, "sortBy": []}))
+            .default("custom", custom);
         for (label, title) in labels {
             // A link to the tenant of a row is that of its own column.
             let job = matches!(*label, "job_id" | "workflow_id") && labels[0].0 == "tenant";
@@ -56,11 +50,7 @@ impl Table {
                 panel = panel.override_field(title, &properties);
             }
         }
-        Self {
-            panel,
-            labels,
-            columns: Vec::new(),
-        }
+        Self { panel, labels, columns: Vec::new() }
     }
 
     pub(crate) fn column(mut self, title: &'static str, format: Format, expression: &str) -> Self {
@@ -69,7 +59,7 @@ impl Table {
         }));
         let hidden = matches!(format, Format::Hidden);
         self.columns.push((!hidden).then_some(title));
-        let properties = properties(&format);
+        let properties = properties(format);
         if !properties.is_empty() {
             self.panel = self.panel.override_field(title, &properties);
         }
@@ -79,15 +69,15 @@ impl Table {
     /// Sorts by a column.
     pub(crate) fn sorted(mut self, title: &str, descending: bool) -> Self {
         let sort = json!([{"desc": descending, "displayName": title}]);
-        self.panel = self.panel.option("sortBy", &sort);
+        self.panel = self.panel.options(json!({"sortBy": sort}));
         self
     }
 
     pub(crate) fn panel(self) -> Panel {
         let (mut hidden, mut order, mut names) = (Map::new(), Map::new(), Map::new());
-        hidden.insert("Time".to_owned(), json!(true));
-        // What Grafana cannot merge: a recorded series keeps its name.
-        hidden.insert("__name__".to_owned(), json!(true));
+        for field in ["Time", "__name__"] {
+            hidden.insert(field.to_owned(), json!(true));
+        }
         for (label, title) in self.labels {
             order.insert((*label).to_owned(), json!(order.len()));
             if label != title {
@@ -97,19 +87,12 @@ impl Table {
         let merged = self.columns.len() > 1;
         for (column, letter) in self.columns.iter().zip('A'..='Z') {
             // Grafana names the values of a single query without a letter.
-            let field = if merged {
-                format!("Value #{letter}")
+            let field = if merged { format!("Value #{letter}") } else { "Value".to_owned() };
+            if let Some(title) = column {
+                order.insert(field.clone(), json!(order.len()));
+                names.insert(field, json!(title));
             } else {
-                "Value".to_owned()
-            };
-            match column {
-                Some(title) => {
-                    order.insert(field.clone(), json!(order.len()));
-                    names.insert(field, json!(title));
-                }
-                None => {
-                    hidden.insert(field, json!(true));
-                }
+                hidden.insert(field, json!(true));
             }
         }
         let organize = json!({"id": "organize", "options": {
@@ -118,82 +101,62 @@ impl Table {
         }});
         let merge = json!({"id": "merge", "options": {}});
         let mut panel = self.panel;
-        panel.json["transformations"] = if merged {
-            json!([merge, organize])
-        } else {
-            json!([organize])
-        };
+        panel.json["transformations"] = if merged { json!([merge, organize]) } else { json!([organize]) };
         panel
     }
 }
 
+fn colored_text() -> (&'static str, Value) {
+    ("custom.cellOptions", json!({"type": "color-text"}))
+}
+
 fn label_properties(label: &str) -> Option<Vec<(&'static str, Value)>> {
-    let link = |title: &str, url: &str| {
-        let link = json!({"targetBlank": true, "title": title, "url": url});
-        Some(vec![("links", json!([link]))])
-    };
-    match label {
-        "tenant" => link(
-            "${__value.text} in Amperity",
-            "https://${__value.raw}.amperity.com/",
-        ),
-        "job_id" | "workflow_id" => link(
-            "Tenant ${tenant} in Amperity",
-            "https://${tenant}.amperity.com/",
-        ),
-        "feed" => {
-            let link = feed_link("Feed ${__value.text} in detail", "__data.fields");
-            Some(vec![("links", json!([link]))])
+    const SEVERITIES: &[Text] = &[
+        ("critical", "critical", RED),
+        ("warning", "warning", ORANGE),
+        ("info", "info", LIGHT_BLUE),
+        ("none", "muted", "#999999"),
+    ];
+    let link = |title: &str, url: &str| ("links", json!([{"targetBlank": true, "title": title, "url": url}]));
+    let properties = match label {
+        "tenant" => {
+            vec![link("${__value.text} in Amperity", "https://${__value.raw}.amperity.com/")]
         }
+        "job_id" | "workflow_id" => {
+            vec![link("Tenant ${tenant} in Amperity", "https://${tenant}.amperity.com/")]
+        }
+        "feed" => vec![("links", json!([feed_link("Feed ${__value.text} in detail", "__data.fields")]))],
         "severity" => {
-            let texts = [
-                ("critical", "critical", RED),
-                ("warning", "warning", ORANGE),
-                ("info", "info", LIGHT_BLUE),
-            ];
-            let properties = [
-                ("mappings", mapping(&texts)),
-                ("custom.cellOptions", colored_text()),
-                ("custom.width", json!(90)),
-            ];
-            Some(properties.into())
+            vec![("mappings", mapping(SEVERITIES)), colored_text(), ("custom.width", json!(90))]
         }
-        _ => None,
-    }
-}
-
-fn colored_text() -> Value {
-    json!({"type": "color-text"})
-}
-
-fn properties(format: &Format) -> Vec<(&'static str, Value)> {
-    let percent = [("unit", json!("percentunit")), ("decimals", json!(1))];
-    let colored = |steps| {
-        [
-            ("thresholds", thresholds(steps)),
-            ("custom.cellOptions", colored_text()),
-        ]
+        "problem" => vec![
+            ("mappings", mapping(PROBLEMS)),
+            colored_text(),
+            link("What to do", "${runbook}#amperityfeed${__value.raw}"),
+        ],
+        "alertname" => vec![link("What to do", "${runbook}#${__value.raw}")],
+        _ => return None,
     };
+    Some(properties)
+}
+
+fn properties(format: Format) -> Vec<(&'static str, Value)> {
+    let percent = [("unit", json!("percentunit")), ("decimals", json!(1))];
+    let whole = ("decimals", json!(0));
     match format {
         Format::Plain | Format::Hidden => Vec::new(),
         Format::Unit(unit) => vec![("unit", json!(unit))],
-        Format::Whole => vec![("decimals", json!(0))],
+        Format::Whole => vec![whole],
         Format::Percent => percent.into(),
         Format::PercentWithThresholds(steps) => {
-            percent.into_iter().chain(colored(*steps)).collect()
+            let [unit, decimals] = percent;
+            vec![unit, decimals, ("thresholds", thresholds(steps)), colored_text()]
         }
-        Format::NumberWithThresholds(steps) => std::iter::once(("decimals", json!(0)))
-            .chain(colored(*steps))
-            .collect(),
-        Format::State => vec![
-            ("mappings", state_mapping()),
-            ("custom.cellOptions", colored_text()),
-            ("unit", json!("none")),
-            ("custom.width", json!(110)),
-        ],
-        Format::Texts(texts) => vec![
-            ("mappings", mapping(texts)),
-            ("custom.cellOptions", colored_text()),
-        ],
+        Format::NumberWithThresholds(steps) => {
+            vec![whole, ("thresholds", thresholds(steps)), colored_text()]
+        }
+        Format::Texts(texts) => {
+            vec![("mappings", mapping(texts)), colored_text(), ("unit", json!("none")), ("custom.width", json!(110))]
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The whole chain on loopback: simulator, exporter, Prometheus with the
-//! shipped rules, Alertmanager with the shipped configuration, and an inbox
-//! where its messages arrive. Days become seconds in copies of the shipped
-//! files, made here; what ships is never edited.
+//! shipped rules, Alertmanager with the shipped configuration, and a receiver of
+//! its messages. Prometheus and Alertmanager read copies of the shipped files
+//! with shorter times.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -17,14 +17,14 @@ use tokio::process::{Child, Command};
 use super::inbox::Inbox;
 use super::{array, files, read, repository, text, yaml};
 
-/// A port nobody listens on; programs that are restarted need it to stay.
+/// A free port, for programs that keep theirs over a restart.
 pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
 
-/// Starts a program of `tests/run.sh` that ends with its handle; what it says
-/// stands in a file beside its configuration.
+/// Starts a program that is killed with its handle. Its output goes to a file
+/// beside its configuration.
 pub(super) fn start(program: &str, arguments: &[String], folder: &Path) -> Child {
     let name = Path::new(program).file_name().unwrap().to_string_lossy();
     let log = File::create(folder.join(format!("{name}.log"))).unwrap();
@@ -43,49 +43,38 @@ fn write(path: &Path, value: &Value) {
     fs::write(path, serde_json::to_string_pretty(value).unwrap()).unwrap();
 }
 
-/// Days become seconds: patience, windows, and the thresholds given.
-fn shortened(rules: &mut Value, thresholds: &[(&str, &str)]) {
+/// Shortens waiting times and windows to seconds.
+fn shorten(rules: &mut Value) {
     let groups = rules["groups"].as_array_mut().unwrap();
-    for group in groups.iter_mut().filter(|group| group["interval"] == "1m") {
-        group["interval"] = json!("1s");
-    }
     for rule in groups
         .iter_mut()
         .flat_map(|group| group["rules"].as_array_mut().unwrap())
     {
-        // Minutes only: the hour of a stuck job stays one.
-        for patience in ["for", "keep_firing_for"] {
-            if text(rule, patience).ends_with('m') {
-                rule[patience] = json!("3s");
+        // A stuck job keeps its time.
+        for duration in ["for", "keep_firing_for"] {
+            if text(rule, duration).ends_with('m') && text(rule, duration) != "50m" {
+                rule[duration] = json!("3s");
             }
         }
-        let expression = text(rule, "expr").replace("offset 1m", "offset 1s");
-        // Of a recorded series it is the patience with an exporter away.
+        // How long a failure fires that a success has followed.
+        let expression =
+            text(rule, "expr").replace(r#"{state="failed"}[15m]"#, r#"{state="failed"}[8s]"#);
+        // Windows of alerts; those of recorded series bridge an exporter that is away.
         let expression = match rule.get("alert") {
             Some(_) => expression.replace("[15m]", "[8s]"),
             None => expression,
         };
         rule["expr"] = json!(expression);
-        for (record, value) in thresholds {
-            if text(rule, "record") == format!("amperity:threshold:{record}") {
-                rule["expr"] = json!(value);
-            }
-        }
     }
 }
 
 /// Prometheus with the shipped rules, scraping an exporter every second.
-pub(super) fn prometheus(
-    folder: &Path,
-    exporter: u16,
-    alertmanager: u16,
-    thresholds: &[(&str, &str)],
-) -> (Child, String) {
+pub(super) fn prometheus(folder: &Path, exporter: u16, alertmanager: u16) -> (Child, String) {
     let copies = folder.join("rules");
     fs::create_dir(&copies).unwrap();
     for path in files("deploy/prometheus/rules", "yml") {
         let mut rules = yaml(&path);
-        shortened(&mut rules, thresholds);
+        shorten(&mut rules);
         write(&copies.join(path.file_name().unwrap()), &rules);
     }
     let mut config = yaml(&repository("deploy/prometheus/prometheus.yml"));
@@ -95,7 +84,7 @@ pub(super) fn prometheus(
     config["alerting"]["alertmanagers"][0]["static_configs"] = at(alertmanager);
     config["scrape_configs"][0]["static_configs"] = at(exporter);
     let port = free_port();
-    // Its own metrics tell whether a rule failed.
+    // Its own metrics show whether a rule failed.
     let own = json!({"job_name": "prometheus", "static_configs": at(port)});
     config["scrape_configs"].as_array_mut().unwrap().push(own);
     write(&folder.join("prometheus.yml"), &config);
@@ -109,8 +98,8 @@ pub(super) fn prometheus(
     (child, format!("http://127.0.0.1:{port}"))
 }
 
-/// Alertmanager with the shipped routes, inhibition and templates; its
-/// messages go to the inbox, by the shipped webhook and Slack receivers.
+/// Alertmanager with the shipped routes, inhibition and templates. Its webhook
+/// and Slack receivers send to the inbox.
 fn alertmanager(folder: &Path, port: u16, inbox: SocketAddr) -> Child {
     let shipped = repository("deploy/alertmanager/alertmanager.yml");
     let mut config = yaml(&shipped);
@@ -153,7 +142,7 @@ fn alertmanager(folder: &Path, port: u16, inbox: SocketAddr) -> Child {
     start("alertmanager", &arguments, folder)
 }
 
-/// The chain, from the simulated API to the inbox.
+/// The running programs, from the simulated API to the inbox.
 pub(super) struct Chain {
     pub(super) simulator: Simulator,
     pub(super) inbox: Inbox,
@@ -166,8 +155,9 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// Starts everything for a tenant with a token made by hand.
-    pub(super) async fn start(world: World, tenant: &str, thresholds: &[(&str, &str)]) -> Self {
+    /// Starts everything for a tenant with a token that is not renewed, with
+    /// what is expected of its feeds.
+    pub(super) async fn start(world: World, tenant: &str, expect: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -183,15 +173,15 @@ impl Chain {
             "refresh: {{interval: 1s}}\n\
              api: {{base_url: 'http://{api}/api', requests_per_second: 9}}\n\
              tenants:\n  - tenant: {tenant}\n    authorization: {{credentials_file: token}}\n    \
-             discovery: {{window: 1h}}\n"
+             discovery: {{window: 1h}}\n\
+             feeds: {{expect: {expect}}}\n"
         );
         fs::write(folder.path().join("amperity_exporter.yml"), config).unwrap();
 
         let inbox = Inbox::open().await;
         let (exporter_port, alertmanager_port) = (free_port(), free_port());
         let alertmanager = alertmanager(folder.path(), alertmanager_port, inbox.address);
-        let (watcher, prometheus) =
-            prometheus(folder.path(), exporter_port, alertmanager_port, thresholds);
+        let (watcher, prometheus) = prometheus(folder.path(), exporter_port, alertmanager_port);
         let mut chain = Self {
             simulator,
             inbox,
@@ -231,7 +221,7 @@ impl Chain {
         format!("127.0.0.1:{}", self.exporter_port)
     }
 
-    /// What the programs said, for a test that failed.
+    /// The last lines of the programs' logs, for a test that failed.
     pub(super) fn logs(&self) -> String {
         let logs = ["amperity_exporter", "prometheus", "alertmanager"].map(|name| {
             let log = read(&self.folder.path().join(format!("{name}.log")));

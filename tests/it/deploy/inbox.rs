@@ -1,5 +1,5 @@
-//! Where Alertmanager's messages arrive: a webhook receiver, and one that
-//! takes what Slack would be sent.
+//! A receiver of Alertmanager's messages: a webhook, and an endpoint that
+//! accepts what is sent to Slack.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,14 +21,14 @@ use super::{array, text};
 
 /// One alert of a message.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Told {
+pub(super) struct ReceivedAlert {
     /// `firing` or `resolved`.
     pub(super) status: String,
     pub(super) labels: Value,
     pub(super) annotations: Value,
 }
 
-impl Told {
+impl ReceivedAlert {
     pub(super) fn label(&self, name: &str) -> &str {
         text(&self.labels, name)
     }
@@ -41,12 +41,12 @@ impl Told {
 
 #[derive(Debug, Default)]
 struct Received {
-    told: Vec<Told>,
-    /// Title and text as people would read them.
-    read: Vec<String>,
+    alerts: Vec<ReceivedAlert>,
+    /// Titles and texts of messages.
+    texts: Vec<String>,
 }
 
-/// A receiver with everything it was ever sent.
+/// A receiver that keeps everything it is sent.
 pub(super) struct Inbox {
     pub(super) address: SocketAddr,
     received: watch::Receiver<Received>,
@@ -62,7 +62,7 @@ impl Inbox {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let sender = Arc::clone(&sender);
-                let service = service_fn(move |request| take(request, Arc::clone(&sender)));
+                let service = service_fn(move |request| receive(request, Arc::clone(&sender)));
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(connection);
@@ -73,38 +73,46 @@ impl Inbox {
 
     /// How many alerts arrived so far.
     pub(super) fn len(&self) -> usize {
-        self.received.borrow().told.len()
+        self.received.borrow().alerts.len()
     }
 
     /// What arrived after the first `since`.
-    pub(super) fn after(&self, since: usize) -> Vec<Told> {
-        self.received.borrow().told[since..].to_vec()
+    pub(super) fn after(&self, since: usize) -> Vec<ReceivedAlert> {
+        self.received.borrow().alerts[since..].to_vec()
     }
 
     /// Waits for an alert after the first `since`; `None` if it does not come.
-    pub(super) async fn wait(&self, since: usize, wanted: impl Fn(&Told) -> bool) -> Option<Told> {
+    pub(super) async fn wait(
+        &self,
+        since: usize,
+        wanted: impl Fn(&ReceivedAlert) -> bool,
+    ) -> Option<ReceivedAlert> {
         let mut received = self.received.clone();
-        let arrived = received.wait_for(|received| received.told[since..].iter().any(&wanted));
+        let arrived = received.wait_for(|received| received.alerts[since..].iter().any(&wanted));
         let found = tokio::time::timeout(Duration::from_mins(3), arrived).await;
         let found = found.ok()?.unwrap();
-        found.told[since..]
+        found.alerts[since..]
             .iter()
-            .find(|told| wanted(told))
+            .find(|alert| wanted(alert))
             .cloned()
     }
 
-    /// Waits for a message that people would read as holding these words.
-    pub(super) async fn wait_for_words(&self, words: &str) -> Option<String> {
+    /// Waits for a message that contains a text.
+    pub(super) async fn wait_for_text(&self, wanted: &str) -> Option<String> {
         let mut received = self.received.clone();
         let arrived =
-            received.wait_for(|received| received.read.iter().any(|read| read.contains(words)));
+            received.wait_for(|received| received.texts.iter().any(|text| text.contains(wanted)));
         let found = tokio::time::timeout(Duration::from_mins(3), arrived).await;
         let found = found.ok()?.unwrap();
-        found.read.iter().find(|read| read.contains(words)).cloned()
+        found
+            .texts
+            .iter()
+            .find(|text| text.contains(wanted))
+            .cloned()
     }
 }
 
-async fn take(
+async fn receive(
     request: Request<Incoming>,
     sender: Arc<watch::Sender<Received>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -113,16 +121,17 @@ async fn take(
     let message: Value = serde_json::from_slice(&body).unwrap();
     sender.send_modify(|received| {
         if path == "/slack" {
-            let read = array(&message, "attachments").iter();
-            let read = read.map(|part| format!("{}\n{}", text(part, "title"), text(part, "text")));
-            received.read.extend(read);
+            let attachments = array(&message, "attachments").iter();
+            let texts =
+                attachments.map(|part| format!("{}\n{}", text(part, "title"), text(part, "text")));
+            received.texts.extend(texts);
         } else {
-            let told = array(&message, "alerts").iter().map(|alert| Told {
+            let alerts = array(&message, "alerts").iter().map(|alert| ReceivedAlert {
                 status: text(alert, "status").to_owned(),
                 labels: alert["labels"].clone(),
                 annotations: alert["annotations"].clone(),
             });
-            received.told.extend(told);
+            received.alerts.extend(alerts);
         }
     });
     Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))

@@ -1,4 +1,4 @@
-//! The Alertmanager example, read by `amtool`, and the words it sends.
+//! The Alertmanager example, checked by `amtool`, and the messages it sends.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ fn files_that_alertmanager_reads_itself_have_absolute_paths() {
 
 const FEED: &str = r#"{"alertname": "AmperityFeedLate", "severity": "critical", "tenant": "socktown", "table": "Orders", "feed": "df-1"}"#;
 
-/// What Alertmanager hands to a template, of these alerts.
+/// A template with the data that Alertmanager gives it for these alerts.
 fn render(template: &str, status: &str, alerts: &str) -> String {
     let data = format!(
         r#"{{"receiver": "mail", "status": "{status}", "alerts": [{alerts}], "groupLabels": {{}},
@@ -49,7 +49,8 @@ fn render(template: &str, status: &str, alerts: &str) -> String {
 fn firing() -> String {
     format!(
         r#"{{"status": "firing", "labels": {FEED},
-            "annotations": {{"summary": "socktown: feed df-1 for table Orders is late", "description": "No success for 2d 0h 15m 0s; usually there is one every 1d 0h 0m 0s.", "runbook_url": "docs/RUNBOOK.md\#amperityfeedlate"}},
+            "annotations": {{"summary": "socktown: Orders (df-1) is late", "description": "A success was due by 2026-01-02 03:00.",
+                "runbook_url": "https://wiki.example.com/runbook\#amperityfeedlate", "dashboard_url": "https://grafana.example.com/d/amperity-feed"}},
             "startsAt": "2026-01-02T03:04:05Z", "endsAt": "0001-01-01T00:00:00Z"}}"#
     )
     .replace("\\#", "#")
@@ -62,34 +63,63 @@ fn resolved() -> String {
 }
 
 #[test]
-fn a_message_says_what_is_wrong_since_when_and_what_to_do() {
-    insta::assert_snapshot!(render("amperity.title", "firing", &firing()), @"[1 firing] socktown: feed df-1 for table Orders is late");
+fn a_message_has_severity_time_texts_and_links() {
+    insta::assert_snapshot!(render("amperity.title", "firing", &firing()), @"[1 firing] socktown: Orders (df-1) is late");
     insta::assert_snapshot!(render("amperity.text", "firing", &firing()), @"
-    CRITICAL, since 2026-01-02 03:04 UTC: socktown: feed df-1 for table Orders is late
-    No success for 2d 0h 15m 0s; usually there is one every 1d 0h 0m 0s.
-    What to do: docs/RUNBOOK.md#amperityfeedlate
+    CRITICAL, since 2026-01-02 03:04 UTC: socktown: Orders (df-1) is late
+    A success was due by 2026-01-02 03:00.
+    Dashboard: https://grafana.example.com/d/amperity-feed
+
+    What to do: https://wiki.example.com/runbook#amperityfeedlate
     In Amperity: https://socktown.amperity.com/
     ");
 }
 
 #[test]
-fn a_message_of_several_alerts_counts_them_in_its_title() {
-    let two = [firing(), firing()].join(",");
-    insta::assert_snapshot!(render("amperity.title", "firing", &two), @"[2 firing] socktown: feed df-1 for table Orders is late (and 1 more)");
+fn a_message_without_an_address_names_the_section_of_the_runbook() {
+    let plain = firing().replace("https://wiki.example.com/runbook#amperityfeedlate", "");
+    let plain = plain.replace("https://grafana.example.com/d/amperity-feed", "");
+    insta::assert_snapshot!(render("amperity.text", "firing", &plain), @"
+    CRITICAL, since 2026-01-02 03:04 UTC: socktown: Orders (df-1) is late
+    A success was due by 2026-01-02 03:00.
+
+    What to do: AmperityFeedLate in docs/RUNBOOK.md
+    In Amperity: https://socktown.amperity.com/
+    ");
 }
 
 #[test]
-fn a_title_is_of_what_fires_even_if_something_else_that_ended_comes_first() {
+fn a_message_of_several_alerts_counts_them_in_its_title_and_lists_them() {
+    let two = [
+        firing(),
+        firing().replace("Orders (df-1)", "Returns (df-2)"),
+    ]
+    .join(",");
+    insta::assert_snapshot!(render("amperity.title", "firing", &two), @"[2 firing] socktown: Orders (df-1) is late (and 1 more)");
+    let many = vec![firing(); 12].join(",");
+    let text = render("amperity.text", "firing", &many);
+    assert_eq!(text.matches("is late").count(), 12, "{text}");
+    assert_eq!(text.matches("A success was due").count(), 10, "{text}");
+    assert_eq!(text.matches("What to do").count(), 1, "{text}");
+}
+
+#[test]
+fn a_title_is_of_a_firing_alert_even_if_a_resolved_one_comes_first() {
     let ended = resolved()
-        .replace("feed df-1 for table Orders is late", "something else")
-        .replace("#amperityfeedlate", "#somethingelse");
+        .replace("Orders (df-1) is late", "something else")
+        .replace("/d/amperity-feed", "/d/something-else");
     let both = [ended, firing()].join(",");
-    insta::assert_snapshot!(render("amperity.title", "firing", &both), @"[1 firing] socktown: feed df-1 for table Orders is late");
-    insta::assert_snapshot!(render("amperity.link", "firing", &both), @"docs/RUNBOOK.md#amperityfeedlate");
+    insta::assert_snapshot!(render("amperity.title", "firing", &both), @"[1 firing] socktown: Orders (df-1) is late");
+    insta::assert_snapshot!(render("amperity.link", "firing", &both), @"https://grafana.example.com/d/amperity-feed");
 }
 
 #[test]
-fn a_message_of_the_end_says_when_it_was() {
-    insta::assert_snapshot!(render("amperity.title", "resolved", &resolved()), @"[resolved] socktown: feed df-1 for table Orders is late");
-    insta::assert_snapshot!(render("amperity.text", "resolved", &resolved()), @"RESOLVED at 2026-01-02 07:00 UTC: socktown: feed df-1 for table Orders is late");
+fn a_message_of_a_resolved_alert_says_when_it_ended() {
+    insta::assert_snapshot!(render("amperity.title", "resolved", &resolved()), @"[resolved] socktown: Orders (df-1) is late");
+    insta::assert_snapshot!(render("amperity.text", "resolved", &resolved()), @"
+    RESOLVED at 2026-01-02 07:00 UTC: socktown: Orders (df-1) is late
+
+    What to do: https://wiki.example.com/runbook#amperityfeedlate
+    In Amperity: https://socktown.amperity.com/
+    ");
 }

@@ -1,4 +1,4 @@
-//! Rules and scrape configurations, read by Prometheus' own `promtool`.
+//! Rules and scrape configurations, checked by Prometheus' `promtool`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -25,7 +25,7 @@ fn promtool_passes_the_unit_tests_of_the_rules() {
     run("promtool", &arguments(&["test", "rules"], &tests));
 }
 
-/// Copies the configurations with the files they name: those are the user's.
+/// Copies the configurations together with the files of the user they name.
 fn with_secrets(folder: &Path) {
     for path in files("deploy/prometheus", "yml") {
         fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
@@ -69,7 +69,7 @@ fn promtool_accepts_every_scrape_configuration_without_a_warning() {
 }
 
 #[test]
-fn every_scrape_job_has_the_name_that_the_alert_looks_for() {
+fn every_scrape_job_has_a_name_that_the_alert_selects() {
     for path in files("deploy/prometheus", "yml") {
         let names = read(&path);
         let names = names
@@ -85,7 +85,11 @@ fn every_scrape_job_has_the_name_that_the_alert_looks_for() {
 fn promtool_accepts_every_query_of_the_dashboards() {
     let mut rules = "groups:\n  - name: panels\n    rules:\n".to_owned();
     for (number, query) in panel_queries().into_iter().enumerate() {
-        let expression = query.expression.replace("$__rate_interval", "5m");
+        let expression = query
+            .expression
+            .replace("$__rate_interval", "5m")
+            .replace("$__interval", "5m")
+            .replace("$__range", "1d");
         let expression = serde_json::to_string(&expression).unwrap();
         let place = format!("{}, {}", query.dashboard, query.title);
         writeln!(
