@@ -89,7 +89,7 @@ impl Inbox {
     ) -> Option<ReceivedAlert> {
         let mut received = self.received.clone();
         let arrived = received.wait_for(|received| received.alerts[since..].iter().any(&wanted));
-        let found = tokio::time::timeout(Duration::from_mins(3), arrived).await;
+        let found = tokio::time::timeout(Duration::from_mins(4), arrived).await;
         let found = found.ok()?.unwrap();
         found.alerts[since..]
             .iter()
@@ -102,7 +102,7 @@ impl Inbox {
         let mut received = self.received.clone();
         let arrived =
             received.wait_for(|received| received.texts.iter().any(|text| text.contains(wanted)));
-        let found = tokio::time::timeout(Duration::from_mins(3), arrived).await;
+        let found = tokio::time::timeout(Duration::from_mins(4), arrived).await;
         let found = found.ok()?.unwrap();
         found
             .texts
