@@ -114,7 +114,8 @@ fn an_unusable_proxy_variable_is_a_configuration_error() {
         .arg("--web.listen-address=127.0.0.1:0")
         .env("AMPERITY_TOKEN", "t")
         .env("HTTPS_PROXY", format!("http://{SECRET}@proxy:port"));
-    insta::assert_snapshot!(refused_by(&mut command), @"amperity_exporter: HTTPS_PROXY: not the URL of a proxy; it must be HOST:PORT or a URL, such as http://proxy.example:3128");
+    let output = refused_by(&mut command);
+    insta::assert_snapshot!(output.lines().last().unwrap(), @"amperity_exporter: HTTPS_PROXY: not the URL of a proxy; it must be HOST:PORT or a URL, such as http://proxy.example:3128");
 }
 
 #[test]
