@@ -190,7 +190,7 @@ fn api() -> Vec<Panel> {
             "Requests over the rate limit",
             "Share of requests answered with 429.",
             "{{tenant}}",
-            &format!("{limited}\n/ on (tenant)\n({requests} > 0)"),
+            &format!("({limited} or {requests} * 0)\n/ on (tenant)\n({requests} > 0)"),
         )
         .unit("percentunit")
         .empty("None in this time, or there is no data."),

@@ -14,7 +14,10 @@ const RESPONSE: usize = 8 * MIB;
 const PAGE: usize = 32 * MIB;
 
 /// What docs/CONFIGURATION.md states.
-const PEAK: usize = 20 * MIB + 12 * RESPONSE + 3 * PAGE;
+const PEAK: usize = 20 * MIB + 12 * RESPONSE + 3 * PAGE + MAX_FEEDS * 4 * 1024;
+
+/// The most feeds that are kept of a tenant, each with its runs.
+const MAX_FEEDS: usize = 50_000;
 
 /// Of address space, much of which is reserved and never used.
 const ADDRESS_SPACE: usize = 3 << 30;
