@@ -16,9 +16,6 @@ use crate::jobs::Job;
 
 /// Outages older than the history that is learned from are not kept.
 const KEPT: Duration = Duration::from_hours(35 * 24);
-/// A refresh this long after the last successful one follows an outage.
-const LEAST_OUTAGE: Duration = Duration::from_mins(10);
-
 /// What is expected of the feeds of one tenant.
 #[derive(Debug, Default)]
 pub(super) struct FeedExpectations {
@@ -40,9 +37,15 @@ struct KnownFeed {
 
 impl FeedExpectations {
     /// Notes that everything was seen at `now`, for the last time `before`.
-    pub(super) fn observe(&mut self, before: Option<Timestamp>, now: Timestamp) {
+    /// Longer than `stale_after` between the two was an outage.
+    pub(super) fn observe(
+        &mut self,
+        before: Option<Timestamp>,
+        now: Timestamp,
+        stale_after: Duration,
+    ) {
         let last = self.observed_at.or(before);
-        if let Some(outage) = last.and_then(|last| outage(last, now)) {
+        if let Some(outage) = last.and_then(|last| outage(last, now, stale_after)) {
             self.unobserved.push(outage);
         }
         let oldest = crate::clock::before(now, KEPT);
@@ -85,9 +88,16 @@ impl FeedExpectations {
 
     /// Adds to the feeds what is expected of them at `now`. `jobs` show how
     /// far unfinished runs are.
-    pub(super) fn add_to(&mut self, feeds: &mut [Feed], jobs: &[Arc<Job>], now: Timestamp) {
+    pub(super) fn add_to(
+        &mut self,
+        feeds: &mut [Feed],
+        jobs: &[Arc<Job>],
+        now: Timestamp,
+        stale_after: Duration,
+    ) {
         let read = read_so_far(jobs);
-        let present = self.observed_at.and_then(|last| outage(last, now));
+        let last = self.observed_at;
+        let present = last.and_then(|last| outage(last, now, stale_after));
         let unobserved: Vec<Unobserved> = self.unobserved.iter().copied().chain(present).collect();
         for feed in feeds.iter_mut() {
             let id = FeedId {
@@ -117,8 +127,8 @@ impl FeedExpectations {
 }
 
 /// The time between two refreshes, if it is so long that it was an outage.
-fn outage(from: Timestamp, until: Timestamp) -> Option<Unobserved> {
-    (from < before(until, LEAST_OUTAGE)).then_some(Unobserved { from, until })
+fn outage(from: Timestamp, until: Timestamp, stale_after: Duration) -> Option<Unobserved> {
+    (from < before(until, stale_after)).then_some(Unobserved { from, until })
 }
 
 /// A stored run as the expectations need it. Without both times it says
@@ -143,4 +153,22 @@ fn read_so_far(jobs: &[Arc<Job>]) -> HashMap<(&str, &str), u64> {
     unfinished
         .filter_map(|table| Some(((&*table.table, &*table.feed), table.rows.read?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_longer_than_stale_after_is_an_outage() {
+        let mut expectations = FeedExpectations::default();
+        let stale_after = Duration::from_hours(1);
+        let mut now = Timestamp::UNIX_EPOCH;
+        for minutes in [20, 20, 60, 61, 20] {
+            now += Duration::from_mins(minutes);
+            expectations.observe(None, now, stale_after);
+        }
+        assert_eq!(expectations.unobserved.len(), 1);
+        assert!(outage(now, now + stale_after, stale_after).is_none());
+    }
 }

@@ -133,7 +133,9 @@ impl TenantState {
             return;
         }
         if outcome.failure.is_none() {
-            self.expectations.observe(self.feeds.covered_until(), began);
+            let covered_until = self.feeds.covered_until();
+            self.expectations
+                .observe(covered_until, began, self.times.stale_after);
         }
         let jobs = answered.iter().map(|job| &**job);
         if outcome.listed == Listed::Incomplete {
@@ -225,7 +227,9 @@ impl TenantState {
         if settings.collect.feeds {
             feeds = self.feeds.feeds();
             let now = self.clock.translate(now);
-            self.expectations.add_to(&mut feeds, &selection.jobs, now);
+            let stale_after = self.times.stale_after;
+            self.expectations
+                .add_to(&mut feeds, &selection.jobs, now, stale_after);
         }
         let mut snapshot = Snapshot {
             tenant: Arc::clone(&settings.tenant),
