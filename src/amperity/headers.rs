@@ -2,7 +2,7 @@
 //! and what time it is by the API's clock.
 
 use hyper::header::{DATE, HeaderMap, HeaderValue};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Observed;
 use crate::telemetry::Endpoint;
@@ -15,7 +15,9 @@ pub(super) fn observe(
     now: Timestamp,
 ) {
     if let Some(date) = time_of(headers.get(DATE)) {
-        observed.clock_offset = Some(date.duration_since(now));
+        // To the millisecond: the times of a log line are whole seconds.
+        let offset = date.as_millisecond().saturating_sub(now.as_millisecond());
+        observed.clock_offset = Some(SignedDuration::from_millis(offset));
     }
     // The token endpoint has no API version.
     if endpoint == Endpoint::Token {
