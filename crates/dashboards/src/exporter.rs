@@ -127,11 +127,12 @@ fn tenants() -> Vec<Panel> {
             .series("{{tenant}}, left out", &format!("{} > 0", by_tenant("amperity_exporter_jobs_dropped"))),
         graph(
             "Entries merged or left out",
-            "Per hour: entries of a job for the same table and feed that were merged into one, and entries of lists \
-             that could not be read as jobs.",
+            "Per hour: entries of a job for the same table and feed that were merged into one, entries of lists that \
+             could not be read as jobs, and strings that were shortened to be label values.",
         )
         .series("{{tenant}} merged", &hourly("amperity_exporter_merged_tables_total"))
-        .series("{{tenant}} left out", &hourly("amperity_exporter_malformed_jobs_total")),
+        .series("{{tenant}} left out", &hourly("amperity_exporter_malformed_jobs_total"))
+        .series("{{tenant}} shortened", &hourly("amperity_exporter_shortened_labels_total")),
     ]
 }
 
@@ -241,9 +242,13 @@ fn process() -> Vec<Panel> {
         .size(4, 8),
         rates(
             "Scrapes",
-            "Answers to requests for the metrics page by status, per minute.",
+            "Answers to requests for the metrics page by status, and refused clients by reason, per minute.",
             "{{instance}} {{code}}",
             "sum by (instance, code) (rate(amperity_exporter_scrapes_total[$__rate_interval]) * 60)",
+        )
+        .series(
+            "{{instance}} refused: {{reason}}",
+            "sum by (instance, reason) (rate(amperity_exporter_refused_total[$__rate_interval]) * 60) > 0",
         )
         .size(6, 8),
         Table::new(

@@ -7,18 +7,10 @@ use super::expression::names;
 use super::{Catalogue, alerts, catalogue, panel_queries, rules, text};
 
 /// Families that no rule and no panel uses, and why.
-const UNUSED: [(&str, &str); 11] = [
-    (
-        "amperity_exporter_refused_total",
-        "clients without access are no concern of the tenants' dashboards",
-    ),
-    (
-        "amperity_exporter_shortened_labels_total",
-        "no real name is that long",
-    ),
+const UNUSED: [(&str, &str); 9] = [
     (
         "amperity_feed_run_duration_seconds",
-        "the duration of the last run and its limit are shown",
+        "the usual duration is a family of its own",
     ),
     (
         "amperity_ingest_file_read_rows",
