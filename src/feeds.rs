@@ -363,6 +363,14 @@ impl RunHistory {
         std::mem::take(&mut self.updated)
     }
 
+    /// All kept runs of a feed, oldest first, if they are few enough to be in
+    /// memory; otherwise [`Store::runs`](store::Store::runs) reads them.
+    #[must_use]
+    pub(crate) fn runs_in_memory(&self, feed: &FeedId) -> Option<Arc<[Arc<Run>]>> {
+        let record = self.tables.get(&feed.table)?.get(&feed.feed)?;
+        (record.recent.len() < record::RECENT).then(|| Arc::clone(&record.recent))
+    }
+
     /// Names all feeds as updated.
     fn update_all(&mut self) {
         self.updated = self.ids().collect();

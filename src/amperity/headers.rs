@@ -15,9 +15,9 @@ pub(super) fn observe(
     now: Timestamp,
 ) {
     if let Some(date) = time_of(headers.get(DATE)) {
-        // To the millisecond: the times of a log line are whole seconds.
-        let offset = date.as_millisecond().saturating_sub(now.as_millisecond());
-        observed.clock_offset = Some(SignedDuration::from_millis(offset));
+        // The header has whole seconds, so compare whole seconds.
+        let offset = date.as_second().saturating_sub(now.as_second());
+        observed.clock_offset = Some(SignedDuration::from_secs(offset));
     }
     // The token endpoint has no API version.
     if endpoint == Endpoint::Token {

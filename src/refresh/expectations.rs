@@ -69,7 +69,11 @@ impl FeedExpectations {
         }
         self.updated.extend(history.take_updated());
         for feed in std::mem::take(&mut self.updated) {
-            match store.runs(tenant, &feed).await {
+            let stored = match history.runs_in_memory(&feed) {
+                Some(runs) => Ok(runs.to_vec()),
+                None => store.runs(tenant, &feed).await,
+            };
+            match stored {
                 Ok(runs) => {
                     let runs: Vec<Run> = runs.iter().filter_map(|run| finished(run)).collect();
                     let known = KnownFeed {

@@ -157,14 +157,14 @@ async fn every_rule_and_panel_has_results_in_the_demo() {
 
 /// Waits for a server to listen.
 async fn wait_for(address: &str) {
-    let host = address
-        .trim_start_matches("http://")
-        .split('/')
-        .next()
-        .unwrap();
     let deadline = Instant::now() + Duration::from_mins(1);
-    while tokio::net::TcpStream::connect(host).await.is_err() {
-        assert!(Instant::now() < deadline, "nobody listens at {host}");
+    let is_ready = || {
+        let mut curl = std::process::Command::new("curl");
+        let curl = curl.args(["--silent", "--fail", "--output", "/dev/null", address]);
+        curl.status().is_ok_and(|status| status.success())
+    };
+    while !is_ready() {
+        assert!(Instant::now() < deadline, "{address} does not get ready");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
