@@ -135,8 +135,8 @@ fn outage(from: Timestamp, until: Timestamp, stale_after: Duration) -> Option<Un
     (from < before(until, stale_after)).then_some(Unobserved { from, until })
 }
 
-/// A stored run as the expectations need it. Without both times it says
-/// nothing about a schedule; skipped, it had nothing to do.
+/// A stored run as the expectations need it; `None` without both times, since
+/// it says nothing about a schedule then.
 fn finished(run: &feeds::Run) -> Option<Run> {
     Some(Run {
         started_at: run.started_at?,
