@@ -255,7 +255,7 @@ async fn the_healthy_world_has_no_incidents() {
     for ((table, _), feed_totals) in totals {
         let (period, duration_ms) = match table.as_str() {
             "Customers" => (60, 20_000),
-            "Web orders" | "Web schedule_incident items" | "Web returns" => (120, 45_000),
+            "Web orders" | "Web order items" | "Web returns" => (120, 45_000),
             "Loyalty members" => (90, 30_000),
             "Email events" | "Email unsubscribes" => (180, 75_000),
             "Store transactions" => (75, 25_000),

@@ -49,7 +49,7 @@ const DEMO_PIPELINES: &[PipelineSpec] = &[
         45,
         &[
             ("Web orders", 36_000),
-            ("Web schedule_incident items", 94_000),
+            ("Web order items", 94_000),
             ("Web returns", 2_600),
         ],
         &[recurring(Incident::Slow(5), 0, 30, 2)],
