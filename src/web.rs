@@ -2,7 +2,7 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/` | the status page; `?tenant=T` shows all jobs of one tenant |
+//! | `/` | the status page; `?tenant=T` shows the feeds of one tenant, `&feed=F` a feed, `&show=jobs` its jobs |
 //! | `/metrics` | the metrics; `?tenant=T`, repeatable, restricts them to these tenants |
 //! | `/probe?tenant=T&job=ID` | one job, fetched now |
 //! | `/sd` | Prometheus HTTP service discovery: one target group per tenant |

@@ -16,12 +16,13 @@ use crate::exposition::{Encoding, Format};
 use crate::snapshot::Snapshot;
 
 use super::body::Body;
+use super::status::View;
 
 /// What was requested.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
-    /// The status page of all tenants or of one, and the page of its jobs.
-    Status(Option<Arc<str>>, usize),
+    /// A status page.
+    Status(View),
     /// The metrics of these tenants.
     Metrics(Arc<BTreeSet<Arc<str>>>, Format, Encoding),
 }
@@ -142,7 +143,7 @@ mod tests {
     }
 
     fn key(number: usize) -> Key {
-        Key::Status(None, number)
+        Key::Status(View::Overview(number))
     }
 
     async fn length(cache: &PageCache, snapshots: &Snapshots, text: &'static str) -> u64 {

@@ -20,6 +20,7 @@ use super::page_cache::{Key, PageCache, TooManyPages};
 use super::probe::Probe;
 use super::query::Query;
 use super::respond::{exposition, refuse_method, respond, text};
+use super::status::View;
 use super::{probe, scrape, sd, status};
 
 /// Asks for a reload of the configuration. Cloning gives the same one.
@@ -72,9 +73,6 @@ const PAGE_MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Other pages in memory at a time.
 const MAX_PAGES: usize = 64;
-
-/// Beyond what any tenant has; bounds the pages that can be requested.
-const MAX_STATUS_PAGE: usize = 100_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Route {
@@ -257,11 +255,6 @@ impl Inner {
             Ok(only) => only,
             Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
         };
-        let number: Option<usize> = query.all("page").next().and_then(|page| page.parse().ok());
-        let page = match only {
-            Some(_) => number.unwrap_or(1).saturating_sub(1).min(MAX_STATUS_PAGE),
-            None => 0,
-        };
         let known = self.exporter.snapshots();
         let snapshot = |tenant: Arc<str>| {
             let found = known.iter().find(|snapshot| snapshot.tenant == tenant);
@@ -270,17 +263,14 @@ impl Inner {
         let tenants = self.exporter.tenants().into_iter();
         let tenants = tenants.filter(|tenant| only.as_ref().is_none_or(|only| only == tenant));
         let snapshots: Vec<_> = tenants.map(snapshot).collect();
+        let view = match View::from_query(query, only, &snapshots) {
+            Ok(view) => view,
+            Err(unknown) => return text(StatusCode::NOT_FOUND, &unknown),
+        };
         let now = self.exporter.clock().now();
         let telemetry_path = self.telemetry_path.clone();
-        let (shown, key) = (snapshots.clone(), Key::Status(only.clone(), page));
-        let render = move || {
-            let view = status::View {
-                tenant: only.as_deref(),
-                page,
-                telemetry_path: &telemetry_path,
-            };
-            Body::from(status::page(&snapshots, view, now))
-        };
+        let (shown, key) = (snapshots.clone(), Key::Status(view.clone()));
+        let render = move || Body::from(status::page(&snapshots, &view, &telemetry_path, now));
         let body = match self.pages.get_or_render(key, shown, render).await {
             Ok(body) => body,
             Err(error) => return too_many_pages(error),

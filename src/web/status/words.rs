@@ -19,6 +19,41 @@ pub(super) fn number(number: u64) -> String {
     grouped
 }
 
+/// Such as `1 job` or `2,000 jobs`.
+pub(super) fn count(things: u64, noun: &str) -> String {
+    let ending = if things == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", number(things))
+}
+
+/// For arithmetic with what is expected.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "compared with estimates and drawn to a hundredth"
+)]
+pub(super) fn float(number: u64) -> f64 {
+    number as f64
+}
+
+/// The nearest whole number, from 0.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the conversion saturates"
+)]
+pub(super) fn whole(number: f64) -> u64 {
+    number.round() as u64
+}
+
+/// A share from 0 to 1, such as `2.5 %`.
+pub(super) fn percent(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    if percent >= 10.0 {
+        format!("{percent:.0} %")
+    } else {
+        format!("{percent:.1} %")
+    }
+}
+
 /// A duration in its two largest units, such as `2 h 5 min`.
 pub(super) fn span(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
@@ -62,7 +97,9 @@ pub(super) fn time(time: Timestamp) -> Markup {
 }
 
 /// A state. Its symbol carries the same information as its colour.
-pub(super) fn state(state: Option<&State>) -> Markup {
+/// `is_present` says whether what it shows still lasts: only then a failure is
+/// red.
+pub(super) fn state(state: Option<&State>, is_present: bool) -> Markup {
     let (sign, class) = match state {
         Some(State::Failed) => ("✕", "bad"),
         Some(State::Succeeded) => ("✓", "good"),
@@ -72,11 +109,19 @@ pub(super) fn state(state: Option<&State>) -> Markup {
         Some(State::InProgress | State::Running | State::Finalizing) => ("▶", "busy"),
         Some(State::Other(_)) | None => ("?", "warn"),
     };
-    let words = state.map_or_else(
+    let class = match class {
+        "bad" | "warn" if !is_present => "",
+        class => class,
+    };
+    badge(class, sign, &state_words(state))
+}
+
+/// The words for a state.
+pub(super) fn state_words(state: Option<&State>) -> String {
+    state.map_or_else(
         || "no state".to_owned(),
         |state| state.as_str().replace('_', " "),
-    );
-    badge(class, sign, &words)
+    )
 }
 
 /// A highlighted label.
@@ -91,6 +136,20 @@ pub(super) fn name(name: &str) -> Markup {
         @if name.is_empty() { i.quiet { "(empty)" } }
         @else if name.trim().is_empty() { i.quiet { "(blank)" } }
         @else { bdi { (name) } }
+    }
+}
+
+/// A name from outside where there can be no markup: without characters that
+/// affect the direction of the text around it.
+pub(super) fn plain_name(name: &str) -> String {
+    let affects_direction = |letter: &char| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain: String = name
+        .chars()
+        .filter(|letter| !affects_direction(letter))
+        .collect();
+    match plain.trim() {
+        "" => "(no name)".to_owned(),
+        _ => plain,
     }
 }
 

@@ -172,8 +172,22 @@ async fn a_tenant_without_data_is_discovered_shown_and_scraped() {
     for path in ["/", "/?tenant=socktown"] {
         let (_, page) = ask(&routes, "GET", path).await;
         assert!(page.contains("first refresh in progress"), "{page}");
-        assert!(page.contains("0 of 1 tenants up"), "{page}");
+        assert!(page.contains("No feeds yet</"), "{page}");
     }
+}
+
+#[tokio::test]
+async fn status_pages_of_a_tenant_its_jobs_and_its_feeds_have_addresses() {
+    let routes = routes(&["socktown"]).await;
+    let (_, page) = ask(&routes, "GET", "/?tenant=socktown").await;
+    assert!(page.contains("/?tenant=socktown&amp;show=jobs"), "{page}");
+    let (_, jobs) = ask(&routes, "GET", "/?tenant=socktown&show=jobs").await;
+    assert!(jobs.contains("<h1>Jobs of "), "{jobs}");
+    let (status, body) = ask(&routes, "GET", "/?tenant=socktown&feed=unknown").await;
+    let message = "the tenant has no such feed; /?tenant=socktown lists its feeds\n";
+    assert_eq!((status, body.as_str()), (404, message));
+    let (status, _) = ask(&routes, "GET", "/?tenant=unknown&show=jobs").await;
+    assert_eq!(status, 400);
 }
 
 /// A reload that always has this outcome.
