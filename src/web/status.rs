@@ -156,6 +156,9 @@ fn of_feed(snapshot: &Snapshot, id: &FeedId, now: Timestamp) -> (String, Markup)
         (tenant::outage(snapshot, false, now))
         (feed::section(snapshot, &assessed, now))
     };
-    let (title, tenant) = (feed::title(&assessed), plain_name(&snapshot.tenant));
+    let (title, tenant) = (
+        feed::title(snapshot, &assessed),
+        plain_name(&snapshot.tenant),
+    );
     (format!("{title} – {tenant}"), main)
 }

@@ -13,10 +13,11 @@ use super::words::{count, distance, name, number, plain_name, span, state, time}
 use super::{charts, links};
 
 /// The title of the page.
-pub(super) fn title(assessed: &AssessedFeed<'_>) -> String {
+pub(super) fn title(snapshot: &Snapshot, assessed: &AssessedFeed<'_>) -> String {
     let feed = assessed.feed;
     let name = plain_name(configured_name(feed).unwrap_or(&feed.table));
-    format!("{name} {}", assessed.condition.word())
+    let outage = snapshot.status.failure.as_ref().map_or("", |_| "No data, ");
+    format!("{outage}{name} {}", assessed.condition.word())
 }
 
 /// The feed's part of the page.

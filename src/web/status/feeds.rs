@@ -101,7 +101,7 @@ fn details(assessed: &AssessedFeed<'_>, now: Timestamp) -> Markup {
     let details = problems.filter_map(|(index, problem)| detail(problem, index == 0));
     let mut details: Vec<String> = details.collect();
     if is_running(feed) {
-        details.extend(running(feed, now));
+        details.extend(running(assessed, now));
     }
     if assessed.condition == Condition::Muted {
         details.push("no alerts".to_owned());
@@ -125,10 +125,13 @@ fn detail(problem: &Problem, is_first: bool) -> Option<String> {
 }
 
 /// For how long a run has been in progress.
-fn running(feed: &Feed, now: Timestamp) -> Option<String> {
-    let seconds = now.as_second() - feed.running_since?.as_second();
-    let seconds = u64::try_from(seconds).ok()?;
-    Some(format!("running for {}", span(seconds)))
+fn running(assessed: &AssessedFeed<'_>, now: Timestamp) -> Option<String> {
+    let seconds = now.as_second() - assessed.feed.running_since?.as_second();
+    let seconds = span(u64::try_from(seconds).ok()?);
+    Some(match assessed.condition {
+        Condition::Running => format!("for {seconds}"),
+        _ => format!("running for {seconds}"),
+    })
 }
 
 pub(super) fn last_success(feed: &Feed, now: Timestamp) -> Markup {

@@ -192,7 +192,7 @@ fn list(tenants: &[AssessedTenant<'_>], page: usize, now: Timestamp) -> Markup {
                         tr {
                             td { (tenant::up(&snapshot.status)) }
                             th.what scope="row" { a href=(links::tenant(&snapshot.tenant)) { (name(&snapshot.tenant)) } }
-                            td { (assessed.counts.sentence(None)) }
+                            td { (assessed.sentence()) }
                             td.when data-label="Refreshed" {
                                 @match snapshot.status.last_success {
                                     Some(at) => { (distance(at, now)) " " small { (time(at)) } }

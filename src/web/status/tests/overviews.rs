@@ -39,7 +39,7 @@ fn the_overview_shows_outages_and_then_the_feeds_in_trouble() {
     | ✕ failed no alerts | Sandboxdf-Sandbox | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
     |
     120 rows, 20 min
-    | ▶ running running for 8 min 30 s | Web_Eventsdf-Web_Events | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
+    | ▶ running for 8 min 30 s | Web_Eventsdf-Web_Events | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
     |
     10,000 rows, 30 min
     | ✓ succeeded | Customersdf-Customers | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
@@ -94,7 +94,7 @@ fn the_page_of_a_tenant_shows_its_figures_and_feeds() {
     | ✕ failed no alerts | Sandboxdf-Sandbox | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
     |
     120 rows, 20 min
-    | ▶ running running for 8 min 30 s | Web_Eventsdf-Web_Events | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
+    | ▶ running for 8 min 30 s | Web_Eventsdf-Web_Events | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
     |
     10,000 rows, 30 min
     | ✓ succeeded | Customersdf-Customers | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
@@ -221,6 +221,8 @@ fn the_title_says_what_is_wrong() {
         title(&page),
         "No data, 1 feed failed – acme – amperity_exporter"
     );
+    let page = feed_page(&Arc::new(unreachable("acme", vec![late("a")])), "a");
+    assert_eq!(title(&page), "No data, a fine – acme – amperity_exporter");
     assert_eq!(
         title(&overview(&[])),
         "No tenant is configured – amperity_exporter"
