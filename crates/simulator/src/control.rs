@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{FeedTotals, Incident, Job, SimulatedTenant, Simulator, just_after, token};
+use super::{
+    FeedTotals, Incident, Job, SimulatedTenant, Simulator, WorkflowRun, WorkflowTotals, just_after,
+    token,
+};
 
 /// The credentials of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,42 @@ impl Simulator {
         let (mut inner, _) = self.lock();
         let tenant = inner.world.get_mut(tenant);
         tenant.map(|tenant| tenant.add(job)).is_some()
+    }
+
+    /// Adds a run of a workflow or replaces the one with the same id. `false`:
+    /// no such tenant.
+    #[must_use]
+    pub fn add_workflow_run(&self, tenant: &str, run: WorkflowRun) -> bool {
+        let (mut inner, _) = self.lock();
+        let tenant = inner.world.get_mut(tenant);
+        tenant.map(|tenant| tenant.add_workflow_run(run)).is_some()
+    }
+
+    /// Sets whether the tenant's API key has the policy to read workflows.
+    /// `false`: no such tenant.
+    #[must_use]
+    pub fn set_workflow_policy(&self, tenant: &str, allowed: bool) -> bool {
+        let (mut inner, _) = self.lock();
+        let tenant = inner.world.get_mut(tenant);
+        tenant
+            .map(|tenant| tenant.workflow_policy = allowed)
+            .is_some()
+    }
+
+    /// The totals of workflows, per name and type, of runs that started in
+    /// `started` and ended by `by`.
+    #[must_use]
+    pub fn workflow_totals(
+        &self,
+        tenant: &str,
+        started: Range<Timestamp>,
+        by: Timestamp,
+    ) -> BTreeMap<(String, String), WorkflowTotals> {
+        let (inner, _) = self.lock();
+        let tenant = inner.world.get(tenant);
+        tenant
+            .map(|tenant| tenant.workflow_totals(started, by))
+            .unwrap_or_default()
     }
 
     /// Applies an incident to the next run of a feed and returns the job's id.

@@ -5,6 +5,7 @@
 //! The checks in their order: path 404, method 405, token 401, tenant and
 //! version 400, another tenant 403, rate limit 429, window 400, id 404. The
 //! vendor documents no order; this one tells a client without a token nothing.
+//! For workflows the key's policy is checked before the query.
 //! Faults are applied last.
 
 use std::io::Write as _;
@@ -40,6 +41,8 @@ enum Route {
     Token,
     Job(String),
     Jobs,
+    WorkflowRun(String),
+    WorkflowRuns,
 }
 
 impl Inner {
@@ -85,7 +88,7 @@ impl Inner {
         let route = route.ok_or_else(|| ErrorResponse::new(StatusCode::NOT_FOUND, "Not found."))?;
         let (method, allow) = match route {
             Route::Token => (Method::POST, "POST"),
-            Route::Job(_) | Route::Jobs => (Method::GET, "GET"),
+            _ => (Method::GET, "GET"),
         };
         if request.method() != method {
             return Err(ErrorResponse::method(allow));
@@ -94,11 +97,12 @@ impl Inner {
             return self.issue_token(request, now);
         }
         let tenant = self.authorize(request.headers(), now)?;
+        let query = request.uri().query().unwrap_or_default();
         match route {
             Route::Job(id) => self.job(&tenant, &id, now),
-            Route::Jobs | Route::Token => {
-                self.jobs(&tenant, request.uri().query().unwrap_or_default(), now)
-            }
+            Route::Jobs | Route::Token => self.jobs(&tenant, query, now),
+            Route::WorkflowRun(id) => self.workflow_run(&tenant, &id, query, now),
+            Route::WorkflowRuns => self.workflow_runs(&tenant, query, now),
         }
     }
 
@@ -207,6 +211,8 @@ impl Route {
             Self::Token => Endpoint::Token,
             Self::Job(_) => Endpoint::IngestJob,
             Self::Jobs => Endpoint::IngestJobs,
+            Self::WorkflowRun(_) => Endpoint::WorkflowRun,
+            Self::WorkflowRuns => Endpoint::WorkflowRuns,
         }
     }
 }
@@ -215,11 +221,18 @@ fn route(path: &str) -> Option<Route> {
     match path.strip_prefix("/api/")? {
         "v0/oauth2/token" => Some(Route::Token),
         "ingest/jobs" => Some(Route::Jobs),
+        "workflow/runs" => Some(Route::WorkflowRuns),
         path => {
-            let id = path.strip_prefix("ingest/jobs/")?;
+            let job = path.strip_prefix("ingest/jobs/");
+            let id = job.or_else(|| path.strip_prefix("workflow/runs/"))?;
             let valid = !id.is_empty() && !id.contains('/');
-            let decoded = percent_decode_str(id).decode_utf8().ok()?;
-            valid.then(|| Route::Job(decoded.into_owned()))
+            let decoded = percent_decode_str(id).decode_utf8().ok()?.into_owned();
+            let route = if job.is_some() {
+                Route::Job(decoded)
+            } else {
+                Route::WorkflowRun(decoded)
+            };
+            valid.then_some(route)
         }
     }
 }

@@ -27,6 +27,8 @@ mod serve;
 #[cfg(test)]
 mod tests;
 mod token;
+mod workflow_query;
+mod workflows;
 mod world;
 
 pub use control::Credentials;
@@ -34,7 +36,8 @@ pub use faults::{Delivery, Fault, FaultKind, Reply, RetryAfter};
 pub use log::{Endpoint, Entry};
 pub use serve::serve;
 pub use world::{
-    Counts, FeedTotals, Incident, Job, Outcome, Rows, SimulatedTenant, Table, TableState, World,
+    Attribution, Counts, FeedTotals, Incident, Job, Outcome, Principal, Rows, SimulatedTenant,
+    Table, TableState, WorkflowError, WorkflowOutcome, WorkflowRun, WorkflowTotals, World,
     WorldParameters,
 };
 
@@ -55,8 +58,12 @@ pub struct Options {
     /// Whether responses are compressed for clients that accept gzip; default
     /// true.
     pub gzip: bool,
-    /// Whether lists contain a `next_token`, which has no use; default true.
+    /// Whether lists contain a `next_token` where it has no use: that of jobs,
+    /// and the last page of workflows, where it is empty; default true.
     pub next_token: bool,
+    /// Whether lists of workflows have the fields of an overview only; the
+    /// documentation does not say; default false.
+    pub workflow_overviews: bool,
     /// How far the simulator's clock is ahead of the given one; default 0.
     pub clock_skew: SignedDuration,
     /// The `Deprecation` header; default none.
@@ -93,6 +100,7 @@ impl Default for Options {
             token_lifetime: Duration::from_hours(1),
             gzip: true,
             next_token: true,
+            workflow_overviews: false,
             clock_skew: SignedDuration::ZERO,
             deprecation: None,
             sunset: None,

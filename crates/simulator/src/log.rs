@@ -16,6 +16,10 @@ pub enum Endpoint {
     IngestJob,
     /// `GET /api/ingest/jobs`.
     IngestJobs,
+    /// `GET /api/workflow/runs/{id}`.
+    WorkflowRun,
+    /// `GET /api/workflow/runs`.
+    WorkflowRuns,
 }
 
 /// One request and its response.

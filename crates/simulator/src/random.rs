@@ -4,7 +4,6 @@
 use fastrand::Rng;
 
 const DIGITS: &[u8; 10] = b"0123456789";
-const LOWER: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const MIXED: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// A generator that gives the same numbers for the same parts.
@@ -25,11 +24,6 @@ pub(super) fn hash(text: &str) -> u64 {
 /// Decimal digits.
 pub(super) fn digits(rng: &mut Rng, length: usize) -> String {
     letters(rng, DIGITS, length)
-}
-
-/// Digits and lower-case letters.
-pub(super) fn lower(rng: &mut Rng, length: usize) -> String {
-    letters(rng, LOWER, length)
 }
 
 /// Digits and letters of both cases.

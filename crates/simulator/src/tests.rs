@@ -8,11 +8,16 @@ use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Job, Outcome, Rows, SimulatedTenant, Simulator, Table, World};
+use super::{
+    Job, Outcome, Principal, Rows, SimulatedTenant, Simulator, Table, WorkflowError,
+    WorkflowOutcome, WorkflowRun, World,
+};
 
 mod faults;
+mod openapi;
 mod rules;
 mod socket;
+mod workflows;
 mod world;
 
 fn start() -> Timestamp {

@@ -14,12 +14,16 @@ mod demo;
 mod generated;
 mod job;
 mod tenant;
+mod workflow;
+mod workflow_body;
 
 pub(super) use body::JobBody;
 pub use demo::WorldParameters;
 pub use generated::Incident;
 pub use job::{Counts, Job, Outcome, Rows, Table, TableState};
-pub use tenant::{FeedTotals, SimulatedTenant};
+pub use tenant::{FeedTotals, SimulatedTenant, WorkflowTotals};
+pub use workflow::{Attribution, Principal, WorkflowError, WorkflowOutcome, WorkflowRun};
+pub(super) use workflow_body::{View, WorkflowBody};
 
 /// Tenants by name. A clone is independent of the original.
 #[derive(Clone, Debug, Default)]

@@ -79,7 +79,11 @@ async fn an_unknown_id_or_path_is_404() {
         "/ingest/jobs/%ff",
         "/ingest/jobs/%2",
         "/ingest",
-        "/workflow/runs",
+        "/workflow",
+        "/workflow/runs/wf-1",
+        "/workflow/runs/wf-20240701-48815-6dcXdk",
+        "/workflow/runs/",
+        "/workflow/runs/wf-1/stop",
         "",
     ] {
         assert_eq!(status(&simulator, &get(target)), 404, "{target}");

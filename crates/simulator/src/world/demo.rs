@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::generated::{Incident, Pipeline, RecurringIncident};
 use super::job::{Outcome, milliseconds};
+use super::workflow::Attribution;
 use super::{SimulatedTenant, World};
 use crate::random::{hash, mixed, rng};
 use crate::token;
@@ -16,9 +17,14 @@ use crate::token;
 const HISTORY: Duration = Duration::from_hours(3);
 const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// A pipeline of the demo world: seconds from `start` to its first run,
-/// between runs and of a run; its tables and their rows; its incidents.
+/// The type of workflows that load files.
+const COURIER_GROUP: &str = "courier.group/run";
+
+/// A pipeline of the demo world: the workflow's name; seconds from `start` to
+/// its first run, between runs and of a run; its tables and their rows; its
+/// incidents.
 type PipelineSpec = (
+    &'static str,
     i64,
     i64,
     u64,
@@ -37,6 +43,7 @@ const fn recurring(incident: Incident, first: i64, every: i64, slots: i64) -> Re
 
 const DEMO_PIPELINES: &[PipelineSpec] = &[
     (
+        "CRM export",
         1,
         60,
         20,
@@ -44,6 +51,7 @@ const DEMO_PIPELINES: &[PipelineSpec] = &[
         &[recurring(Incident::Absent, 2, 60, 7)],
     ),
     (
+        "Web shop",
         5,
         120,
         45,
@@ -55,20 +63,29 @@ const DEMO_PIPELINES: &[PipelineSpec] = &[
         &[recurring(Incident::Slow(5), 0, 30, 2)],
     ),
     (
+        "Loyalty program",
         9,
         90,
         30,
         &[("Loyalty members", 21_000)],
-        &[recurring(Incident::Ends(Outcome::Failed), 0, 20, 1)],
+        &[
+            recurring(Incident::Ends(Outcome::Failed), 0, 20, 1),
+            recurring(Incident::Retried(Attribution::Platform), 10, 20, 1),
+        ],
     ),
     (
+        "Email service",
         25,
         180,
         75,
         &[("Email events", 310_000), ("Email unsubscribes", 1_300)],
-        &[recurring(Incident::Ends(Outcome::Stopped), 2, 15, 1)],
+        &[
+            recurring(Incident::Ends(Outcome::Stopped), 2, 15, 1),
+            recurring(Incident::FailsBeforeIngest(Attribution::Customer), 1, 15, 1),
+        ],
     ),
     (
+        "Point of sale",
         13,
         75,
         25,
@@ -76,6 +93,7 @@ const DEMO_PIPELINES: &[PipelineSpec] = &[
         &[recurring(Incident::Rejects, 0, 24, 1)],
     ),
     (
+        "Product information",
         17,
         300,
         15,
@@ -111,7 +129,8 @@ impl World {
     /// every one to five minutes, three hours of history, and recurring
     /// incidents: within four minutes of `start` a failure, a late feed, a
     /// slow run, a spike of rejected rows and a skipped run, less often a
-    /// stopped or canceled run.
+    /// stopped or canceled run, a workflow that fails before its ingest job, and
+    /// one that is retried.
     #[must_use]
     pub fn demo(seed: u64, start: Timestamp) -> Self {
         Self::socktown(seed, start, true)
@@ -139,6 +158,8 @@ impl World {
                     u64::try_from(period).unwrap_or(0) / parameters.feeds as u64 * feed as u64;
                 tenant.pipelines.push(Pipeline {
                     seed,
+                    name: format!("Group {feed}"),
+                    workflow_type: COURIER_GROUP,
                     tables: vec![(format!("Table {feed}"), feed_id(seed, 0), 5_000)],
                     anchor: parameters
                         .start
@@ -164,13 +185,17 @@ impl World {
             .unwrap_or(Timestamp::MAX);
         let token = token::jwt(&tenant.name, "api-key", start, expiry, seed);
         tenant = tenant.token(token, Some(expiry));
-        for (number, (offset, period, duration, tables, incidents)) in (0..).zip(DEMO_PIPELINES) {
+        for (number, (name, offset, period, duration, tables, incidents)) in
+            (0..).zip(DEMO_PIPELINES)
+        {
             let seed = seed_of(seed, &tenant.name, number);
             let tables = (0..)
                 .zip(*tables)
                 .map(|(index, (name, rows))| ((*name).to_owned(), feed_id(seed, index), *rows));
             tenant.pipelines.push(Pipeline {
                 seed,
+                name: (*name).to_owned(),
+                workflow_type: COURIER_GROUP,
                 tables: tables.collect(),
                 anchor: start.as_millisecond() + offset * 1000,
                 period: period * 1000,
@@ -185,7 +210,25 @@ impl World {
                 paused: Vec::new(),
             });
         }
+        tenant.pipelines.push(campaign(seed, start));
         Self::empty().tenant(tenant)
+    }
+}
+
+/// A workflow that loads nothing.
+fn campaign(seed: u64, start: Timestamp) -> Pipeline {
+    Pipeline {
+        seed: seed_of(seed, "campaign", 0),
+        name: "Customer Attribute Daily".to_owned(),
+        workflow_type: "campaign.send",
+        tables: Vec::new(),
+        anchor: start.as_millisecond(),
+        period: 240_000,
+        duration: 30_000,
+        first_slot: -45,
+        recurring: Vec::new(),
+        scheduled: BTreeMap::new(),
+        paused: Vec::new(),
     }
 }
 

@@ -8,8 +8,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::at;
-use super::job::{Job, Outcome, Rows, Table};
-use crate::random::{around, digits, lower, mixed, rng};
+use super::job::{Job, Outcome, Rows, Table, milliseconds};
+use super::workflow::{Attribution, Principal, WorkflowError, WorkflowOutcome, WorkflowRun};
+use crate::random::{around, mixed, rng};
 
 /// What can go wrong with a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,13 @@ pub enum Incident {
     Slow(u32),
     /// More than half of the rows are rejected.
     Rejects,
-    /// The run does not start.
+    /// The run does not start, nor does its workflow.
     Absent,
+    /// The run does not start, because its workflow fails before.
+    FailsBeforeIngest(Attribution),
+    /// The workflow fails before the run, somebody retries it, and the run
+    /// starts late.
+    Retried(Attribution),
 }
 
 /// An incident in the slots `first`, `first + every`, … No runs start in the
@@ -35,11 +41,16 @@ pub(super) struct RecurringIncident {
     pub(super) slots: i64,
 }
 
-/// Periodic jobs that load one table, or several tables together.
+/// A scheduled workflow that runs an ingest job for one table, or for several
+/// tables together.
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
     pub(super) seed: u64,
-    /// Table name, feed id and usual number of rows.
+    /// The workflow's name and type.
+    pub(super) name: String,
+    pub(super) workflow_type: &'static str,
+    /// Table name, feed id and usual number of rows. Without tables there is no
+    /// ingest job.
     pub(super) tables: Vec<(String, String, u64)>,
     /// The start of slot 0 in milliseconds since the epoch. All times here are
     /// in milliseconds.
@@ -59,22 +70,41 @@ pub(super) struct Pipeline {
 impl Pipeline {
     /// The runs that start within `window`, in order.
     pub(super) fn runs(&self, window: Range<i64>) -> impl Iterator<Item = Job> {
+        let earliest = window.start.saturating_sub(self.retry_delay());
+        let slots = self.slots(&(earliest..window.end));
+        slots
+            .filter(move |slot| window.contains(&self.job_start(*slot)))
+            .filter_map(|slot| self.run(slot))
+    }
+
+    /// The runs of the workflow that start within `window`, in order.
+    pub(super) fn workflow_runs(&self, window: Range<i64>) -> impl Iterator<Item = WorkflowRun> {
+        let lead = self.lead();
+        let shifted = window.start.saturating_add(lead)..window.end.saturating_add(lead);
+        self.workflow_runs_by_slot_start(shifted)
+    }
+
+    /// The runs of the workflow in slots that start within `window`.
+    pub(super) fn workflow_runs_by_slot_start(
+        &self,
+        window: Range<i64>,
+    ) -> impl Iterator<Item = WorkflowRun> {
         let slots = self.slots(&window);
         slots
             .filter(move |slot| window.contains(&self.start(*slot)))
-            .filter_map(|slot| self.run(slot))
+            .filter_map(|slot| self.workflow_run(slot))
     }
 
     /// The first slot with a run that starts at `now` or later.
     pub(super) fn next_slot(&self, now: i64) -> Option<i64> {
         let horizon = now.saturating_add(self.period().saturating_mul(10_000));
         self.slots(&(now..horizon))
-            .find(|slot| self.start(*slot) >= now && self.has_run(*slot))
+            .find(|slot| self.start(*slot) - self.lead() >= now && self.has_run(*slot))
     }
 
     /// The run of a slot, if there is one.
     pub(super) fn run(&self, slot: i64) -> Option<Job> {
-        let start = self.start(slot);
+        let start = self.job_start(slot);
         let incident = self.incident(slot);
         if !self.has_run(slot) {
             return None;
@@ -86,8 +116,7 @@ impl Pipeline {
         // by its id.
         let second = start.div_euclid(1000).rem_euclid(24 * 60 * 60);
         let id = format!("isj-{day}-{second:05}-{}", mixed(&mut rng, 6));
-        let workflow = format!("wf-{day}-{}-{}", digits(&mut rng, 4), lower(&mut rng, 3));
-        let job = Job::new(id, started).workflow(workflow);
+        let job = Job::new(id, started).workflow(self.workflow_id(slot));
         let tables = self.tables.iter().zip(0..).zip(0..);
         Some(
             tables.fold(job, |job, (((name, feed, usual), index), turn)| {
@@ -102,6 +131,65 @@ impl Pipeline {
                 ))
             }),
         )
+    }
+
+    /// The run of the workflow in a slot, if there is one.
+    fn workflow_run(&self, slot: i64) -> Option<WorkflowRun> {
+        let incident = self.incident(slot).map(|(incident, _)| incident);
+        if self.is_paused(slot) || incident == Some(Incident::Absent) {
+            return None;
+        }
+        let lead = Duration::from_millis(self.lead().unsigned_abs());
+        let started = at(self.start(slot).saturating_sub(self.lead()));
+        let name = self.name.as_str();
+        let run = WorkflowRun::new(self.workflow_id(slot), name, self.workflow_type, started);
+        let run = run.started_by(self.principal(slot));
+        let outcome = match incident {
+            Some(Incident::FailsBeforeIngest(attribution)) => {
+                let error = error_before_ingest(attribution);
+                return Some(run.lasting(lead).ending(WorkflowOutcome::Failed(error)));
+            }
+            Some(Incident::Ends(Outcome::Failed)) => {
+                WorkflowOutcome::Failed(WorkflowError::error_threshold())
+            }
+            Some(Incident::Ends(Outcome::Stopped)) => WorkflowOutcome::Stopped,
+            Some(Incident::Ends(Outcome::Canceled)) => WorkflowOutcome::Canceled,
+            _ => WorkflowOutcome::Succeeded,
+        };
+        let load = self.run(slot).map_or(self.duration, |job| {
+            let ends = job
+                .tables
+                .iter()
+                .map(|table| milliseconds(table.delay + table.duration));
+            ends.max().unwrap_or(self.duration)
+        });
+        let whole = lead * 2 + Duration::from_millis(load);
+        let run = match incident {
+            Some(Incident::Retried(attribution)) => {
+                let error = error_before_ingest(attribution);
+                let run = run.lasting(lead).ending(WorkflowOutcome::Failed(error));
+                run.resuming_after(Duration::from_millis(self.duration))
+            }
+            _ => run,
+        };
+        Some(run.lasting(whole).ending(outcome))
+    }
+
+    /// The id contains the second of the day at which the slot starts.
+    fn workflow_id(&self, slot: i64) -> String {
+        let start = self.start(slot);
+        let day = at(start).strftime("%Y%m%d").to_string();
+        let second = start.div_euclid(1000).rem_euclid(24 * 60 * 60);
+        format!("wf-{day}-{second:05}-{}", mixed(&mut self.rng(slot, 2), 6))
+    }
+
+    /// Now and then a person starts the workflow.
+    fn principal(&self, slot: i64) -> Principal {
+        if slot.rem_euclid(4) == 1 {
+            Principal::person("socktown")
+        } else {
+            Principal::schedule()
+        }
     }
 
     fn table_with_outcome(
@@ -122,7 +210,8 @@ impl Pipeline {
                 outcome = ends;
                 rows = rows.cut_short(ends);
             }
-            Some(Incident::Absent) | None => {}
+            Some(Incident::Absent | Incident::FailsBeforeIngest(_) | Incident::Retried(_))
+            | None => {}
         }
         table
             .lasting(Duration::from_millis(duration))
@@ -131,11 +220,18 @@ impl Pipeline {
             .files(files)
     }
 
-    /// Whether a slot has a run.
+    /// Whether a slot has a job.
     fn has_run(&self, slot: i64) -> bool {
+        let absent =
+            |incident| matches!(incident, Incident::Absent | Incident::FailsBeforeIngest(_));
+        let incident = self.incident(slot);
+        let is_absent = incident.is_some_and(|(incident, _)| absent(incident));
+        !self.tables.is_empty() && !self.is_paused(slot) && !is_absent
+    }
+
+    fn is_paused(&self, slot: i64) -> bool {
         let start = self.start(slot);
-        let paused = self.paused.iter().any(|pause| pause.contains(&start));
-        !paused && !matches!(self.incident(slot), Some((Incident::Absent, _)))
+        self.paused.iter().any(|pause| pause.contains(&start))
     }
 
     /// The incident of a slot and the index of the table it affects; recurring
@@ -162,6 +258,26 @@ impl Pipeline {
         self.anchor.saturating_add(begin).saturating_add(delay)
     }
 
+    /// When the job of a slot starts: late if the workflow was retried.
+    fn job_start(&self, slot: i64) -> i64 {
+        let retried = matches!(self.incident(slot), Some((Incident::Retried(_), _)));
+        let delay = if retried { self.retry_delay() } else { 0 };
+        self.start(slot).saturating_add(delay)
+    }
+
+    /// The time between the start of the workflow and that of its job, in which
+    /// files are collected.
+    fn lead(&self) -> i64 {
+        i64::try_from(self.duration / 10)
+            .unwrap_or(i64::MAX)
+            .clamp(100, 30_000)
+    }
+
+    /// How long after its time a job starts if its workflow is retried.
+    fn retry_delay(&self) -> i64 {
+        self.lead().saturating_add_unsigned(self.duration)
+    }
+
     fn slots(&self, window: &Range<i64>) -> Range<i64> {
         let slot_of = |time: i64| time.saturating_sub(self.anchor).div_euclid(self.period());
         slot_of(window.start).max(self.first_slot)..slot_of(window.end).saturating_add(1)
@@ -174,6 +290,13 @@ impl Pipeline {
 
     fn rng(&self, slot: i64, purpose: u64) -> fastrand::Rng {
         rng(&[self.seed, slot.cast_unsigned(), purpose])
+    }
+}
+
+fn error_before_ingest(attribution: Attribution) -> WorkflowError {
+    match attribution {
+        Attribution::Customer => WorkflowError::missing_file(),
+        Attribution::Platform => WorkflowError::service_unavailable(),
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::at;
 use super::generated::{Incident, Pipeline};
 use super::job::{Counts, Job, milliseconds};
+use super::workflow::{WorkflowOutcome, WorkflowRun};
 
 /// A tenant with its credentials and jobs.
 #[derive(Clone, Debug)]
@@ -21,6 +22,10 @@ pub struct SimulatedTenant {
     pub(super) pipelines: Vec<Pipeline>,
     added: BTreeMap<(i64, String), Job>,
     added_starts: HashMap<String, i64>,
+    /// Runs of workflows added by tests, by id.
+    added_workflow_runs: BTreeMap<String, WorkflowRun>,
+    /// Whether the API key may read workflows.
+    pub(crate) workflow_policy: bool,
 }
 
 /// The totals of a table and feed over a set of runs.
@@ -32,6 +37,15 @@ pub struct FeedTotals {
     pub counts: Counts,
     /// The sum of their durations in milliseconds.
     pub duration_ms: u64,
+}
+
+/// The totals of a workflow over a set of runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkflowTotals {
+    /// Runs by the state in which they first ended.
+    pub runs: BTreeMap<&'static str, u64>,
+    /// Runs that failed, by attribution; `unknown` without one.
+    pub failures: BTreeMap<&'static str, u64>,
 }
 
 impl SimulatedTenant {
@@ -47,6 +61,8 @@ impl SimulatedTenant {
             pipelines: Vec::new(),
             added: BTreeMap::new(),
             added_starts: HashMap::new(),
+            added_workflow_runs: BTreeMap::new(),
+            workflow_policy: true,
             name,
         }
     }
@@ -109,6 +125,71 @@ impl SimulatedTenant {
         let second = at(start)..at(start.saturating_add(1000));
         let job = self.jobs(second).into_iter().find(|job| job.id == id)?;
         (job.started <= now).then_some(job)
+    }
+
+    /// Adds a run of a workflow or replaces the one with the same id.
+    #[must_use]
+    pub fn workflow_run(mut self, run: WorkflowRun) -> Self {
+        self.add_workflow_run(run);
+        self
+    }
+
+    pub(crate) fn add_workflow_run(&mut self, run: WorkflowRun) {
+        self.added_workflow_runs.insert(run.id.clone(), run);
+    }
+
+    /// The runs of workflows that start in `window`, ordered by start and id.
+    pub(crate) fn workflow_runs(&self, window: Range<Timestamp>) -> Vec<WorkflowRun> {
+        let added = self.added_workflow_runs.values();
+        let added = added.filter(|run| window.contains(&run.started));
+        let mut runs: Vec<WorkflowRun> = added.cloned().collect();
+        let window = window.start.as_millisecond()..window.end.as_millisecond();
+        for pipeline in &self.pipelines {
+            runs.extend(pipeline.workflow_runs(window.clone()));
+        }
+        runs.sort_unstable_by(|one, two| (one.started, &one.id).cmp(&(two.started, &two.id)));
+        runs
+    }
+
+    /// The run of a workflow with this id, if it has started by `now`.
+    pub(crate) fn find_workflow_run(&self, id: &str, now: Timestamp) -> Option<WorkflowRun> {
+        let added = self.added_workflow_runs.get(id).cloned();
+        let run = added.or_else(|| {
+            let start = start_in_id(id)?;
+            let second = start..start.saturating_add(1000);
+            let pipelines = self.pipelines.iter();
+            pipelines
+                .flat_map(|pipeline| pipeline.workflow_runs_by_slot_start(second.clone()))
+                .find(|run| run.id == id)
+        });
+        run.filter(|run| run.started <= now)
+    }
+
+    /// The totals, by name and type, of runs that ended by `now` and started in
+    /// `started`.
+    pub(crate) fn workflow_totals(
+        &self,
+        started: Range<Timestamp>,
+        now: Timestamp,
+    ) -> BTreeMap<(String, String), WorkflowTotals> {
+        let mut totals: BTreeMap<(String, String), WorkflowTotals> = BTreeMap::new();
+        let end = started.end.min(crate::just_after(now));
+        for run in self.workflow_runs(started.start..end) {
+            let elapsed = now.as_millisecond() - run.started.as_millisecond();
+            let Some(outcome) = run.first_end(u64::try_from(elapsed).unwrap_or(0)) else {
+                continue;
+            };
+            let key = (run.name.clone(), run.workflow_type.clone());
+            let totals = totals.entry(key).or_default();
+            *totals.runs.entry(outcome.state()).or_default() += 1;
+            if let WorkflowOutcome::Failed(error) = outcome {
+                let attribution = error
+                    .attribution
+                    .map_or("unknown", |source| source.as_str());
+                *totals.failures.entry(attribution).or_default() += 1;
+            }
+        }
+        totals
     }
 
     /// The totals of tables that finished by `now`, of runs that started in
@@ -199,10 +280,11 @@ impl Counts {
     }
 }
 
-/// The second in which a generated run started, in milliseconds since the
-/// epoch.
+/// The second in which a generated job, or the slot of a generated workflow,
+/// started, in milliseconds since the epoch.
 fn start_in_id(id: &str) -> Option<i64> {
-    let mut parts = id.strip_prefix("isj-")?.split('-');
+    let id = id.strip_prefix("isj-").or_else(|| id.strip_prefix("wf-"))?;
+    let mut parts = id.split('-');
     let day = jiff::civil::Date::strptime("%Y%m%d", parts.next()?).ok()?;
     let second: i64 = parts
         .next()?
