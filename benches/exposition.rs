@@ -95,6 +95,7 @@ fn snapshot() -> Result<Snapshot> {
             workflow_id: Some(format!("wf-20240701-{number:05}-b45").into()),
             tables: vec![table(number, 1)?, table(number, 2)?],
             merged: 0,
+            failure: None,
         }))
     };
     Ok(Snapshot {
@@ -103,6 +104,8 @@ fn snapshot() -> Result<Snapshot> {
         jobs: (0..JOBS).map(job).collect::<Result<_>>()?,
         configured: [].into(),
         feeds: [].into(),
+        workflows: [].into(),
+        workflow_names: Arc::default(),
         files: false,
     })
 }

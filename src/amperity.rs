@@ -1,7 +1,8 @@
-//! The client of Amperity's API. It makes two kinds of requests
-//! ([`Client::job`] and [`Client::jobs`]) with the tenant's credentials, at the
-//! tenant's request rate, with one layer of retries, and reports errors of one
-//! type whose reason is a metric label.
+//! The client of Amperity's API. It makes four kinds of requests
+//! ([`Client::job`], [`Client::jobs`], [`Client::workflow_run`] and
+//! [`Client::workflow_runs`]) with the tenant's credentials, at the tenant's
+//! request rate, with one layer of retries, and reports errors of one type whose
+//! reason is a metric label.
 //!
 //! A request gets its token from `auth` and then goes through the
 //! `request_queue`: `pacing` delays it until the request rate allows it,
@@ -43,9 +44,11 @@ mod request_queue;
 mod tests;
 mod token;
 mod transport;
+mod workflows;
 
-pub use parse::Listing;
+pub use parse::{Listing, WorkflowPage};
 pub use transport::{Exchange, Transport, TransportError, network};
+pub use workflows::{WorkflowTime, WorkflowWindow};
 
 /// A response at its size limit may hold one object per this many bytes; real
 /// tables and files are larger.

@@ -16,6 +16,7 @@ mod secret;
 mod source;
 mod validate;
 mod values;
+mod workflow_types;
 pub(crate) mod yaml;
 
 pub use cron::CronSchedule;
@@ -25,6 +26,7 @@ pub use secret::{Kind as SecretKind, Secret, SecretError, SecretReader};
 pub(crate) use source::GivenTenant;
 pub use source::Source;
 pub(crate) use values::{is_loopback, length};
+pub use workflow_types::{WorkflowTypes, short_type};
 
 /// Reads and validates a configuration file and the files it names.
 ///
@@ -113,6 +115,8 @@ pub struct Tenant {
     pub page_bytes: u64,
     /// What is known about its feeds beforehand.
     pub feed_rules: Arc<FeedRules>,
+    /// Which workflows are collected.
+    pub workflow_types: Arc<WorkflowTypes>,
 }
 
 /// How an API is reached.
@@ -174,6 +178,8 @@ pub struct Collect {
     pub feeds: bool,
     /// Two series per file.
     pub files: bool,
+    /// One set per workflow.
+    pub workflows: bool,
 }
 
 /// The longest window the API lists jobs for.

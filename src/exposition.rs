@@ -24,6 +24,7 @@ mod page;
 mod pieces;
 #[cfg(test)]
 mod tests;
+mod workflow_lines;
 mod writer;
 
 pub use limit::limit_page;

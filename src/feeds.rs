@@ -62,6 +62,16 @@
 //! then to the greater job id. A run without a start is placed by its job's
 //! start, else by the time it was first seen.
 //!
+//! # Workflows
+//!
+//! The runs of workflows have a history of their own, of
+//! [`HistoryKind::Workflows`]: a workflow is kept as a feed whose table is the
+//! workflow's name and whose feed is its type, and a run as a job with this one
+//! table. A run that goes on after it failed is counted once, in the state in
+//! which it first ended.
+//!
+//! # Open runs that end uncounted
+//!
 //! An open run ends uncounted when its job is [`gone`](RunHistory::gone), when
 //! its job finished without naming it again, or when no answer showed it until
 //! the feed's horizon passed ([`forget`](RunHistory::forget)). Should it come
@@ -83,6 +93,7 @@ use observed::{JobTimes, ObservedRun};
 use record::{FeedRecord, Recorded};
 
 mod changes;
+mod failures;
 mod observed;
 mod record;
 mod run;
@@ -91,6 +102,7 @@ pub mod store;
 mod tests;
 mod totals;
 
+pub use failures::{FailedRun, Failures};
 pub use run::Run;
 pub use totals::Totals;
 
@@ -104,6 +116,16 @@ const COVERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Feeds of one tenant, about one and a half million series. No tenant is
 /// known to have a hundredth of them; a hostile API could have any number.
 const MAX_FEEDS: usize = 50_000;
+
+/// What a history is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HistoryKind {
+    /// The runs of feeds.
+    #[default]
+    Feeds,
+    /// The runs of workflows.
+    Workflows,
+}
 
 /// A feed of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,6 +162,8 @@ pub struct Feed {
     pub rule: Option<Arc<FeedRule>>,
     /// What was counted.
     pub totals: Totals,
+    /// Why runs failed; empty for a feed.
+    pub failures: Failures,
     /// When the counters began.
     pub created: Timestamp,
 }
@@ -147,6 +171,7 @@ pub struct Feed {
 /// What is known of one tenant's feeds and runs.
 #[derive(Clone, Debug, Default)]
 pub struct RunHistory {
+    kind: HistoryKind,
     /// A run first seen finished that ended before this is history. `None`
     /// before the first observation. Never falls.
     history_until: Option<Timestamp>,
@@ -177,6 +202,21 @@ impl RunHistory {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As [`new`](Self::new), for workflows.
+    #[must_use]
+    pub fn of_workflows() -> Self {
+        Self {
+            kind: HistoryKind::Workflows,
+            ..Self::default()
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> HistoryKind {
+        self.kind
     }
 
     /// Takes in the jobs of one successful refresh, in any order, however
@@ -280,7 +320,7 @@ impl RunHistory {
             return;
         };
         let feed = || feed_id(observed.table);
-        match record.record_finished(observed, new) {
+        match record.record_finished(observed, new, self.kind) {
             Recorded::Nothing => {}
             Recorded::Record => {
                 self.changes.feed(feed());
@@ -306,6 +346,13 @@ impl RunHistory {
             .flat_map(|record| record.open_jobs())
             .cloned()
             .collect()
+    }
+
+    /// The open runs of all feeds, and when they began: the ids of their jobs,
+    /// in any order.
+    pub(crate) fn open_runs(&self) -> impl Iterator<Item = (&Arc<str>, Timestamp)> {
+        let records = self.tables.values().flat_map(BTreeMap::values);
+        records.flat_map(|record| record.open.iter().map(|(job, run)| (job, run.place)))
     }
 
     /// Drops feeds without a run since `horizon`, but nothing that the API

@@ -15,16 +15,18 @@ pub(crate) mod label;
 mod state;
 #[cfg(test)]
 mod tests;
+pub(crate) mod workflow;
 
 use label::bounded;
 pub use state::State;
+pub use workflow::{Attribution, WorkflowFailure};
 
 /// The largest count that a Prometheus sample, an IEEE 754 double, can tell
 /// from its neighbours.
 pub const MAX_COUNT: u64 = 1 << 53;
 
 /// One run of an ingest job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Job {
     /// Amperity's id of the job; new for every run.
     pub id: Arc<str>,
@@ -34,6 +36,8 @@ pub struct Job {
     pub tables: Vec<Table>,
     /// Entries that were merged into another one of the same table and feed.
     pub merged: u64,
+    /// Why the run of a workflow failed; never set for an ingest job.
+    pub failure: Option<Arc<WorkflowFailure>>,
 }
 
 /// What a job did to one table from one feed.
@@ -116,6 +120,7 @@ impl Job {
             workflow_id: job.workflow_id.as_deref().map(|id| bounded(id).into()),
             merged: (entries - tables.len()) as u64,
             tables,
+            failure: None,
         })
     }
 
@@ -145,13 +150,7 @@ impl Job {
 impl Table {
     fn from_wire(table: &wire::Table<'_>) -> Self {
         let state = table.state.as_deref().and_then(State::parse);
-        let ended_at = timestamp(&table.ended_at);
-        // A state added after this was written does not say whether it is the
-        // last one; an end does.
-        let finished = match &state {
-            Some(State::Other(_)) | None => ended_at.is_some(),
-            Some(state) => state.is_terminal(),
-        };
+        let (ended_at, finished) = end(state.as_ref(), &table.ended_at);
         Self {
             table: label(&table.table_name),
             feed: label(&table.feed_id),
@@ -165,7 +164,7 @@ impl Table {
                 errors: count(table.errors),
             },
             started_at: timestamp(&table.started_at),
-            ended_at: ended_at.filter(|_| finished),
+            ended_at,
             files: table.files.0.iter().map(File::from_wire).collect(),
         }
     }
@@ -260,6 +259,18 @@ fn count(count: wire::Count) -> Option<u64> {
 
 fn label(text: &wire::Text<'_>) -> Arc<str> {
     bounded(text.as_deref().unwrap_or_default()).into()
+}
+
+/// When something ended, and whether it did.
+fn end(state: Option<&State>, ended_at: &wire::Text<'_>) -> (Option<Timestamp>, bool) {
+    let ended_at = timestamp(ended_at);
+    // A state added after this was written does not say whether it is the last
+    // one; an end does.
+    let finished = match state {
+        Some(State::Other(_)) | None => ended_at.is_some(),
+        Some(state) => state.is_terminal(),
+    };
+    (ended_at.filter(|_| finished), finished)
 }
 
 /// A time after the epoch, to the millisecond. A time without a zone is UTC,

@@ -7,7 +7,8 @@
 //! owns its `tenant_state` and runs one refresh at a time: `cycle` makes the
 //! requests that `plan` and `discovery` choose, `outcome` decides what a failure
 //! counts against, `known_jobs` remembers the answers, and the `publisher` puts
-//! the result on the page.
+//! the result on the page. `workflow_cycle` and `workflows` do the same for
+//! workflows, after the ingest jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -40,6 +41,8 @@ mod tenant_state;
 mod tenant_task;
 #[cfg(test)]
 mod tests;
+mod workflow_cycle;
+mod workflows;
 
 use publisher::{Published, Publisher};
 use supervisor::Supervisor;

@@ -4,6 +4,7 @@
 //! [`crate::refresh`] makes it, [`crate::exposition`] renders it, and the status
 //! page of [`crate::web`] shows it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ pub struct Snapshot {
     pub configured: Arc<[(Arc<str>, bool)]>,
     /// The feeds, ordered by table and feed. Empty with `collect.feeds: false`.
     pub feeds: Arc<[Feed]>,
+    /// The workflows, ordered by name and type: `table` and `feed`. Empty with
+    /// `collect.workflows: false`.
+    pub workflows: Arc<[Feed]>,
+    /// The names of the workflows that jobs and feeds refer to, by the ids of
+    /// their runs.
+    pub workflow_names: Arc<BTreeMap<Arc<str>, Arc<str>>>,
     /// Whether the families of single files are on the page.
     pub files: bool,
 }
@@ -41,6 +48,8 @@ impl Snapshot {
             jobs: [].into(),
             configured: [].into(),
             feeds: [].into(),
+            workflows: [].into(),
+            workflow_names: Arc::default(),
             files: false,
         }
     }
@@ -63,6 +72,11 @@ pub struct Status {
     pub jobs_dropped: usize,
     /// Feeds left out because there are more than the limit.
     pub feeds_dropped: usize,
+    /// Whether the last requests for workflows succeeded; `None` before the
+    /// first one.
+    pub workflows_up: Option<bool>,
+    /// Workflows left out because there are more than the limit.
+    pub workflows_dropped: usize,
     /// Time whose runs could not be counted: the exporter did not run for longer
     /// than the API's list reaches back.
     pub state_gap: Duration,

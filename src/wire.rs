@@ -56,6 +56,47 @@ pub struct Table<'a> {
     pub files: List<File<'a>>,
 }
 
+/// `GET /workflow/runs/{id}`, and one element of `GET /workflow/runs`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct WorkflowRun<'a> {
+    /// The run's id, such as `wf-20240619-14418-6UhqSe`.
+    pub id: Text<'a>,
+    /// The workflow's name; with the type it is the same from run to run.
+    pub name: Text<'a>,
+    /// The workflow's type, such as `courier.group/run`.
+    #[serde(rename = "type")]
+    pub workflow_type: Text<'a>,
+    /// The state.
+    pub state: Text<'a>,
+    /// When the run began.
+    pub created_at: Text<'a>,
+    /// When the run ended.
+    pub ended_at: Text<'a>,
+    /// Why it failed.
+    pub error: OneOf<WorkflowError<'a>>,
+    /// Who started it. These three are read only to remove them from the
+    /// error's message.
+    pub principal_id: Text<'a>,
+    /// The name.
+    pub principal_name: Text<'a>,
+    /// The e-mail address.
+    pub principal_email: Text<'a>,
+}
+
+/// The error of a run of a workflow.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub struct WorkflowError<'a> {
+    /// `customer` or `platform`.
+    pub attribution: Text<'a>,
+    /// Where it occurred.
+    #[serde(rename = "type")]
+    pub error_type: Text<'a>,
+    /// What happened; may have many lines.
+    pub message: Text<'a>,
+}
+
 /// One file of a table.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
@@ -113,6 +154,53 @@ pub fn read_list(
         }
     }
     Ok(())
+}
+
+/// Reads the answer to `GET /workflow/runs/{id}`.
+///
+/// # Errors
+/// If the text is not JSON, or not an object.
+pub fn read_workflow<T>(
+    text: &[u8],
+    read: impl FnOnce(&WorkflowRun<'_>) -> T,
+) -> Result<T, serde_json::Error> {
+    match parse(text) {
+        Ok(run) => Ok(read(&run)),
+        Err(error) => parse(&repair::repaired(text))
+            .map(|run| read(&run))
+            .map_err(|_| error),
+    }
+}
+
+/// Reads the answer to `GET /workflow/runs`, with `None` for each entry that is
+/// not an object. Returns the token of the next page.
+///
+/// # Errors
+/// If the text is not an object with the list `data`, or ends too early.
+pub fn read_workflows(
+    text: &[u8],
+    mut read: impl FnMut(Option<&WorkflowRun<'_>>),
+) -> Result<Option<String>, serde_json::Error> {
+    let mut read_all = |list: WorkflowList<'_>| {
+        list.data.iter().for_each(|OneOf(run)| read(run.as_ref()));
+        let token = list.next_token.as_deref().unwrap_or_default();
+        (!token.is_empty()).then(|| token.to_owned())
+    };
+    match parse(text) {
+        Ok(list) => Ok(read_all(list)),
+        Err(error) => parse(&repair::repaired(text))
+            .map(read_all)
+            .map_err(|_| error),
+    }
+}
+
+/// A page of runs of workflows.
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct WorkflowList<'a> {
+    data: Vec<OneOf<WorkflowRun<'a>>>,
+    #[serde(default)]
+    next_token: Text<'a>,
 }
 
 /// All entries of the list at once.
@@ -249,9 +337,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// An object of the list, or nothing where the element is not an object.
+/// An object, or nothing where the answer holds anything else.
 #[derive(Debug)]
 pub struct OneOf<T>(pub Option<T>);
+
+impl<T> Default for OneOf<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOf<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

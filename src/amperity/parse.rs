@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::jobs::{Job, label};
+use crate::jobs::{Job, label, workflow};
 use crate::wire;
 
 /// Parsing a larger body takes long enough to delay other tasks of its thread.
@@ -20,6 +20,19 @@ pub struct Listing {
     pub jobs: Vec<Job>,
     /// How many entries could not be read.
     pub malformed: usize,
+    /// How many strings were shortened, see [`label::bounded`].
+    pub(super) shortened: u64,
+}
+
+/// One page of the runs of workflows of a window.
+#[derive(Debug, Default)]
+pub struct WorkflowPage {
+    /// The runs that could be read, in the order of the answer.
+    pub runs: Vec<Job>,
+    /// How many entries could not be read.
+    pub malformed: usize,
+    /// What to request the next page with; `None` on the last one.
+    pub next_token: Option<String>,
     /// How many strings were shortened, see [`label::bounded`].
     pub(super) shortened: u64,
 }
@@ -50,6 +63,32 @@ pub(super) fn jobs(body: &[u8]) -> Result<Listing, serde_json::Error> {
         return Err(serde::de::Error::custom(text));
     }
     Ok(listing)
+}
+
+/// One run of a workflow, `None` if it has no id, and how many strings were
+/// shortened.
+pub(super) fn workflow(body: &[u8]) -> Result<(Option<Job>, u64), serde_json::Error> {
+    wire::read_workflow(body, |run| {
+        (Job::from_wire_workflow(run), workflow::count_too_long(run))
+    })
+}
+
+/// A page of runs of workflows.
+pub(super) fn workflows(body: &[u8]) -> Result<WorkflowPage, serde_json::Error> {
+    let mut page = WorkflowPage::default();
+    let next_token = wire::read_workflows(body, |entry| {
+        page.shortened += entry.map_or(0, workflow::count_too_long);
+        match entry.and_then(Job::from_wire_workflow) {
+            Some(run) => page.runs.push(run),
+            None => page.malformed += 1,
+        }
+    })?;
+    page.next_token = next_token;
+    if page.runs.is_empty() && page.malformed > 0 {
+        let text = format!("none of {} entries is a workflow", page.malformed);
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(page)
 }
 
 /// Parses a large body on a blocking thread, so that it delays no other

@@ -180,9 +180,11 @@ fn socktown() -> Tenant {
             jobs: true,
             feeds: true,
             files: false,
+            workflows: false,
         },
         max_jobs: 10_000,
         feed_rules: Arc::default(),
+        workflow_types: Arc::default(),
         page_bytes: 256 << 20,
     }
 }

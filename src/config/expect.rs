@@ -101,7 +101,7 @@ impl FeedRules {
 pub(super) struct Pattern(pub(super) String);
 
 impl Pattern {
-    fn matches(&self, text: &str) -> bool {
+    pub(super) fn matches(&self, text: &str) -> bool {
         let Some((prefix, rest)) = self.0.split_once('*') else {
             return self.0 == text;
         };

@@ -56,6 +56,8 @@ pub(crate) struct File {
     pub(crate) state: State,
     #[serde(deserialize_with = "or_default")]
     pub(crate) feeds: Feeds,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) workflows: Workflows,
 }
 
 /// `refresh:`
@@ -165,6 +167,7 @@ pub(crate) struct Collect {
     pub(crate) jobs: Option<bool>,
     pub(crate) feeds: Option<bool>,
     pub(crate) files: Option<bool>,
+    pub(crate) workflows: Option<bool>,
 }
 
 /// `state:`
@@ -181,6 +184,13 @@ pub(crate) struct Feeds {
     pub(crate) forget_after: Text,
     #[serde(deserialize_with = "or_default")]
     pub(crate) expect: Vec<Written<Expect>>,
+}
+
+/// `workflows:`
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Workflows {
+    pub(crate) types: Option<Vec<Written<String>>>,
 }
 
 /// One element of `feeds.expect:`

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::error::{ConfigError, Problems};
 use super::file::{self, File, Origin, Written};
 use super::values::{Bounds, Reader, folder_of};
-use super::{Collect, FeedRules, MAX_WINDOW, Mode, Refresh, Settings, Tenant};
+use super::workflow_types::short_type;
+use super::{Collect, FeedRules, MAX_WINDOW, Mode, Refresh, Settings, Tenant, WorkflowTypes};
 
 mod api;
 mod credentials;
@@ -55,6 +56,7 @@ struct General {
     response_bytes: u64,
     page_bytes: u64,
     feed_rules: Arc<FeedRules>,
+    workflow_types: Arc<WorkflowTypes>,
     api: Said,
 }
 
@@ -72,6 +74,7 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
         ),
         page_bytes: reader.bytes(&written.limits.page_bytes, "limits.page_bytes", PAGE_BYTES),
         feed_rules: expect::feed_rules(&mut reader, &written.feeds.expect).into(),
+        workflow_types: workflow_types(&mut reader, &written.workflows).into(),
         api: api::said(&mut reader, &written.api, "api"),
     };
     let tenants = tenants(&mut reader, &written.tenants, &general);
@@ -222,11 +225,32 @@ fn tenant(
             jobs: written.collect.jobs.unwrap_or(true),
             feeds: written.collect.feeds.unwrap_or(true),
             files: written.collect.files.unwrap_or(false),
+            workflows: written.collect.workflows.unwrap_or(discovery.is_some()),
         },
         max_jobs: general.max_jobs,
         page_bytes: general.page_bytes,
         feed_rules: Arc::clone(&general.feed_rules),
+        workflow_types: Arc::clone(&general.workflow_types),
     })
+}
+
+fn workflow_types(reader: &mut Reader, written: &file::Workflows) -> WorkflowTypes {
+    let Some(types) = &written.types else {
+        return WorkflowTypes::default();
+    };
+    for (index, text) in types.iter().enumerate() {
+        if short_type(&text.value).is_empty() {
+            let message = "must not be blank; `*` matches any";
+            let place = format!("workflows.types[{index}]");
+            reader.problems.add(text.origin, &place, message);
+        }
+    }
+    if types.is_empty() {
+        let message =
+            "workflows.types is empty; to collect none, set `collect: {workflows: false}`";
+        reader.problems.add_missing(message);
+    }
+    WorkflowTypes::new(types.iter().map(|text| text.value.as_str()))
 }
 
 /// Ids of jobs, ordered, each once.

@@ -12,6 +12,7 @@ pub(super) mod feeds;
 pub(super) mod jobs;
 mod markdown;
 pub(super) mod tenants;
+pub(super) mod workflows;
 
 pub use markdown::markdown;
 
@@ -48,5 +49,6 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
 pub(super) fn snapshot_families() -> impl Iterator<Item = &'static Family> {
     jobs::families()
         .chain(feeds::families())
+        .chain(workflows::families())
         .chain(tenants::families())
 }

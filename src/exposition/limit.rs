@@ -16,14 +16,20 @@ const LINE: u64 = 110;
 const TABLE_LINES: u64 = 20;
 const FEED_LINES: u64 = 45;
 
+/// Sample lines of a workflow in `OpenMetrics`.
+const WORKFLOW_LINES: u64 = 40;
+
 /// Leaves out feeds and jobs so that the page of the tenant takes about `limit`
-/// bytes at most. The feeds may use half of it, the jobs what the feeds leave;
-/// the feeds known longest and the jobs started last are kept. Those left out
-/// are counted in the status. Returns whether there are any.
+/// bytes at most. The workflows may use an eighth of it, the feeds half, the jobs
+/// what these leave; the workflows and feeds known longest and the jobs started
+/// last are kept. Those left out are counted in the status. Returns whether there
+/// are any.
 #[must_use]
 pub fn limit_page(snapshot: &mut Snapshot, limit: u64) -> bool {
     let by_age = |feed: &Feed| (feed.created, feed.table.clone(), feed.feed.clone());
-    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed);
+    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, WORKFLOW_LINES);
+    let (workflows, used_by_workflows) = keep(&snapshot.workflows, limit / 8, size, by_age);
+    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, FEED_LINES);
     let (feeds, used) = keep(&snapshot.feeds, limit / 2, size, by_age);
 
     let configured: HashSet<&str> = snapshot.configured.iter().map(|(id, _)| &**id).collect();
@@ -32,9 +38,13 @@ pub fn limit_page(snapshot: &mut Snapshot, limit: u64) -> bool {
         Reverse((configured, job.started_at(), Arc::clone(&job.id)))
     };
     let size = |job: &Arc<Job>| job_bytes(&snapshot.tenant, job, snapshot.files);
-    let (jobs, _) = keep(&snapshot.jobs, limit - used, size, newest_first);
+    let left = limit - used - used_by_workflows;
+    let (jobs, _) = keep(&snapshot.jobs, left, size, newest_first);
 
     let status = &mut snapshot.status;
+    if let Some(workflows) = &workflows {
+        status.workflows_dropped += snapshot.workflows.len() - workflows.len();
+    }
     if let Some(feeds) = &feeds {
         status.feeds_dropped += snapshot.feeds.len() - feeds.len();
     }
@@ -42,7 +52,10 @@ pub fn limit_page(snapshot: &mut Snapshot, limit: u64) -> bool {
         status.jobs = jobs.len();
         status.jobs_dropped += snapshot.jobs.len() - jobs.len();
     }
-    let is_limited = feeds.is_some() || jobs.is_some();
+    let is_limited = workflows.is_some() || feeds.is_some() || jobs.is_some();
+    if let Some(workflows) = workflows {
+        snapshot.workflows = workflows.into();
+    }
     snapshot.feeds = feeds.map_or_else(|| Arc::clone(&snapshot.feeds), Into::into);
     snapshot.jobs = jobs.map_or_else(|| Arc::clone(&snapshot.jobs), Into::into);
     is_limited
@@ -74,9 +87,9 @@ fn keep<T: Clone, K: Ord>(
     (Some(kept.collect()), used)
 }
 
-fn feed_bytes(tenant: &str, feed: &Feed) -> u64 {
+fn feed_bytes(tenant: &str, feed: &Feed, lines: u64) -> u64 {
     let labels = [tenant, &feed.table, &feed.feed].map(escaped_length);
-    FEED_LINES * (LINE + labels.iter().sum::<u64>())
+    lines * (LINE + labels.iter().sum::<u64>())
 }
 
 fn job_bytes(tenant: &str, job: &Job, files: bool) -> u64 {

@@ -23,7 +23,7 @@ use super::writer::{Value, write_label, write_sample};
 use crate::config::Severity;
 use crate::feeds::Feed;
 use crate::jobs::{File, Job, State, Table};
-use crate::snapshot::{Snapshot, Status};
+use crate::snapshot::Snapshot;
 
 /// The sample lines of a snapshot.
 #[derive(Debug)]
@@ -35,9 +35,9 @@ pub struct SampleLines {
 }
 
 /// An item with series, and the labels they share, without braces.
-struct Row<'a, T> {
-    labels: Vec<u8>,
-    item: &'a T,
+pub(super) struct Row<'a, T> {
+    pub(super) labels: Vec<u8>,
+    pub(super) item: &'a T,
 }
 
 impl SampleLines {
@@ -53,7 +53,8 @@ impl SampleLines {
         lines.tables(&tables, snapshot.files);
         lines.jobs(snapshot);
         lines.feeds(&feeds);
-        lines.expectations(&feeds);
+        lines.expectations(&feeds, snapshot);
+        lines.workflows(snapshot);
         let labels = labels(&[("tenant", &snapshot.tenant)]);
         let item = &snapshot.status;
         lines.gauges(&TENANT_GAUGES, &[Row { labels, item }]);
@@ -70,12 +71,9 @@ impl SampleLines {
         files: bool,
     ) -> Self {
         let snapshot = Snapshot {
-            tenant: tenant.into(),
-            status: Status::default(),
             jobs: job.into_iter().cloned().collect(),
-            configured: [].into(),
-            feeds: [].into(),
             files,
+            ..Snapshot::empty(tenant.into())
         };
         let mut lines = Self {
             text: Vec::new(),
@@ -109,7 +107,13 @@ impl SampleLines {
         self.gauge(&JOB_INFO, |out| {
             for job in &*snapshot.jobs {
                 let workflow = job.workflow_id.as_deref().unwrap_or_default();
-                let labels = labels(&[tenant, ("job_id", &job.id), ("workflow_id", workflow)]);
+                let name = snapshot.workflow_names.get(workflow);
+                let labels = labels(&[
+                    tenant,
+                    ("job_id", &job.id),
+                    ("workflow_id", workflow),
+                    ("workflow", name.map_or("", |name| &**name)),
+                ]);
                 sample(out, &JOB_INFO, &labels, &[], Value::Count(1));
             }
         });
@@ -124,17 +128,7 @@ impl SampleLines {
     fn feeds(&mut self, feeds: &[Row<'_, Feed>]) {
         self.states(&FEED_STATE, feeds, |feed| feed.state.as_ref());
         self.gauges(&FEED_GAUGES, feeds);
-        self.counter(&FEED_RUNS, |out, format| {
-            for Row { labels, item } in feeds {
-                let totals = &item.totals.runs;
-                let others = totals.keys().filter(|state| !state.is_terminal());
-                for state in State::TERMINAL.iter().chain(others) {
-                    let count = totals.get(state).copied().unwrap_or_default();
-                    let labels = [labels.as_slice(), &extra("state", state.as_str())].concat();
-                    counter(out, format, &FEED_RUNS, &labels, count, item.created);
-                }
-            }
-        });
+        self.runs(&FEED_RUNS, feeds);
         for rows in &FEED_COUNTERS {
             self.counter(&rows.family, |out, format| {
                 for Row { labels, item } in feeds {
@@ -158,17 +152,36 @@ impl SampleLines {
         });
     }
 
+    /// Writes the finished runs by state.
+    pub(super) fn runs(&mut self, family: &Family, rows: &[Row<'_, Feed>]) {
+        self.counter(family, |out, format| {
+            for Row { labels, item } in rows {
+                let totals = &item.totals.runs;
+                let others = totals.keys().filter(|state| !state.is_terminal());
+                for state in State::TERMINAL.iter().chain(others) {
+                    let count = totals.get(state).copied().unwrap_or_default();
+                    let labels = [labels.as_slice(), &extra("state", state.as_str())].concat();
+                    counter(out, format, family, &labels, count, item.created);
+                }
+            }
+        });
+    }
+
     /// Writes what is expected of the feeds.
-    fn expectations(&mut self, feeds: &[Row<'_, Feed>]) {
+    fn expectations(&mut self, feeds: &[Row<'_, Feed>], snapshot: &Snapshot) {
         self.gauge(&FEED_INFO, |out| {
             for Row { labels, item } in feeds {
                 let rule = item.rule.as_deref();
                 let text = |text: Option<&String>| text.cloned().unwrap_or_default();
                 let severity = rule.and_then(|rule| rule.severity);
+                let last_run = item.last_run.as_ref();
+                let workflow = last_run.and_then(|run| run.workflow_id.as_ref());
+                let workflow = workflow.and_then(|id| snapshot.workflow_names.get(id));
                 let extra = [
                     extra("name", &text(rule.and_then(|rule| rule.name.as_ref()))),
                     extra("team", &text(rule.and_then(|rule| rule.team.as_ref()))),
                     extra("severity", severity.map_or("", Severity::as_str)),
+                    extra("workflow", workflow.map_or("", |name| &**name)),
                 ]
                 .concat();
                 sample(out, &FEED_INFO, labels, &extra, Value::Count(1));
@@ -178,7 +191,7 @@ impl SampleLines {
     }
 
     /// Writes the samples of gauges, one family after the other.
-    fn gauges<T>(&mut self, gauges: &[Gauge<T>], rows: &[Row<'_, T>]) {
+    pub(super) fn gauges<T>(&mut self, gauges: &[Gauge<T>], rows: &[Row<'_, T>]) {
         for Gauge { family, value } in gauges {
             self.gauge(family, |out| {
                 for Row { labels, item } in rows {
@@ -191,7 +204,7 @@ impl SampleLines {
     }
 
     /// Writes 1 for the current state and 0 for the others.
-    fn states<T>(
+    pub(super) fn states<T>(
         &mut self,
         family: &Family,
         rows: &[Row<'_, T>],
@@ -232,7 +245,7 @@ impl SampleLines {
     }
 
     /// Writes the lines of a family that are the same in both formats.
-    fn gauge(&mut self, family: &Family, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn gauge(&mut self, family: &Family, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.text.len();
         write(&mut self.text);
         let range = start..self.text.len();
@@ -244,7 +257,7 @@ impl SampleLines {
     }
 
     /// Writes the lines of a family for each format.
-    fn counter(&mut self, family: &Family, write: impl Fn(&mut Vec<u8>, Format)) {
+    pub(super) fn counter(&mut self, family: &Family, write: impl Fn(&mut Vec<u8>, Format)) {
         let start = self.text.len();
         write(&mut self.text, Format::Text);
         let middle = self.text.len();
@@ -292,7 +305,7 @@ fn estimate<T>(rows: &[Row<'_, T>], series: usize) -> usize {
     rows.iter().map(row).sum()
 }
 
-fn labels(labels: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn labels(labels: &[(&str, &str)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(120);
     for (index, (name, value)) in labels.iter().enumerate() {
         if index > 0 {
@@ -304,13 +317,19 @@ fn labels(labels: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// A label to append to others.
-fn extra(name: &str, value: &str) -> Vec<u8> {
+pub(super) fn extra(name: &str, value: &str) -> Vec<u8> {
     let mut out = vec![b','];
     write_label(&mut out, name, value);
     out
 }
 
-fn sample(out: &mut Vec<u8>, family: &Family, labels: &[u8], extra: &[u8], value: Value) {
+pub(super) fn sample(
+    out: &mut Vec<u8>,
+    family: &Family,
+    labels: &[u8],
+    extra: &[u8],
+    value: Value,
+) {
     write_sample(out, family.name.as_bytes(), &[], labels, extra, value);
 }
 
@@ -319,7 +338,7 @@ fn suffixed(out: &mut Vec<u8>, family: &Family, suffix: &[u8], labels: &[u8], va
     write_sample(out, name, suffix, labels, &[], value);
 }
 
-fn counter(
+pub(super) fn counter(
     out: &mut Vec<u8>,
     format: Format,
     family: &Family,

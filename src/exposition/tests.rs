@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::expectations::Expected;
-use crate::feeds::{Feed, Run, Totals};
+use crate::feeds::{Failures, Feed, Run, Totals};
 use crate::jobs::{File, Job, Rows, State, Table};
 use crate::snapshot::{Snapshot, Status};
 use crate::telemetry::Telemetry;
@@ -53,6 +53,7 @@ fn documented_job() -> Job {
             }],
         }],
         merged: 0,
+        failure: None,
     }
 }
 
@@ -91,6 +92,7 @@ fn documented_feed() -> Feed {
         failures_since_success: 0,
         last_success: Some(time(1_717_214_577_433)),
         totals,
+        failures: Failures::default(),
         created: time(1_717_200_000_500),
     }
 }
@@ -108,6 +110,8 @@ fn snapshot(tenant: &str, jobs: Vec<Job>, feeds: Vec<Feed>) -> Snapshot {
         jobs: jobs.into_iter().map(Arc::new).collect(),
         configured: [].into(),
         feeds: feeds.into(),
+        workflows: [].into(),
+        workflow_names: Arc::default(),
         files: true,
     }
 }

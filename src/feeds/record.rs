@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::observed::ObservedRun;
-use super::{Feed, Run, Totals};
+use super::{Failures, Feed, HistoryKind, Run, Totals};
 use crate::expectations::Expected;
 use crate::jobs::State;
 
@@ -44,6 +44,7 @@ pub(super) struct FeedRecord {
     pub(super) last_success: Option<Timestamp>,
     pub(super) failures_since_success: u64,
     pub(super) totals: Totals,
+    pub(super) failures: Failures,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +91,7 @@ impl FeedRecord {
             last_success: None,
             failures_since_success: 0,
             totals: Totals::default(),
+            failures: Failures::default(),
         }
     }
 
@@ -124,12 +126,13 @@ impl FeedRecord {
         self: &mut Arc<Self>,
         observed: &ObservedRun<'_>,
         new: bool,
+        kind: HistoryKind,
     ) -> Recorded {
         let filed_on = self.day_of(observed);
         let known = self.recent(observed.id()).cloned();
         match (filed_on, known) {
             (None, None) => Arc::make_mut(self).first_finish(observed, new),
-            (_, Some(known)) => self.finish_again(observed, filed_on, &known),
+            (_, Some(known)) => self.finish_again(observed, filed_on, &known, kind),
             (Some(filed_on), None) => self.finish_of_old_run(observed, filed_on),
         }
     }
@@ -139,6 +142,9 @@ impl FeedRecord {
         let open = self.open.remove(&run.job);
         if new || open.is_some() {
             self.totals.count(&run);
+            if let Some(failure) = &observed.job.failure {
+                self.failures.add(failure);
+            }
         }
         self.file(&run.job, run.ordered_at);
         Recorded::Run(self.keep(observed, run, open.map(|open| open.place)))
@@ -150,6 +156,7 @@ impl FeedRecord {
         observed: &ObservedRun<'_>,
         filed_on: Option<Date>,
         known: &Arc<Run>,
+        kind: HistoryKind,
     ) -> Recorded {
         let refiled = filed_on.is_some_and(|filed_on| self.refile(observed, filed_on));
         let mut run = observed.run();
@@ -160,13 +167,14 @@ impl FeedRecord {
         let resumed = self.open.contains_key(&run.job);
         let is_old = run.ordered_at < known.ordered_at && !resumed;
         if **known == run && !resumed || is_old || known.succeeded() && !run.succeeded() {
-            return Recorded::of_record(refiled);
+            return Recorded::of_record(self.note_failure(observed, known) || refiled);
         }
         let record = Arc::make_mut(self);
         record.open.remove(&run.job);
         record.keys_only.remove(&run.job);
         let ended_again = resumed || run.ordered_at > known.ordered_at;
-        record.totals.count_growth(known, &run, ended_again);
+        let counts_again = ended_again && kind.counts_outcome_again();
+        record.totals.count_growth(known, &run, counts_again);
         Recorded::Run(record.keep(observed, run, None))
     }
 
@@ -244,7 +252,28 @@ impl FeedRecord {
         let known = self.recent(&run.job).cloned();
         self.keep_recent(Arc::clone(&run));
         self.note_outcome(&run, known.is_some_and(|known| known.failed()));
+        if self.is_news(observed, &run)
+            && let Some(failure) = &observed.job.failure
+        {
+            self.failures.note(&run, failure);
+        }
         run
+    }
+
+    /// Notes why the last run failed, if an answer says more than is known.
+    /// Returns whether it does.
+    fn note_failure(self: &mut Arc<Self>, observed: &ObservedRun<'_>, run: &Run) -> bool {
+        let is_news = self.is_news(observed, run);
+        if is_news && let Some(failure) = &observed.job.failure {
+            Arc::make_mut(self).failures.note(run, failure);
+        }
+        is_news
+    }
+
+    fn is_news(&self, observed: &ObservedRun<'_>, run: &Run) -> bool {
+        let is_last = self.recent.last().is_some_and(|last| last.job == run.job);
+        let failure = observed.job.failure.as_ref();
+        is_last && failure.is_some_and(|failure| self.failures.is_news(run, failure))
     }
 
     /// Adds a finished run to the recent ones, in the place of what was known
@@ -348,6 +377,7 @@ impl FeedRecord {
             expected: Expected::default(),
             rule: None,
             totals: self.totals.clone(),
+            failures: self.failures.clone(),
             created: self.created,
         }
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::changes::Changes;
-use super::{FeedId, Run, RunHistory};
+use super::{FeedId, HistoryKind, Run, RunHistory};
 pub(in crate::feeds) use database::Database;
 pub use error::StoreError;
 
@@ -58,15 +58,18 @@ struct Shared {
 /// number; a write takes in all saves that drew theirs before it.
 #[derive(Default)]
 struct Histories {
-    tenants: BTreeMap<Arc<str>, Entry>,
-    /// Tenants to be deleted.
-    deleted: BTreeSet<Arc<str>>,
+    tenants: BTreeMap<HistoryId, Entry>,
+    /// Histories to be deleted.
+    deleted: BTreeSet<HistoryId>,
     drawn: u64,
     attempted: u64,
     written: u64,
     /// How the last attempt failed.
     failure: Option<StoreError>,
 }
+
+/// The tenant of a history, and what it is about.
+type HistoryId = (Arc<str>, HistoryKind);
 
 #[derive(Default)]
 struct Entry {
@@ -79,7 +82,7 @@ struct Entry {
 /// What one transaction writes.
 struct Batch {
     tenants: Vec<(Arc<str>, RunHistory, Changes)>,
-    deleted: BTreeSet<Arc<str>>,
+    deleted: BTreeSet<HistoryId>,
     drawn: u64,
 }
 
@@ -107,12 +110,12 @@ impl Store {
     }
 
     fn new(path: &Path, database: Database, histories: read::Histories) -> Self {
-        let tenants = histories.into_iter().map(|(tenant, history)| {
+        let tenants = histories.into_iter().map(|(id, history)| {
             let entry = Entry {
                 history,
                 ..Entry::default()
             };
-            (tenant, entry)
+            (id, entry)
         });
         let histories = Histories {
             tenants: tenants.collect(),
@@ -138,11 +141,26 @@ impl Store {
         database::check(&file::resolved(path))
     }
 
-    /// The history of a tenant, as last saved or as the database has it.
+    /// The history of a tenant's feeds, as last saved or as the database has it.
     #[must_use]
     pub fn history(&self, tenant: &str) -> Option<RunHistory> {
+        self.history_of(tenant, HistoryKind::Feeds)
+    }
+
+    /// The history of a tenant's workflows, as last saved or as the database
+    /// has it.
+    #[must_use]
+    pub fn workflow_history(&self, tenant: &str) -> Option<RunHistory> {
+        self.history_of(tenant, HistoryKind::Workflows)
+    }
+
+    fn history_of(&self, tenant: &str, kind: HistoryKind) -> Option<RunHistory> {
         let histories = self.shared.histories();
-        let mut history = histories.tenants.get(tenant)?.history.clone();
+        let mut history = histories
+            .tenants
+            .get(&(tenant.into(), kind))?
+            .history
+            .clone();
         history.update_all();
         Some(history)
     }
@@ -173,11 +191,17 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be read, or not in five seconds.
-    pub async fn runs(&self, tenant: &str, feed: &FeedId) -> Result<Vec<Arc<Run>>, StoreError> {
-        let unwritten = self.shared.histories().unwritten(tenant, feed);
-        let (owner, id) = (tenant.to_owned(), feed.clone());
+    pub async fn runs(
+        &self,
+        tenant: &str,
+        kind: HistoryKind,
+        feed: &FeedId,
+    ) -> Result<Vec<Arc<Run>>, StoreError> {
+        let history: HistoryId = (tenant.into(), kind);
+        let unwritten = self.shared.histories().unwritten(&history, feed);
+        let id = feed.clone();
         let stored = self
-            .access(move |database| database.runs(&owner, &id))
+            .access(move |database| database.runs(&history.0, kind, &id))
             .await?;
         let stored = stored.map_err(|error| StoreError::Read {
             path: self.shared.path.clone(),
@@ -199,10 +223,10 @@ impl Store {
         let Histories {
             tenants, deleted, ..
         } = &mut *histories;
-        tenants.retain(|tenant, entry| {
-            let kept = is_configured(tenant) || entry.history.covered_until >= Some(horizon);
+        tenants.retain(|id, entry| {
+            let kept = is_configured(&id.0) || entry.history.covered_until >= Some(horizon);
             if !kept {
-                deleted.insert(Arc::clone(tenant));
+                deleted.insert(id.clone());
             }
             kept
         });
@@ -262,7 +286,11 @@ impl Shared {
             let tenants: Vec<_> = tenants
                 .map(|(tenant, history, changes)| (&**tenant, history, changes))
                 .collect();
-            let deleted: Vec<_> = batch.deleted.iter().map(|tenant| &**tenant).collect();
+            let deleted: Vec<_> = batch
+                .deleted
+                .iter()
+                .map(|(tenant, kind)| (&**tenant, *kind))
+                .collect();
             let written = database.write(&tenants, &deleted);
             written.map_err(|error| StoreError::write(&self.path, &error))
         });
@@ -276,7 +304,8 @@ impl Histories {
     fn take(&mut self, tenant: &str, history: &mut RunHistory) -> u64 {
         let changes = std::mem::take(&mut history.changes);
         let updated = std::mem::take(&mut history.updated);
-        let entry = self.tenants.entry(tenant.into()).or_default();
+        let id = (tenant.into(), history.kind);
+        let entry = self.tenants.entry(id).or_default();
         entry.history = history.clone();
         history.updated = updated;
         entry.changes.merge(changes);
@@ -285,8 +314,8 @@ impl Histories {
         self.drawn
     }
 
-    fn unwritten(&self, tenant: &str, feed: &FeedId) -> Vec<Arc<Run>> {
-        let entry = self.tenants.get(tenant);
+    fn unwritten(&self, history: &HistoryId, feed: &FeedId) -> Vec<Arc<Run>> {
+        let entry = self.tenants.get(history);
         let change = entry.and_then(|entry| entry.changes.feeds.get(feed));
         change.map_or_else(Vec::new, |change| change.runs.values().cloned().collect())
     }
@@ -304,7 +333,7 @@ impl Histories {
     fn batch(&mut self, everything: bool) -> Batch {
         let tenants = self.tenants.iter_mut();
         let tenants = tenants.filter(|(_, entry)| everything || entry.is_changed);
-        let tenants = tenants.map(|(tenant, entry)| {
+        let tenants = tenants.map(|((tenant, _), entry)| {
             let mut changes = std::mem::take(&mut entry.changes);
             if everything {
                 changes.merge(write::everything(&entry.history));
@@ -328,8 +357,8 @@ impl Histories {
             return;
         }
         self.deleted.extend(batch.deleted);
-        for (tenant, _, mut changes) in batch.tenants {
-            if let Some(entry) = self.tenants.get_mut(&tenant) {
+        for (tenant, history, mut changes) in batch.tenants {
+            if let Some(entry) = self.tenants.get_mut(&(tenant, history.kind)) {
                 changes.merge(std::mem::take(&mut entry.changes));
                 entry.changes = changes;
                 entry.is_changed = true;
@@ -346,5 +375,6 @@ pub(super) fn reopened(history: &RunHistory) -> RunHistory {
     let mut changes = history.changes.clone();
     changes.merge(write::everything(history));
     database.write(&[("acme", history, &changes)], &[]).unwrap();
-    database.histories().unwrap().remove("acme").unwrap()
+    let id = ("acme".into(), history.kind);
+    database.histories().unwrap().remove(&id).unwrap()
 }

@@ -8,6 +8,7 @@ mod counting;
 mod latest;
 mod model;
 mod resumed;
+mod workflows;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -42,6 +43,7 @@ fn job(id: &str, state: State, started: Option<&str>, ended: Option<&str>) -> Jo
         workflow_id: None,
         tables: vec![table],
         merged: 0,
+        failure: None,
     }
 }
 

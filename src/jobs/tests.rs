@@ -103,6 +103,7 @@ fn the_documented_example_is_read_whole() {
             },
         ],
         merged: 0,
+        failure: None,
     }
     "#);
 }

@@ -62,6 +62,17 @@ pub(super) struct Discovery {
 }
 
 impl Discovery {
+    /// A discovery whose first pieces are no longer than this.
+    pub(super) fn in_pieces(longest: Duration) -> Self {
+        Self {
+            piece: PieceLength {
+                longest: Some(longest),
+                ..PieceLength::default()
+            },
+            ..Self::default()
+        }
+    }
+
     /// Adds a window to what is to be listed. It takes the place of what of
     /// the backlog it covers.
     pub(super) fn add(&mut self, window: Window) {

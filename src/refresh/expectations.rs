@@ -71,7 +71,7 @@ impl FeedExpectations {
         for feed in std::mem::take(&mut self.updated) {
             let stored = match history.runs_in_memory(&feed) {
                 Some(runs) => Ok(runs.to_vec()),
-                None => store.runs(tenant, &feed).await,
+                None => store.runs(tenant, history.kind(), &feed).await,
             };
             match stored {
                 Ok(runs) => {

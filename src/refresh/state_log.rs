@@ -20,6 +20,8 @@ pub(super) struct StateLog {
     feeds_dropped: LogOnChange<bool>,
     page_limited: LogOnChange<bool>,
     pieces: LogOnChange<Option<Duration>>,
+    workflows: LogOnChange<Option<Reason>>,
+    malformed_workflows: LogOnChange<bool>,
 }
 
 impl StateLog {
@@ -69,6 +71,33 @@ impl StateLog {
             }
             Some(true) => {
                 tracing::info!(tenant, "every entry of GET ingest/jobs can be read again");
+            }
+            None => {}
+        }
+    }
+
+    /// Logs that workflows cannot be requested, and that they can again.
+    pub(super) fn workflows(&mut self, tenant: &str, error: Option<&ApiError>) {
+        let before = self.workflows.update(error.map(|error| error.reason));
+        match (before, error) {
+            (Some(_), Some(error)) => {
+                let reason = error.reason;
+                tracing::warn!(tenant, %reason, %error, "workflows cannot be requested; ingest jobs are exported without them");
+            }
+            (Some(Some(reason)), None) => {
+                tracing::info!(tenant, %reason, "workflows can be requested again");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn malformed_workflows(&mut self, tenant: &str, entries: usize) {
+        match self.malformed_workflows.update(entries > 0) {
+            Some(false) => {
+                tracing::warn!(tenant, entries, reason = %Reason::Malformed, "entries of GET workflow/runs cannot be read and are left out");
+            }
+            Some(true) => {
+                tracing::info!(tenant, "every entry of GET workflow/runs can be read again");
             }
             None => {}
         }

@@ -13,6 +13,7 @@ use super::{Environment, Member, Tenants};
 use crate::amperity::{ApiError, Client, Transport};
 use crate::clock;
 use crate::config::{self, Settings};
+use crate::feeds::RunHistory;
 use crate::telemetry::Reason;
 
 /// What the supervisor is told to do.
@@ -186,11 +187,13 @@ impl Task {
         let environment = self.environment.clone();
         let name = &config.settings.tenant;
         let feeds = environment.store.history(name);
+        let workflows = environment.store.workflow_history(name);
         let state = TenantState::new(
             Arc::clone(&config.settings),
             config.times,
             Arc::clone(client),
             feeds.unwrap_or_default(),
+            workflows.unwrap_or_else(RunHistory::of_workflows),
             environment.telemetry.tenant(name),
         );
         TenantTask::new(state, config.mode, environment, self.publisher.clone())

@@ -1,6 +1,7 @@
 //! The state of one tenant between two refreshes, and what follows from one:
 //! counters in the feed history, `amperity_up`, and the snapshot for the page.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use super::expectations::FeedExpectations;
 use super::known_jobs::{KnownJobs, Selection};
 use super::outcome::{Listed, RefreshOutcome};
 use super::state_log::StateLog;
+use super::workflows::Workflows;
 use crate::amperity::{ApiError, Client, Observed};
 use crate::clock::before;
 use crate::config;
 use crate::exposition::limit_page;
-use crate::feeds::RunHistory;
+use crate::feeds::{Feed, RunHistory};
 use crate::jobs::Job;
 use crate::snapshot::{Failure, Snapshot, Status};
 use crate::telemetry::TenantTelemetry;
@@ -32,6 +34,9 @@ pub(super) struct TenantState {
     pub(super) discovery: Discovery,
     pub(super) feeds: RunHistory,
     pub(super) expectations: FeedExpectations,
+    pub(super) workflows: Workflows,
+    /// Whether this refresh has listed all workflows that may have changed.
+    pub(super) workflows_complete: bool,
     pub(super) status: Status,
     pub(super) telemetry: TenantTelemetry,
     pub(super) clock: ApiClock,
@@ -59,6 +64,7 @@ impl TenantState {
         times: RefreshTimes,
         client: Arc<Client>,
         feeds: RunHistory,
+        workflows: RunHistory,
         telemetry: TenantTelemetry,
     ) -> Self {
         let mut known = KnownJobs::default();
@@ -74,6 +80,8 @@ impl TenantState {
             discovery: Discovery::default(),
             feeds,
             expectations: FeedExpectations::default(),
+            workflows: Workflows::new(workflows),
+            workflows_complete: false,
             status: Status::default(),
             telemetry,
             clock: ApiClock::default(),
@@ -98,6 +106,7 @@ impl TenantState {
             // The feed history has not seen what was found meanwhile.
             self.unobserved = self.known.answered();
         }
+        self.workflows.start_over();
         self.settings = settings;
         self.times = times;
         self.client = client;
@@ -231,17 +240,42 @@ impl TenantState {
             self.expectations
                 .add_to(&mut feeds, &selection.jobs, now, stale_after);
         }
+        let workflows = if settings.collect.workflows {
+            let now = self.clock.translate(now);
+            let (types, stale_after) = (&settings.workflow_types, self.times.stale_after);
+            self.workflows.shown(types, now, stale_after)
+        } else {
+            self.status.workflows_up = None;
+            Vec::new()
+        };
+        let workflow_names = self.workflow_names(&selection.jobs, &feeds);
         let mut snapshot = Snapshot {
             tenant: Arc::clone(&settings.tenant),
             status: self.status.clone(),
             jobs: selection.jobs.into(),
             configured: self.known.configured().into(),
             feeds: feeds.into(),
+            workflows: workflows.into(),
+            workflow_names: workflow_names.into(),
             files: settings.collect.files,
         };
         let over = limit_page(&mut snapshot, settings.page_bytes);
         self.log.page_limit(settings, over, &snapshot.status);
         snapshot
+    }
+
+    /// The names of the workflows that jobs and feeds refer to, by the ids of
+    /// their runs.
+    fn workflow_names(&self, jobs: &[Arc<Job>], feeds: &[Feed]) -> BTreeMap<Arc<str>, Arc<str>> {
+        if !self.settings.collect.workflows {
+            return BTreeMap::new();
+        }
+        let of_jobs = jobs.iter().filter_map(|job| job.workflow_id.as_ref());
+        let last_runs = feeds.iter().filter_map(|feed| feed.last_run.as_ref());
+        let of_feeds = last_runs.filter_map(|run| run.workflow_id.as_ref());
+        let named = of_jobs.chain(of_feeds);
+        let named = named.filter_map(|id| Some((Arc::clone(id), self.workflows.name(id)?.clone())));
+        named.collect()
     }
 }
 

@@ -52,10 +52,12 @@ fn tenant(jobs: &[&str], discovery: Option<Duration>) -> config::Tenant {
             jobs: true,
             feeds: true,
             files: false,
+            workflows: false,
         },
         max_jobs: 10_000,
         page_bytes: 256 << 20,
         feed_rules: Arc::default(),
+        workflow_types: Arc::default(),
     }
 }
 
@@ -69,6 +71,7 @@ fn job(id: &str, started: Option<Timestamp>, finished: bool) -> Job {
         id: id.into(),
         workflow_id: None,
         merged: 0,
+        failure: None,
         tables: vec![Table {
             table: "Customers".into(),
             feed: "df-1".into(),

@@ -9,11 +9,21 @@ pub enum Endpoint {
     IngestJob,
     /// `GET /ingest/jobs`
     IngestJobs,
+    /// `GET /workflow/runs/{id}`
+    WorkflowRun,
+    /// `GET /workflow/runs`
+    WorkflowRuns,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 3] = [Self::Token, Self::IngestJob, Self::IngestJobs];
+    pub const ALL: [Self; 5] = [
+        Self::Token,
+        Self::IngestJob,
+        Self::IngestJobs,
+        Self::WorkflowRun,
+        Self::WorkflowRuns,
+    ];
 
     /// The label value.
     #[must_use]
@@ -22,6 +32,8 @@ impl Endpoint {
             Self::Token => "token",
             Self::IngestJob => "ingest_job",
             Self::IngestJobs => "ingest_jobs",
+            Self::WorkflowRun => "workflow_run",
+            Self::WorkflowRuns => "workflow_runs",
         }
     }
 }

@@ -164,6 +164,9 @@ impl Reason {
             (Self::NotFound, Endpoint::IngestJob) => {
                 "Tenant {tenant} has no such job: check the id, and that base_url ends in /api"
             }
+            (Self::NotFound, Endpoint::WorkflowRun) => {
+                "Tenant {tenant} has no such workflow: check that base_url ends in /api"
+            }
             _ => self.description().advice,
         };
         template

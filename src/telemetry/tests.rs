@@ -80,9 +80,13 @@ fn counters_of_a_tenant_start_at_zero() {
     amperity_api_requests_total["socktown", "ingest_job", "200"] 0
     amperity_api_requests_total["socktown", "ingest_jobs", "200"] 0
     amperity_api_requests_total["socktown", "token", "200"] 0
+    amperity_api_requests_total["socktown", "workflow_run", "200"] 0
+    amperity_api_requests_total["socktown", "workflow_runs", "200"] 0
     amperity_api_requests_total["socktown", "ingest_job", "error"] 0
     amperity_api_requests_total["socktown", "ingest_jobs", "error"] 0
     amperity_api_requests_total["socktown", "token", "error"] 0
+    amperity_api_requests_total["socktown", "workflow_run", "error"] 0
+    amperity_api_requests_total["socktown", "workflow_runs", "error"] 0
     amperity_api_retries_total["socktown"] 0
     amperity_exporter_malformed_jobs_total["socktown"] 0
     amperity_exporter_merged_tables_total["socktown"] 0

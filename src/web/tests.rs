@@ -108,10 +108,12 @@ fn tenant(name: &str) -> config::Tenant {
             jobs: true,
             feeds: true,
             files: false,
+            workflows: false,
         },
         max_jobs: 10_000,
         page_bytes: 256 << 20,
         feed_rules: Arc::default(),
+        workflow_types: Arc::default(),
     }
 }
 

@@ -9,9 +9,12 @@ const FEED: &[&str] = &["tenant", "table", "feed"];
 /// What a person calls the feed and who looks after it.
 pub(in crate::exposition) static FEED_INFO: Family = Family::gauge(
     "amperity_feed_info",
-    &["tenant", "table", "feed", "name", "team", "severity"],
-    "Always 1. Name, team and severity of the feed from feeds.expect in the configuration; empty \
-     if none is given.",
+    &[
+        "tenant", "table", "feed", "name", "team", "severity", "workflow",
+    ],
+    "Always 1. Name, team and severity of the feed from feeds.expect in the configuration, empty \
+     if none is given; and the name of the workflow that ran its latest finished run, empty if \
+     not known.",
 );
 
 /// One series per feed, each; none while there is nothing to expect.

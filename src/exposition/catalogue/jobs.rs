@@ -87,9 +87,9 @@ pub(in crate::exposition) static FILE_ERROR_ROWS: Family = Family::gauge(
 
 pub(in crate::exposition) static JOB_INFO: Family = Family::gauge(
     "amperity_ingest_job_info",
-    &["tenant", "job_id", "workflow_id"],
-    "Always 1. The workflow that ran the ingest job, for looking it up in Amperity; empty if the \
-     API does not name one.",
+    &["tenant", "job_id", "workflow_id", "workflow"],
+    "Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and \
+     the workflow's name; empty if not known.",
 );
 
 pub(in crate::exposition) static JOB_UP: Family = Family::gauge(

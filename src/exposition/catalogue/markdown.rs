@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Family, feeds, jobs, tenants};
+use super::{Family, feeds, jobs, tenants, workflows};
 use crate::jobs::State;
 use crate::telemetry::{self, Reason};
 
@@ -28,6 +28,29 @@ One set of series per feed and table. A run is one table entry of one ingest job
 finished once it is in a final state.
 ";
 
+const WORKFLOWS: &str = "\
+One set of series per workflow that `workflows.types` includes, by name and type. A run that fails
+before ingest leaves no ingest job, but it is here.
+
+What `GET /workflow/runs` returns is used as follows:
+
+| field | use |
+|---|---|
+| `name`, `type` | the labels `workflow` and `type` |
+| `id` | the label `workflow_id` of `amperity_workflow_info` and `amperity_ingest_job_info`; counts a run once |
+| `state`, `created_at`, `ended_at` | state, start, end and duration of a run |
+| `error.attribution`, `error.type` | labels of `amperity_workflow_info`, `amperity_workflow_failures_total` |
+| `error.message` | its first line is in the state file; never a label, since it can be any text. E-mail addresses and the principal are removed |
+| `error.data` | not read: its content is not documented |
+| `principal_id`, `principal_name`, `principal_email` | personal data: read only to remove them from the message, and never exported, stored or logged |
+| `tenant` | not read: it is the tenant that was asked for |
+| `launched_version`, `current_version` | not read: ids of configurations, which no other request explains |
+| `warn_after_ms` | not read: Amperity sends that warning itself; compare `amperity_workflow_duration_limit_seconds` |
+| `task_instances` | not read: tasks have no stable identity, and the error of a failed one is that of the run |
+| `next_token` | followed to the last page |
+| `total` | not requested, since it is expensive |
+";
+
 const LABELS: &str = "
 ## Label values
 
@@ -38,8 +61,12 @@ const LABELS: &str = "
 | `table` | the name of the table that the job loads |
 | `feed` | the id of the feed that the rows come from, such as `df-5L6d1veh` |
 | `file` | the id of a file of the job, or its name if it has no id |
-| `workflow_id` | the id of the workflow that ran the job |
-| `endpoint` | the endpoint of the API: `token` (OAuth2), `ingest_job` (one job), `ingest_jobs` (the list) |
+| `workflow_id` | the id of a run of a workflow |
+| `workflow` | the name of a workflow |
+| `type` | the type of a workflow: that of the Amperity API without `amperity.` before it and `/run` after it, in lower case with underscores, a word that repeats the one before left out. `courier.group/run` is `courier_group`, `amperity.orchestration.orchestration/run` is `orchestration` |
+| `attribution` | who can fix the error of a workflow: `customer` or `platform`, as the Amperity API says, or `unknown` |
+| `error_type` | where a workflow failed, such as `amperity.workflow.task.stitch/table` |
+| `endpoint` | the endpoint of the API: `token` (OAuth2), `ingest_job` (one job), `ingest_jobs` (the list), `workflow_run` (one run), `workflow_runs` (the list) |
 | `code` | the HTTP status code; `error` if there was no response |
 ";
 
@@ -52,7 +79,8 @@ const SERIES: &str = "\
 | file of a table, with `collect.files` | 2 |
 | job | 1, and one more if it is configured by id |
 | feed | 47, or 58 in OpenMetrics, which Prometheus requests: there each counter also has a `_created` sample. One or two more for each undocumented final state that a run has ended in (`unknown` if it had no state), and one more while its state is undocumented |
-| tenant | 30, 12 per endpoint in use, and one per HTTP status code that the API returned |
+| workflow | 30, or 38 in OpenMetrics |
+| tenant | 36, 12 per endpoint in use, and one per HTTP status code that the API returned |
 
 Jobs stay on the page for `discovery.window`; `limits.jobs` limits their number.
 
@@ -84,6 +112,7 @@ pub fn markdown() -> String {
     let others = || tenants::families().chain(telemetry::families());
     section(&mut page, "Ingest jobs", JOBS, jobs::families());
     section(&mut page, "Feeds", FEEDS, feeds::families());
+    section(&mut page, "Workflows", WORKFLOWS, workflows::families());
     section(
         &mut page,
         "The Amperity API as the exporter sees it",

@@ -7,7 +7,7 @@ use crate::snapshot::Status;
 const TENANT: &[&str] = &["tenant"];
 
 /// One series per tenant, each.
-pub(in crate::exposition) static TENANT_GAUGES: [Gauge<Status>; 10] = [
+pub(in crate::exposition) static TENANT_GAUGES: [Gauge<Status>; 12] = [
     gauge(
         "amperity_up",
         TENANT,
@@ -71,6 +71,21 @@ pub(in crate::exposition) static TENANT_GAUGES: [Gauge<Status>; 10] = [
         TENANT,
         |status| Some(Value::Count(status.feeds_dropped as u64)),
         "Feeds of the tenant that have no series, because of limits.page_bytes or because the \
+         exporter keeps at most 50,000. The newest are left out.",
+    ),
+    gauge(
+        "amperity_workflows_up",
+        TENANT,
+        |status| status.workflows_up.map(|up| Value::Count(up.into())),
+        "1 if the last requests for the tenant's workflows succeeded, 0 if one failed, for example \
+         because the API key lacks the policy. Ingest jobs do not depend on it. No series without \
+         collect.workflows.",
+    ),
+    gauge(
+        "amperity_exporter_workflows_dropped",
+        TENANT,
+        |status| Some(Value::Count(status.workflows_dropped as u64)),
+        "Workflows of the tenant that have no series, because of limits.page_bytes or because the \
          exporter keeps at most 50,000. The newest are left out.",
     ),
     gauge(

@@ -33,7 +33,7 @@ fn unknown_values_have_no_series() {
         .collect();
     assert_snapshot!(ingest.join("\n"), @r#"
     amperity_ingest_files{tenant="t",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 0
-    amperity_ingest_job_info{tenant="t",job_id="isj-1f73r9u2",workflow_id=""} 1
+    amperity_ingest_job_info{tenant="t",job_id="isj-1f73r9u2",workflow_id="",workflow=""} 1
     "#);
 }
 

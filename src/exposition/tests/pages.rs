@@ -52,9 +52,9 @@ fn the_documented_job_in_text() {
     # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
     # TYPE amperity_ingest_file_error_rows gauge
     amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
-    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, for looking it up in Amperity; empty if the API does not name one.
+    # HELP amperity_ingest_job_info Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and the workflow's name; empty if not known.
     # TYPE amperity_ingest_job_info gauge
-    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
+    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     # TYPE amperity_up gauge
     amperity_up{tenant="socktown"} 1
@@ -73,6 +73,9 @@ fn the_documented_job_in_text() {
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     # TYPE amperity_exporter_feeds_dropped gauge
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
+    # HELP amperity_exporter_workflows_dropped Workflows of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
+    # TYPE amperity_exporter_workflows_dropped gauge
+    amperity_exporter_workflows_dropped{tenant="socktown"} 0
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
@@ -141,8 +144,8 @@ fn the_documented_job_in_openmetrics() {
     # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
     amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
     # TYPE amperity_ingest_job_info gauge
-    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, for looking it up in Amperity; empty if the API does not name one.
-    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
+    # HELP amperity_ingest_job_info Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and the workflow's name; empty if not known.
+    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # TYPE amperity_up gauge
     # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     amperity_up{tenant="socktown"} 1
@@ -163,6 +166,9 @@ fn the_documented_job_in_openmetrics() {
     # TYPE amperity_exporter_feeds_dropped gauge
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
+    # TYPE amperity_exporter_workflows_dropped gauge
+    # HELP amperity_exporter_workflows_dropped Workflows of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
+    amperity_exporter_workflows_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
@@ -273,8 +279,8 @@ fn a_feed_in_both_formats() {
     amperity_feed_run_duration_seconds_count{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     amperity_feed_run_duration_seconds_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_info gauge
-    # HELP amperity_feed_info Always 1. Name, team and severity of the feed from feeds.expect in the configuration; empty if none is given.
-    amperity_feed_info{tenant="socktown",table="My table",feed="df-5L6d1veh",name="",team="",severity=""} 1
+    # HELP amperity_feed_info Always 1. Name, team and severity of the feed from feeds.expect in the configuration, empty if none is given; and the name of the workflow that ran its latest finished run, empty if not known.
+    amperity_feed_info{tenant="socktown",table="My table",feed="df-5L6d1veh",name="",team="",severity="",workflow=""} 1
     # TYPE amperity_feed_failures_since_success gauge
     # HELP amperity_feed_failures_since_success Failed, stopped and canceled runs of the feed since its latest successful one.
     amperity_feed_failures_since_success{tenant="socktown",table="My table",feed="df-5L6d1veh"} 0
@@ -301,6 +307,9 @@ fn a_feed_in_both_formats() {
     # TYPE amperity_exporter_feeds_dropped gauge
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     amperity_exporter_feeds_dropped{tenant="socktown"} 0
+    # TYPE amperity_exporter_workflows_dropped gauge
+    # HELP amperity_exporter_workflows_dropped Workflows of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
+    amperity_exporter_workflows_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
@@ -340,6 +349,10 @@ fn families_of_several_tenants_are_contiguous() {
     # TYPE amperity_exporter_feeds_dropped gauge
     amperity_exporter_feeds_dropped{tenant="apples"} 0
     amperity_exporter_feeds_dropped{tenant="bananas"} 0
+    # HELP amperity_exporter_workflows_dropped Workflows of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
+    # TYPE amperity_exporter_workflows_dropped gauge
+    amperity_exporter_workflows_dropped{tenant="apples"} 0
+    amperity_exporter_workflows_dropped{tenant="bananas"} 0
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="apples"} 0
@@ -388,9 +401,13 @@ fn the_exporters_own_families_are_at_the_end_of_the_page() {
     amperity_api_requests_total{tenant="socktown",endpoint="ingest_job",code="200"} 1
     amperity_api_requests_total{tenant="socktown",endpoint="ingest_jobs",code="200"} 0
     amperity_api_requests_total{tenant="socktown",endpoint="token",code="200"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="workflow_run",code="200"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="workflow_runs",code="200"} 0
     amperity_api_requests_total{tenant="socktown",endpoint="ingest_job",code="error"} 0
     amperity_api_requests_total{tenant="socktown",endpoint="ingest_jobs",code="error"} 0
     amperity_api_requests_total{tenant="socktown",endpoint="token",code="error"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="workflow_run",code="error"} 0
+    amperity_api_requests_total{tenant="socktown",endpoint="workflow_runs",code="error"} 0
     # TYPE amperity_api_retries counter
     # HELP amperity_api_retries Requests to the Amperity API that were repeated after a temporary failure.
     amperity_api_retries_total{tenant="socktown"} 0
@@ -417,9 +434,9 @@ fn a_probe_shows_one_job_and_its_result() {
         false,
     );
     assert_snapshot!(read(&Page::assemble(&[Arc::new(found)]), Format::Text), @r#"
-    # HELP amperity_ingest_job_info Always 1. The workflow that ran the ingest job, for looking it up in Amperity; empty if the API does not name one.
+    # HELP amperity_ingest_job_info Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and the workflow's name; empty if not known.
     # TYPE amperity_ingest_job_info gauge
-    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
+    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.
     # TYPE probe_success gauge
     probe_success{tenant="socktown",job_id="isj-1f73r9u2"} 1

@@ -60,7 +60,7 @@ prop_compose! {
         let tables = tables.into_iter().map(|((table, feed), rest)| Table {
             table: table.into(), feed: feed.into(), ..rest
         });
-        Job { id: "".into(), workflow_id: workflow.map(Into::into), tables: tables.collect(), merged: 0 }
+        Job { id: "".into(), workflow_id: workflow.map(Into::into), tables: tables.collect(), merged: 0, failure: None }
     }
 }
 
@@ -82,6 +82,7 @@ prop_compose! {
             recent_runs: Arc::default(), failures_since_success: 0,
             expected: crate::expectations::Expected::default(), rule: None,
             totals: Totals { runs, read, inserted, updated, rejected, errors, duration_ms, durations },
+            failures: Failures::default(),
             created: time(created),
         }
     }
@@ -110,6 +111,8 @@ prop_compose! {
             feeds: feeds.into_iter().map(|((table, feed), rest)| Feed {
                 table: table.into(), feed: feed.into(), ..rest
             }).collect(),
+            workflows: [].into(),
+            workflow_names: Arc::default(),
             files,
         }
     }

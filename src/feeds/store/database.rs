@@ -16,13 +16,16 @@ use super::import;
 use super::read::{self, Histories};
 use super::write::{self, Capacity};
 use crate::feeds::changes::Changes;
-use crate::feeds::{FeedId, Run, RunHistory};
+use crate::feeds::{FeedId, HistoryKind, Run, RunHistory};
 
 /// The format that is written, and the latest that is read. Version 1 was a
-/// JSON file.
-pub(super) const VERSION: u64 = 2;
+/// JSON file; version 2 had no workflows and is upgraded in place.
+pub(super) const VERSION: u64 = 3;
+const WITHOUT_WORKFLOWS: u64 = 2;
 
+/// The tables that are the same since version 2, and those of version 3.
 const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA_3: &str = include_str!("schema_3.sql");
 
 /// How long to wait for a person's shell that holds a lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -102,7 +105,7 @@ impl Database {
     pub(in crate::feeds) fn write(
         &mut self,
         tenants: &[(&str, &RunHistory, &Changes)],
-        deleted: &[&str],
+        deleted: &[(&str, HistoryKind)],
     ) -> Result<(), DatabaseError> {
         let Some(open) = &mut self.open else {
             return Ok(());
@@ -116,9 +119,14 @@ impl Database {
     }
 
     /// All stored runs of a feed, oldest first.
-    pub(super) fn runs(&self, tenant: &str, feed: &FeedId) -> Result<Vec<Run>, DatabaseError> {
+    pub(super) fn runs(
+        &self,
+        tenant: &str,
+        kind: HistoryKind,
+        feed: &FeedId,
+    ) -> Result<Vec<Run>, DatabaseError> {
         match &self.open {
-            Some(open) => read::runs(&open.connection, tenant, feed),
+            Some(open) => read::runs(&open.connection, tenant, kind, feed),
             None => Ok(Vec::new()),
         }
     }
@@ -127,7 +135,7 @@ impl Database {
     pub(in crate::feeds) fn histories(&self) -> Result<Histories, DatabaseError> {
         self.open.as_ref().map_or_else(
             || Ok(Histories::new()),
-            |open| read::histories(&open.connection),
+            |open| read::histories(&open.connection, true),
         )
     }
 
@@ -248,13 +256,13 @@ impl Open {
     fn write(
         &mut self,
         tenants: &[(&str, &RunHistory, &Changes)],
-        deleted: &[&str],
+        deleted: &[(&str, HistoryKind)],
         capacity: Capacity,
     ) -> Result<(), DatabaseError> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
-        for tenant in deleted {
-            write::delete_tenant(&transaction, tenant)?;
+        for (tenant, kind) in deleted {
+            write::delete_history(&transaction, tenant, *kind)?;
         }
         for (tenant, history, changes) in tenants {
             write::write(&transaction, tenant, history, changes, capacity)?;
@@ -340,15 +348,20 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 /// Opens a database to write to; where that cannot be, to read from it.
 fn open_existing(path: &Path) -> Result<(Connection, Histories), DatabaseError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
     // Before anything is configured, which would write to a foreign file.
-    belongs_to_us(&connection)?;
+    let version = version(&connection)?;
     configure(&connection)?;
     let histories = verified(&connection)?;
+    if version == WITHOUT_WORKFLOWS {
+        add_workflows(&mut connection)?;
+        tracing::info!(file = %path.display(), "the state file of an earlier version was upgraded");
+    }
     Ok((connection, histories))
 }
 
-fn belongs_to_us(connection: &Connection) -> Result<(), DatabaseError> {
+/// The format of a database that is ours.
+fn version(connection: &Connection) -> Result<u64, DatabaseError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let application: i32 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -357,7 +370,7 @@ fn belongs_to_us(connection: &Connection) -> Result<(), DatabaseError> {
     }
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match u64::try_from(version) {
-        Ok(VERSION) => Ok(()),
+        Ok(known @ WITHOUT_WORKFLOWS..=VERSION) => Ok(known),
         Ok(newer) if newer > VERSION => Err(DatabaseError::Newer(newer)),
         _ => Err(DatabaseError::damaged("its format is not known")),
     }
@@ -375,25 +388,40 @@ fn configure(connection: &Connection) -> Result<(), DatabaseError> {
 
 /// The histories, once everything that counts was verified.
 fn verified(connection: &Connection) -> Result<Histories, DatabaseError> {
-    belongs_to_us(connection)?;
+    let version = version(connection)?;
     let problem: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if problem != "ok" {
         return Err(DatabaseError::Damaged(problem));
     }
-    read::histories(connection)
+    read::histories(connection, version != WITHOUT_WORKFLOWS)
 }
 
 /// Makes the tables, and writes the first contents.
 fn create(connection: &mut Connection, histories: &Histories) -> Result<(), DatabaseError> {
     let behavior = TransactionBehavior::Immediate;
     let transaction = connection.transaction_with_behavior(behavior)?;
+    transaction.execute_batch(SCHEMA_3)?;
     transaction.execute_batch(SCHEMA)?;
     transaction.pragma_update(None, "application_id", file::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION.cast_signed())?;
-    for (tenant, history) in histories {
+    for ((tenant, _), history) in histories {
         let everything = write::everything(history);
         write::write(&transaction, tenant, history, &everything, Capacity::FILE)?;
     }
+    Ok(transaction.commit()?)
+}
+
+/// Upgrades a database of version 2: its tenants get a history of feeds.
+fn add_workflows(connection: &mut Connection) -> Result<(), DatabaseError> {
+    let behavior = TransactionBehavior::Immediate;
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let tenants = read::tenants(&transaction, false)?;
+    transaction.execute_batch("DROP VIEW run_history; DROP TABLE tenants;")?;
+    transaction.execute_batch(SCHEMA_3)?;
+    for (id, (tenant, history)) in &tenants {
+        write::write_history(&transaction, *id, tenant, history)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION.cast_signed())?;
     Ok(transaction.commit()?)
 }
 

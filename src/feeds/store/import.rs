@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::read::Histories;
 use super::row::state_named;
 use crate::feeds::record::{FeedRecord, Newest, OpenRun};
-use crate::feeds::{Run, RunHistory, Totals};
+use crate::feeds::{HistoryKind, Run, RunHistory, Totals};
 use crate::jobs::Rows;
 
 /// What the file begins with.
@@ -95,7 +95,7 @@ pub(super) fn parse(contents: &[u8]) -> serde_json::Result<Histories> {
     let file: StateFile = serde_json::from_slice(contents)?;
     let tenants = file.tenants.into_iter();
     Ok(tenants
-        .map(|(name, tenant)| (name, tenant.history()))
+        .map(|(name, tenant)| ((name, HistoryKind::Feeds), tenant.history()))
         .collect())
 }
 

@@ -7,15 +7,30 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::DatabaseError;
-use super::row::{Columns, required, state_named};
+use super::row::{Columns, kind_name, required, state_named};
 use crate::feeds::record::{FeedRecord, Newest, OpenRun, RECENT, day};
-use crate::feeds::{FeedId, Run, RunHistory, Totals};
-use crate::jobs::{Rows, State};
+use crate::feeds::{FailedRun, FeedId, HistoryKind, Run, RunHistory, Totals};
+use crate::jobs::{Attribution, Rows, State, WorkflowFailure};
 
-/// The histories by tenant.
-pub(in crate::feeds) type Histories = BTreeMap<Arc<str>, RunHistory>;
+/// The histories by tenant and what they are about.
+pub(in crate::feeds) type Histories = BTreeMap<(Arc<str>, HistoryKind), RunHistory>;
+
+/// The tenants and their histories without feeds, by their ids in the database.
+type Tenants = BTreeMap<i64, (Arc<str>, RunHistory)>;
 
 const RUN_COLUMNS: usize = 13;
+
+/// The id of a tenant's history, if it is stored.
+pub(super) fn history(
+    connection: &Connection,
+    tenant: &str,
+    kind: HistoryKind,
+) -> Result<Option<i64>, DatabaseError> {
+    let mut find =
+        connection.prepare_cached("SELECT id FROM tenants WHERE tenant = ?1 AND kind = ?2")?;
+    let key = params![tenant, kind_name(kind)];
+    Ok(find.query_row(key, |row| row.get(0)).optional()?)
+}
 
 /// The id of a feed, if it is stored.
 pub(super) fn feed(
@@ -32,23 +47,17 @@ pub(super) fn feed(
 
 /// All histories. Reads each table whole, so that every row is verified; an
 /// index that is damaged could hide some.
-pub(super) fn histories(connection: &Connection) -> Result<Histories, DatabaseError> {
-    let mut tenants = BTreeMap::new();
-    let mut select = connection.prepare("SELECT * FROM tenants NOT INDEXED")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let mut columns = Columns::read(row, 5)?;
-        let id = required(columns.integer()?)?;
-        let tenant = required(columns.text()?)?;
-        let history = RunHistory {
-            history_until: columns.time()?,
-            covered_since: columns.time()?,
-            covered_until: columns.time()?,
-            ..RunHistory::default()
-        };
-        tenants.insert(id, (tenant, history));
-    }
+///
+/// `workflows` says whether the format has workflows.
+pub(super) fn histories(
+    connection: &Connection,
+    workflows: bool,
+) -> Result<Histories, DatabaseError> {
+    let mut tenants = tenants(connection, workflows)?;
     let mut feeds = read_feeds(connection)?;
+    if workflows {
+        read_failures(connection, &mut feeds)?;
+    }
     read_open_runs(connection, &mut feeds)?;
     read_runs(connection, &mut feeds, &tenants)?;
     for feed in feeds.into_values() {
@@ -56,7 +65,35 @@ pub(super) fn histories(connection: &Connection) -> Result<Histories, DatabaseEr
         let feeds = history.tables.entry(feed.id.table).or_default();
         feeds.insert(feed.id.feed, Arc::new(feed.record));
     }
-    Ok(tenants.into_values().collect())
+    let histories = tenants.into_values();
+    let histories = histories.map(|(tenant, history)| ((tenant, history.kind), history));
+    Ok(histories.collect())
+}
+
+/// The tenants, and what is stored of their histories besides the feeds.
+pub(super) fn tenants(connection: &Connection, workflows: bool) -> Result<Tenants, DatabaseError> {
+    let mut tenants = BTreeMap::new();
+    let mut select = connection.prepare("SELECT * FROM tenants NOT INDEXED")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::read(row, if workflows { 6 } else { 5 })?;
+        let id = required(columns.integer()?)?;
+        let tenant = required(columns.text()?)?;
+        let kind = if workflows {
+            columns.kind()?
+        } else {
+            HistoryKind::Feeds
+        };
+        let history = RunHistory {
+            kind,
+            history_until: columns.time()?,
+            covered_since: columns.time()?,
+            covered_until: columns.time()?,
+            ..RunHistory::default()
+        };
+        tenants.insert(id, (tenant, history));
+    }
+    Ok(tenants)
 }
 
 struct StoredFeed {
@@ -122,6 +159,27 @@ fn read_record(columns: &mut Columns) -> Result<FeedRecord, DatabaseError> {
     Ok(record)
 }
 
+fn read_failures(connection: &Connection, feeds: &mut Feeds) -> Result<(), DatabaseError> {
+    let mut select = connection.prepare("SELECT * FROM workflow_failures NOT INDEXED")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::read(row, 8)?;
+        let feed = required(columns.integer()?)?;
+        let failures = &mut required(feeds.get_mut(&feed))?.record.failures;
+        for attribution in Attribution::ALL {
+            failures.set_count(attribution, required(columns.count()?)?);
+        }
+        let Some(run) = columns.text()? else { continue };
+        let failure = WorkflowFailure {
+            attribution: columns.attribution()?,
+            error_type: required(columns.text()?)?,
+            message: required(columns.text()?)?,
+        };
+        failures.latest = Some(Arc::new(FailedRun { run, failure }));
+    }
+    Ok(())
+}
+
 fn read_open_runs(connection: &Connection, feeds: &mut Feeds) -> Result<(), DatabaseError> {
     let mut select = connection.prepare("SELECT * FROM open_runs NOT INDEXED")?;
     let mut rows = select.query([])?;
@@ -146,7 +204,7 @@ fn read_open_runs(connection: &Connection, feeds: &mut Feeds) -> Result<(), Data
 fn read_runs(
     connection: &Connection,
     feeds: &mut Feeds,
-    tenants: &BTreeMap<i64, (Arc<str>, RunHistory)>,
+    tenants: &Tenants,
 ) -> Result<(), DatabaseError> {
     let mut select = connection.prepare("SELECT * FROM runs NOT INDEXED")?;
     let mut rows = select.query([])?;
@@ -232,10 +290,10 @@ fn is_only_key(run: &Run) -> bool {
 pub(super) fn runs(
     connection: &Connection,
     tenant: &str,
+    kind: HistoryKind,
     id: &FeedId,
 ) -> Result<Vec<Run>, DatabaseError> {
-    let mut find = connection.prepare_cached("SELECT id FROM tenants WHERE tenant = ?1")?;
-    let tenant = find.query_row([tenant], |row| row.get(0)).optional()?;
+    let tenant = history(connection, tenant, kind)?;
     let Some(tenant) = tenant else {
         return Ok(Vec::new());
     };

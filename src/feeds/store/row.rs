@@ -8,7 +8,8 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Row, Transaction, params_from_iter};
 
 use super::error::DatabaseError;
-use crate::jobs::State;
+use crate::feeds::HistoryKind;
+use crate::jobs::{Attribution, State};
 
 /// The columns of one row, in the order of the query.
 #[derive(Debug)]
@@ -54,6 +55,21 @@ impl Columns {
         time.map_err(|_| DatabaseError::damaged("a time is out of range"))
     }
 
+    pub(super) fn kind(&mut self) -> Result<HistoryKind, DatabaseError> {
+        let name = required(self.text()?)?;
+        let kinds = [HistoryKind::Feeds, HistoryKind::Workflows];
+        let kind = kinds.into_iter().find(|kind| kind_name(*kind) == &*name);
+        kind.ok_or_else(|| DatabaseError::damaged("a kind of history is not known"))
+    }
+
+    pub(super) fn attribution(&mut self) -> Result<Attribution, DatabaseError> {
+        let name = required(self.text()?)?;
+        let all = Attribution::ALL.into_iter();
+        let mut named = all.filter(|attribution| attribution.as_str() == &*name);
+        let attribution = named.next();
+        attribution.ok_or_else(|| DatabaseError::damaged("an attribution is not known"))
+    }
+
     pub(super) fn state(&mut self) -> Result<Option<State>, DatabaseError> {
         Ok(self.text()?.map(|name| state_named(&name)))
     }
@@ -62,6 +78,14 @@ impl Columns {
 /// The value of a column that is never NULL.
 pub(super) fn required<T>(value: Option<T>) -> Result<T, DatabaseError> {
     value.ok_or_else(|| DatabaseError::damaged("a value is missing"))
+}
+
+/// The name a kind of history is stored with.
+pub(super) fn kind_name(kind: HistoryKind) -> &'static str {
+    match kind {
+        HistoryKind::Feeds => "feeds",
+        HistoryKind::Workflows => "workflows",
+    }
 }
 
 /// A state by the name it was stored with: not parsed, so that it comes back

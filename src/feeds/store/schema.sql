@@ -1,16 +1,5 @@
 -- Times are milliseconds since 1970 in UTC. A checksum is the CRC-32 of the
 -- other columns of its row.
-CREATE TABLE tenants ( -- amperity_exporter
-    id INTEGER PRIMARY KEY,
-    tenant TEXT NOT NULL UNIQUE,
-    -- Runs first seen finished that ended before this are not counted.
-    history_until INTEGER,
-    -- All runs of this time are known.
-    covered_since INTEGER,
-    covered_until INTEGER,
-    checksum INTEGER NOT NULL
-) STRICT;
-
 CREATE TABLE feeds (
     id INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL,
@@ -73,15 +62,3 @@ CREATE TABLE open_runs (
     checksum INTEGER NOT NULL,
     PRIMARY KEY (feed, job)
 ) STRICT, WITHOUT ROWID;
-
--- For people: names and times in plain text.
-CREATE VIEW run_history AS
-SELECT tenants.tenant, feeds.table_name, feeds.feed, runs.job, runs.state,
-    datetime(runs.started_at / 1000, 'unixepoch') AS started,
-    datetime(runs.ended_at / 1000, 'unixepoch') AS ended,
-    (runs.ended_at - runs.started_at) / 1000.0 AS seconds,
-    runs.read_rows, runs.inserted_rows, runs.updated_rows, runs.rejected_rows,
-    runs.error_rows, runs.files, runs.workflow
-FROM runs
-JOIN feeds ON feeds.id = runs.feed
-JOIN tenants ON tenants.id = feeds.tenant;

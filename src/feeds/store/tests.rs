@@ -14,6 +14,7 @@ mod damage;
 mod import;
 mod limits;
 mod numbers;
+mod upgrade;
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -47,8 +48,10 @@ fn count_more(history: &mut RunHistory, runs: std::ops::Range<u64>) {
 /// What the file holds for a tenant.
 fn on_disk(path: &Path, tenant: &str) -> Option<u64> {
     let connection = Connection::open(path).unwrap();
-    let histories = read::histories(&connection).unwrap();
-    histories.get(tenant).map(counted)
+    let histories = read::histories(&connection, true).unwrap();
+    histories
+        .get(&(tenant.into(), HistoryKind::Feeds))
+        .map(counted)
 }
 
 fn shown(error: &StoreError, path: &Path) -> String {
@@ -92,12 +95,21 @@ async fn the_runs_of_a_feed_can_be_read_also_those_that_were_not_counted() {
         store.save("acme", &mut history).await.unwrap();
         history.observe(&[succeeded("new", "15 12:01", "15 12:02")], at("15 12:03"));
         store.save("acme", &mut history).await.unwrap();
-        let runs = store.runs("acme", &customers()).await.unwrap();
+        let runs = store
+            .runs("acme", HistoryKind::Feeds, &customers())
+            .await
+            .unwrap();
         let jobs: Vec<&str> = runs.iter().map(|run| &*run.job).collect();
         assert_eq!(jobs, ["old", "new"]);
         assert_eq!(runs[1], history.feeds()[0].last_run.clone().unwrap());
         assert_eq!(counted(&history), 1);
-        assert!(store.runs("other", &customers()).await.unwrap().is_empty());
+        assert!(
+            store
+                .runs("other", HistoryKind::Feeds, &customers())
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 
@@ -208,12 +220,26 @@ async fn a_write_that_fails_says_so_and_is_tried_again() {
     let error = store.save("acme", &mut history).await.unwrap_err();
     insta::assert_snapshot!(shown(&error, &path), @"cannot write the state file FILE: database is locked; counting continues in memory and the next refresh tries again, but a restart before that would count from the last state written");
     // What is not on disk yet is in the history all the same.
-    assert_eq!(store.runs("acme", &customers()).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .runs("acme", HistoryKind::Feeds, &customers())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     drop(shell);
     count_more(&mut history, 1..2);
     store.save("acme", &mut history).await.unwrap();
     assert_eq!(on_disk(&path, "acme"), Some(2));
-    assert_eq!(store.runs("acme", &customers()).await.unwrap().len(), 2);
+    assert_eq!(
+        store
+            .runs("acme", HistoryKind::Feeds, &customers())
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -249,7 +275,10 @@ async fn a_disk_that_hangs_costs_one_wait_and_no_run() {
         store.save("acme", &mut history).await.unwrap_err();
         let waits = if run == 1 { TIMEOUT } else { Duration::ZERO };
         assert_eq!(begin.elapsed().as_secs(), waits.as_secs());
-        store.runs("acme", &customers()).await.unwrap_err();
+        store
+            .runs("acme", HistoryKind::Feeds, &customers())
+            .await
+            .unwrap_err();
     }
     drop(hanging);
     store.save("acme", &mut history).await.unwrap();

@@ -9,11 +9,13 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::DatabaseError;
-use super::row::{count, insert, optional_count, optional_text, optional_time, text, time};
+use super::row::{
+    count, insert, kind_name, optional_count, optional_text, optional_time, text, time,
+};
 use crate::feeds::changes::{Changes, FeedChange};
 use crate::feeds::record::FeedRecord;
-use crate::feeds::{FeedId, Run, RunHistory};
-use crate::jobs::State;
+use crate::feeds::{Failures, FeedId, HistoryKind, Run, RunHistory};
+use crate::jobs::{Attribution, State};
 
 /// Runs of a feed are kept for so long before its latest one. Not before now:
 /// the clock may be wrong for a while.
@@ -62,22 +64,22 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Deletes all that is stored of a tenant.
-pub(super) fn delete_tenant(
+/// Deletes all that is stored of a tenant's history.
+pub(super) fn delete_history(
     transaction: &Transaction<'_>,
     tenant: &str,
+    kind: HistoryKind,
 ) -> Result<(), DatabaseError> {
-    let feeds = "SELECT feeds.id FROM feeds JOIN tenants ON tenants.id = feeds.tenant \
-                 WHERE tenants.tenant = ?1";
-    for table in ["runs", "open_runs"] {
+    let Some(id) = super::read::history(transaction, tenant, kind)? else {
+        return Ok(());
+    };
+    for table in ["runs", "open_runs", "workflow_failures"] {
+        let feeds = "SELECT id FROM feeds WHERE tenant = ?1";
         let delete = format!("DELETE FROM {table} WHERE feed IN ({feeds})");
-        transaction.execute(&delete, [tenant])?;
+        transaction.execute(&delete, [id])?;
     }
-    transaction.execute(
-        "DELETE FROM feeds WHERE tenant IN (SELECT id FROM tenants WHERE tenant = ?1)",
-        [tenant],
-    )?;
-    transaction.execute("DELETE FROM tenants WHERE tenant = ?1", [tenant])?;
+    transaction.execute("DELETE FROM feeds WHERE tenant = ?1", [id])?;
+    transaction.execute("DELETE FROM tenants WHERE id = ?1", [id])?;
     Ok(())
 }
 
@@ -93,22 +95,31 @@ fn write_tenant(
     tenant: &str,
     history: &RunHistory,
 ) -> Result<i64, DatabaseError> {
-    let mut find = transaction.prepare_cached("SELECT id FROM tenants WHERE tenant = ?1")?;
-    let known = find.query_row([tenant], |row| row.get(0)).optional()?;
-    let id = match known {
+    let id = match super::read::history(transaction, tenant, history.kind)? {
         Some(id) => id,
         None => next_id(transaction, "tenants")?,
     };
+    write_history(transaction, id, tenant, history)?;
+    Ok(id)
+}
+
+/// Writes what is stored of a history besides its feeds.
+pub(super) fn write_history(
+    transaction: &Transaction<'_>,
+    id: i64,
+    tenant: &str,
+    history: &RunHistory,
+) -> Result<(), DatabaseError> {
     let columns = vec![
         Value::Integer(id),
         text(tenant),
+        text(kind_name(history.kind)),
         optional_time(history.history_until),
         optional_time(history.covered_since),
         optional_time(history.covered_until),
     ];
-    let statement = "REPLACE INTO tenants VALUES (?, ?, ?, ?, ?, ?)";
-    insert(transaction, statement, columns)?;
-    Ok(id)
+    let statement = "REPLACE INTO tenants VALUES (?, ?, ?, ?, ?, ?, ?)";
+    insert(transaction, statement, columns)
 }
 
 fn next_id(transaction: &Transaction<'_>, table: &str) -> Result<i64, DatabaseError> {
@@ -133,6 +144,7 @@ fn write_feed(
         for delete in [
             "DELETE FROM runs WHERE feed = ?1",
             "DELETE FROM open_runs WHERE feed = ?1",
+            "DELETE FROM workflow_failures WHERE feed = ?1",
             "DELETE FROM feeds WHERE id = ?1",
         ] {
             transaction.prepare_cached(delete)?.execute([feed])?;
@@ -148,6 +160,9 @@ fn write_feed(
     };
     write_record(transaction, tenant, feed, id, record)?;
     write_open_runs(transaction, feed, record)?;
+    if !record.failures.is_empty() {
+        write_failures(transaction, feed, &record.failures)?;
+    }
     for run in change.runs.values() {
         write_run(transaction, feed, run)?;
     }
@@ -224,6 +239,26 @@ fn write_open_runs(
         insert(transaction, statement, columns)?;
     }
     Ok(())
+}
+
+fn write_failures(
+    transaction: &Transaction<'_>,
+    feed: i64,
+    failures: &Failures,
+) -> Result<(), DatabaseError> {
+    let latest = failures.latest.as_deref();
+    let failure = latest.map(|latest| &latest.failure);
+    let counts = Attribution::ALL.map(|attribution| count(failures.count(attribution)));
+    let mut columns = vec![Value::Integer(feed)];
+    columns.extend(counts);
+    columns.extend([
+        optional_text(latest.map(|latest| &*latest.run)),
+        optional_text(failure.map(|failure| failure.attribution.as_str())),
+        optional_text(failure.map(|failure| &*failure.error_type)),
+        optional_text(failure.map(|failure| &*failure.message)),
+    ]);
+    let statement = "REPLACE INTO workflow_failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    insert(transaction, statement, columns)
 }
 
 fn write_run(transaction: &Transaction<'_>, feed: i64, run: &Run) -> Result<(), DatabaseError> {

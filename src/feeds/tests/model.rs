@@ -102,6 +102,7 @@ impl Work {
             workflow_id: None,
             tables: tables.collect(),
             merged: 0,
+            failure: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{FeedRule, Severity};
 use crate::expectations::Expected;
-use crate::feeds::{Feed, Run, Totals};
+use crate::feeds::{Failures, Feed, Run, Totals};
 use crate::jobs::{Job, Rows, State, Table};
 use crate::snapshot::{Failure, Status};
 use crate::telemetry::Reason;
@@ -71,6 +71,7 @@ fn feed(table: &str, runs: Vec<Arc<Run>>) -> Feed {
         expected: Expected::default(),
         rule: None,
         totals: Totals::default(),
+        failures: Failures::default(),
         created: hours_ago(1_000),
     }
 }
@@ -156,6 +157,7 @@ fn job(id: &str, table: &str, state: State, started: &str) -> Arc<Job> {
         id: id.into(),
         workflow_id: None,
         merged: 0,
+        failure: None,
         tables: vec![Table {
             table: table.into(),
             feed: format!("df-{table}").into(),

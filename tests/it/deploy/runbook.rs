@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use super::{alerts, array, files, read, repository, text, yaml};
 
-/// The severity of an alert, for feeds the one without a configured severity.
+/// The severity of an alert: for feeds the one without a configured severity, for
+/// workflows the one of an error that the customer can fix.
 fn severity(alert: &Value) -> &str {
     let label = text(&alert["labels"], "severity");
     label
         .strip_prefix("{{ or $labels.severity \"")
         .and_then(|rest| rest.strip_suffix("\" }}"))
+        .or_else(|| label.split_once("{{ else }}")?.1.strip_suffix("{{ end }}"))
         .unwrap_or(label)
 }
 

@@ -9,6 +9,7 @@ mod reload;
 mod slow;
 mod stop;
 mod tenants;
+mod workflows;
 
 use std::time::Duration;
 

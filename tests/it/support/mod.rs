@@ -9,6 +9,7 @@ pub(crate) mod upstream;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub(crate) fn hours(hours: u64) -> Duration {
 pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
     pub(crate) exporter: Exporter,
+    clock: Clock,
     log: LogBuffer,
     _subscriber: tracing::subscriber::DefaultGuard,
 }
@@ -94,9 +96,21 @@ impl Stage {
         Self {
             simulator,
             exporter,
+            clock,
             log,
             _subscriber: guard,
         }
+    }
+
+    /// Ends the exporter and starts another one with the state file after `down`.
+    pub(crate) async fn restart(&mut self, settings: Settings, state: &Path, down: Duration) {
+        self.exporter.stop().await;
+        // The state file is free when the last handle to it is dropped.
+        self.exporter = exporter(&self.simulator, &self.clock, None);
+        self.pass(down).await;
+        let store = Store::open(state, self.clock.now()).unwrap();
+        self.exporter = exporter(&self.simulator, &self.clock, Some(store));
+        self.exporter.apply(settings).await.unwrap();
     }
 
     /// Lets time pass.
@@ -243,10 +257,12 @@ pub(crate) fn tenant(name: &str) -> Tenant {
             jobs: true,
             feeds: true,
             files: false,
+            workflows: false,
         },
         max_jobs: 10_000,
         page_bytes: 256 << 20,
         feed_rules: Arc::default(),
+        workflow_types: Arc::default(),
     }
 }
 

@@ -166,7 +166,7 @@ async fn the_file_of_a_newer_version_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     written(&path, 1).await;
     let connection = Connection::open(&path).unwrap();
-    connection.pragma_update(None, "user_version", 3).unwrap();
+    connection.pragma_update(None, "user_version", 4).unwrap();
     drop(connection);
     let newer = std::fs::read(&path).unwrap();
     for error in [
@@ -174,7 +174,7 @@ async fn the_file_of_a_newer_version_is_refused_and_left_alone() {
         Store::check(&path).unwrap_err(),
     ] {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(shown(&error, &path), @"the state file FILE was written by a newer amperity_exporter (format 3, this one knows 2); run the newer one, or move the file away to start the counters anew");
+            insta::assert_snapshot!(shown(&error, &path), @"the state file FILE was written by a newer amperity_exporter (format 4, this one knows 3); run the newer one, or move the file away to start the counters anew");
         }
     }
     assert_eq!(std::fs::read(&path).unwrap(), newer);
@@ -203,11 +203,11 @@ async fn where_nothing_can_be_written_the_counters_are_read_all_the_same() {
     written(&path, 2).await;
     let before = names(&folder);
     let read = database::stored(&path).unwrap();
-    assert_eq!(counted(&read["acme"]), 2);
+    assert_eq!(counted(&read[&("acme".into(), HistoryKind::Feeds)]), 2);
     assert_eq!(names(&folder), before);
     // While another process has it open, what is in the log counts, too.
     let store = Store::open(&path, noon()).unwrap();
     store.save("acme", &mut history(5)).await.unwrap();
     let read = database::stored(&path).unwrap();
-    assert_eq!(counted(&read["acme"]), 5);
+    assert_eq!(counted(&read[&("acme".into(), HistoryKind::Feeds)]), 5);
 }

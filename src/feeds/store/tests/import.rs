@@ -42,7 +42,14 @@ async fn a_json_state_file_is_imported_once_and_counts_on() {
         assert_eq!(history.feeds()[0].totals.read, 20);
         store.save("acme", &mut history).await.unwrap();
         // The runs that the file had only the keys of are known whole now.
-        assert_eq!(store.runs("acme", &customers()).await.unwrap().len(), 3);
+        assert_eq!(
+            store
+                .runs("acme", HistoryKind::Feeds, &customers())
+                .await
+                .unwrap()
+                .len(),
+            3
+        );
         drop(store);
         assert!(!folder.path().join("state.json").exists(), "{earlier}");
 

@@ -23,7 +23,10 @@ async fn stored(every: i64, runs: i64, capacity: Option<u64>) -> Vec<Arc<Run>> {
             store.save("acme", &mut history).await.unwrap();
         }
     }
-    store.runs("acme", &customers()).await.unwrap()
+    store
+        .runs("acme", HistoryKind::Feeds, &customers())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

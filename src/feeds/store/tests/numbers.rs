@@ -96,7 +96,11 @@ async fn writing_in_numbers() {
         );
         let feed = history.take_updated().into_iter().next().unwrap();
         let start = Instant::now();
-        let runs = store.runs("acme", &feed).await.unwrap().len();
+        let runs = store
+            .runs("acme", HistoryKind::Feeds, &feed)
+            .await
+            .unwrap()
+            .len();
         println!("  reading the {runs} runs of a feed {:?}", start.elapsed());
         drop(store);
         let start = Instant::now();

@@ -176,7 +176,9 @@ impl World {
 
     fn restart(&mut self) {
         let mut histories = self.database.histories().unwrap();
-        self.history = histories.remove("acme").unwrap_or_default();
+        self.history = histories
+            .remove(&("acme".into(), HistoryKind::Feeds))
+            .unwrap_or_default();
         self.model = self.stored.clone();
         self.compare();
     }
