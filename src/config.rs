@@ -171,6 +171,7 @@ pub enum Credentials {
 
 /// Which families are on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Collect {
     /// One set per job and table.
     pub jobs: bool,

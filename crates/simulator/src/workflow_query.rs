@@ -46,7 +46,7 @@ impl WorkflowQuery {
                 return Err(format!("{key} must be given once"));
             }
         }
-        let text = |key: &str| values.get(key).map(|value| value.as_ref());
+        let text = |key: &str| values.get(key).map(AsRef::as_ref);
         let created = window(&values, "created")?.unwrap_or(Timestamp::MIN..Timestamp::MAX);
         let state = text("state").map(state).transpose()?;
         let limit = match text("limit").map(str::parse) {

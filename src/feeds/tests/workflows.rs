@@ -4,18 +4,18 @@
 use super::*;
 use crate::jobs::{Attribution, WorkflowFailure};
 
-fn failure(attribution: Attribution, message: &str) -> Option<Arc<WorkflowFailure>> {
-    Some(Arc::new(WorkflowFailure {
+fn failure(attribution: Attribution) -> Arc<WorkflowFailure> {
+    Arc::new(WorkflowFailure {
         attribution,
         error_type: "amperity.workflow.task.courier/missing-files".into(),
-        message: message.into(),
-    }))
+        message: "No file.".into(),
+    })
 }
 
 /// A run of the workflow `customers` that failed.
 fn failed(id: &str, started: &str, ended: &str, attribution: Attribution) -> Job {
     Job {
-        failure: failure(attribution, "No file."),
+        failure: Some(failure(attribution)),
         ..job(id, State::Failed, Some(started), Some(ended))
     }
 }

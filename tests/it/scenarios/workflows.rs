@@ -207,20 +207,20 @@ async fn a_run_that_is_retried_hours_later_is_one_run() {
         .resuming_after(hours(9))
         .lasting(minutes(90));
     let stage = Stage::open(with_runs([run]), settings([with_workflows("socktown")])).await;
-    let state = |page: &Page| {
+    let newest_state = |page: &Page| {
         let states = page.family("amperity_workflow_state").into_iter();
         let mut current = states.filter(|(_, value)| *value == 1.0);
         current.next().map(|(labels, _)| label(&labels, "state"))
     };
     stage.pass(minutes(5)).await;
     let page = stage.page().await;
-    assert_eq!(state(&page).as_deref(), Some("failed"));
+    assert_eq!(newest_state(&page).as_deref(), Some("failed"));
     assert_eq!(counters(&page)["Nightly platform"], 1);
     // Two hours after the failure it is not watched any more; the hourly list
     // of runs that ended shows it.
     stage.pass(hours(12)).await;
     let page = stage.page().await;
-    assert_eq!(state(&page).as_deref(), Some("succeeded"));
+    assert_eq!(newest_state(&page).as_deref(), Some("succeeded"));
     let expected = [("Nightly failed", 1), ("Nightly platform", 1)];
     assert_eq!(
         counters(&page),

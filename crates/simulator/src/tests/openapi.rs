@@ -14,9 +14,8 @@ struct Schemas(Value);
 
 impl Schemas {
     fn read() -> Option<Self> {
-        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(3);
-        let text = folders.map(|folder| folder.join(DOCUMENT));
-        let text = text.filter_map(|path| std::fs::read(path).ok()).next()?;
+        let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(3);
+        let text = folders.find_map(|folder| std::fs::read(folder.join(DOCUMENT)).ok())?;
         Some(Self(serde_json::from_slice(&text).unwrap()))
     }
 

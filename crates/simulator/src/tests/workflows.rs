@@ -226,7 +226,7 @@ async fn a_failed_run_that_is_retried_goes_on_under_the_same_id() {
         let state = run["state"].as_str().unwrap();
         let ended = run["ended_at"].as_str().unwrap_or("-").to_owned();
         seen.push(format!("{state} {ended} {}", run.get("error").is_some()));
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
     }
     seen.dedup();
     insta::assert_snapshot!(seen.join("\n"), @"

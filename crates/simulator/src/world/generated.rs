@@ -143,7 +143,7 @@ impl Pipeline {
         let started = at(self.start(slot).saturating_sub(self.lead()));
         let name = self.name.as_str();
         let run = WorkflowRun::new(self.workflow_id(slot), name, self.workflow_type, started);
-        let run = run.started_by(self.principal(slot));
+        let run = run.started_by(principal(slot));
         let outcome = match incident {
             Some(Incident::FailsBeforeIngest(attribution)) => {
                 let error = error_before_ingest(attribution);
@@ -156,14 +156,14 @@ impl Pipeline {
             Some(Incident::Ends(Outcome::Canceled)) => WorkflowOutcome::Canceled,
             _ => WorkflowOutcome::Succeeded,
         };
-        let load = self.run(slot).map_or(self.duration, |job| {
+        let job_duration = self.run(slot).map_or(self.duration, |job| {
             let ends = job
                 .tables
                 .iter()
                 .map(|table| milliseconds(table.delay + table.duration));
             ends.max().unwrap_or(self.duration)
         });
-        let whole = lead * 2 + Duration::from_millis(load);
+        let whole = lead * 2 + Duration::from_millis(job_duration);
         let run = match incident {
             Some(Incident::Retried(attribution)) => {
                 let error = error_before_ingest(attribution);
@@ -181,15 +181,6 @@ impl Pipeline {
         let day = at(start).strftime("%Y%m%d").to_string();
         let second = start.div_euclid(1000).rem_euclid(24 * 60 * 60);
         format!("wf-{day}-{second:05}-{}", mixed(&mut self.rng(slot, 2), 6))
-    }
-
-    /// Now and then a person starts the workflow.
-    fn principal(&self, slot: i64) -> Principal {
-        if slot.rem_euclid(4) == 1 {
-            Principal::person("socktown")
-        } else {
-            Principal::schedule()
-        }
     }
 
     fn table_with_outcome(
@@ -290,6 +281,15 @@ impl Pipeline {
 
     fn rng(&self, slot: i64, purpose: u64) -> fastrand::Rng {
         rng(&[self.seed, slot.cast_unsigned(), purpose])
+    }
+}
+
+/// Now and then a person starts the workflow.
+fn principal(slot: i64) -> Principal {
+    if slot.rem_euclid(4) == 1 {
+        Principal::person("socktown")
+    } else {
+        Principal::schedule()
     }
 }
 

@@ -21,6 +21,7 @@ fn failed_jobs_come_first_and_then_the_newest() {
         id: "isj-6".into(),
         workflow_id: None,
         merged: 0,
+        failure: None,
         tables: Vec::new(),
     }));
     insta::assert_snapshot!(text(&jobs(tenant("socktown", vec![], all), 0)), @"
