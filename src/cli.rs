@@ -144,5 +144,11 @@ pub fn parse(
     })
 }
 
+/// The command line, for man pages and shell completions.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
 #[cfg(test)]
 mod tests;

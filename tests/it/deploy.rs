@@ -10,6 +10,7 @@ use serde_json::Value;
 
 mod alerts;
 mod chain;
+mod chart;
 mod compose;
 mod dashboards;
 mod demo;

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# What is installed, tested as it is installed, from any directory:
+#
+#     tests/shipping.sh            everything
+#     tests/shipping.sh STEP...    some of: chart packages image workflows crate
+#     tests/shipping.sh render     renews deploy/kubernetes from the chart
+#
+# Needs a Rust toolchain and Go, root for `packages` and `image`, and Debian's
+# packages that a step names when they are missing. A step that cannot run here
+# is skipped and says why; the last line counts them. Programs are built under
+# target/shipping, once: a few minutes.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/shipping/tools.sh
+
+passed=0
+failed=0
+skipped=0
+
+# check TITLE COMMAND...
+check() {
+    printf '\n== %s\n' "$1"
+    shift
+    # Not in the condition of an `if`, where errors would not end the function.
+    local status
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    status=$?
+    set -e
+    if [ "$status" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $*"
+    fi
+}
+
+# skip TITLE REASON
+skip() {
+    printf '\n== %s\nskipped: %s\n' "$1" "$2"
+    skipped=$((skipped + 1))
+}
+
+# missing PROGRAM...: prints the first one that is not there.
+missing() {
+    local program
+    for program in "$@"; do
+        if ! command -v "$program" >/dev/null; then
+            echo "$program is missing"
+            return
+        fi
+    done
+}
+
+for step in chart packages image workflows crate; do
+    . "tests/shipping/$step.sh"
+done
+
+if [ "${1:-}" = render ]; then
+    build_helm
+    render >deploy/kubernetes/amperity-exporter.yaml
+    exit
+fi
+[ $# -gt 0 ] || set -- chart packages image workflows crate
+for step in "$@"; do
+    "step_$step"
+done
+
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]

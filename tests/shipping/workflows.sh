@@ -1,0 +1,18 @@
+# The workflows of continuous integration, and the shell scripts. Excluded: scripts
+# that are found by a variable, and variables of the script that sources another.
+
+step_workflows() {
+    local reason
+    reason="$(missing go python3 shellcheck)"
+    if [ -n "$reason" ]; then
+        skip "workflows" "$reason"
+        return
+    fi
+    check "workflows: programs" eval 'build_actionlint && python_program zizmor 1.32.0'
+    check "workflows: actionlint" actionlint
+    check "workflows: zizmor" zizmor --offline --quiet --persona=pedantic .github/workflows
+    check "workflows: scripts" shellcheck --external-sources --shell=bash \
+        --exclude=SC1090,SC1091,SC2016,SC2115,SC2154 --severity=warning \
+        tests/*.sh tests/shipping/*.sh deploy/packages/*.sh
+    check "workflows: scripts of the packages" shellcheck deploy/packages/{postinst,prerm,postrm}
+}
