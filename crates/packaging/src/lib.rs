@@ -7,8 +7,9 @@ use std::io;
 use std::path::Path;
 
 mod command_line;
+mod compatibility;
 mod notices;
-pub mod values;
+mod values;
 
 /// Writes man pages, completions and licenses below `folder`, as they are
 /// installed below `/usr/share`.
@@ -20,6 +21,16 @@ pub fn write_shared_files(folder: &Path) -> io::Result<()> {
     let documentation = folder.join("doc/amperity-exporter");
     fs::create_dir_all(&documentation)?;
     fs::write(documentation.join("THIRD-PARTY.txt"), notices::text()?)
+}
+
+/// Writes the tables of the repository: the chart's values, versions that the
+/// tests use.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub fn write_tables() -> io::Result<()> {
+    values::write()?;
+    compatibility::write()
 }
 
 /// The path of a file of the repository.

@@ -16,7 +16,7 @@ fn chart(file: &str) -> String {
 ///
 /// # Errors
 /// If a file cannot be read or written, or has not the expected contents.
-pub fn write() -> io::Result<()> {
+pub(crate) fn write() -> io::Result<()> {
     fs::write(chart("README.md"), readme()?)
 }
 
