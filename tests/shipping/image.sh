@@ -24,6 +24,8 @@ builder_base() {
     cp /etc/resolv.conf "$folder/etc/"
     chroot "$folder" apt-get -qq update
     DEBIAN_FRONTEND=noninteractive chroot "$folder" apt-get -qq install --no-install-recommends gcc libc6-dev >/dev/null
+    # Downloads work as they do on this machine.
+    cp /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/"
     mkdir -p "$folder/usr/local/rust"
     base docker.io/library/rust:1.95-slim-bookworm "$folder" \
         --env PATH=/usr/local/rust/bin:/usr/bin:/bin --env CARGO_HOME=/usr/local/cargo \
