@@ -106,6 +106,7 @@ fn snapshot() -> Result<Snapshot> {
         feeds: [].into(),
         workflows: [].into(),
         workflow_names: Arc::default(),
+        ui_url: None,
         files: false,
     })
 }

@@ -117,6 +117,9 @@ pub struct Tenant {
     pub feed_rules: Arc<FeedRules>,
     /// Which workflows are collected.
     pub workflow_types: Arc<WorkflowTypes>,
+    /// The address of a run of a workflow in Amperity, with the placeholders
+    /// `{tenant}` and `{workflow_id}`.
+    pub ui_url: Option<Arc<str>>,
 }
 
 /// How an API is reached.

@@ -34,6 +34,9 @@ pub struct Snapshot {
     /// The names of the workflows that jobs and feeds refer to, by the ids of
     /// their runs.
     pub workflow_names: Arc<BTreeMap<Arc<str>, Arc<str>>>,
+    /// The address of a run of a workflow in Amperity, with the placeholders
+    /// `{tenant}` and `{workflow_id}`.
+    pub ui_url: Option<Arc<str>>,
     /// Whether the families of single files are on the page.
     pub files: bool,
 }
@@ -50,6 +53,7 @@ impl Snapshot {
             feeds: [].into(),
             workflows: [].into(),
             workflow_names: Arc::default(),
+            ui_url: None,
             files: false,
         }
     }

@@ -185,6 +185,7 @@ fn socktown() -> Tenant {
         max_jobs: 10_000,
         feed_rules: Arc::default(),
         workflow_types: Arc::default(),
+        ui_url: None,
         page_bytes: 256 << 20,
     }
 }

@@ -58,6 +58,7 @@ pub(crate) struct File {
     pub(crate) feeds: Feeds,
     #[serde(deserialize_with = "or_default")]
     pub(crate) workflows: Workflows,
+    pub(crate) ui_url: Text,
 }
 
 /// `refresh:`

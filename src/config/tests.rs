@@ -97,6 +97,7 @@ fn the_smallest_file_has_every_default() {
             page_bytes: 256 * 1024 * 1024,
             feed_rules: Arc::default(),
             workflow_types: Arc::default(),
+            ui_url: None,
         })],
         state_file: None,
         forget_after: Duration::from_hours(35 * 24),
@@ -338,4 +339,41 @@ fn assert_web_configuration(text: &str) {
     .unwrap();
     fs::write(&file, text).unwrap();
     crate::web::WebSecurity::from_file(&file).unwrap();
+}
+
+#[test]
+fn workflow_types_and_the_address_of_runs_are_checked() {
+    let text = format!(
+        "workflows: {{types: [\" \", courier.group/run]}}\nui_url: https://a.example/w\n{SMALLEST}"
+    );
+    insta::assert_snapshot!(problems(text), @"
+    amperity_exporter.yml:1: workflows.types[0]: must not be blank; `*` matches any
+    amperity_exporter.yml:2: ui_url: must be the address of a workflow's run, with {workflow_id} in place of its id, and {tenant} in place of the tenant
+    ");
+    let text = format!("workflows: {{types: []}}\n{SMALLEST}");
+    insta::assert_snapshot!(problems(text), @"amperity_exporter.yml: workflows.types is empty; to collect none, set `collect: {workflows: false}`");
+    let text = format!("ui_url: \"https://{{tenant}}.example/w/{{workflow_id}}\"\n{SMALLEST}");
+    let settings = settings(&text);
+    assert!(settings.tenants[0].ui_url.is_some());
+    assert!(settings.tenants[0].workflow_types.include("courier_group"));
+}
+
+#[test]
+fn workflows_are_collected_with_discovery_unless_switched_off() {
+    let discovery = SMALLEST.replace("jobs: [isj-2, isj-1, isj-2]", "discovery: {window: 1h}");
+    for (text, collected) in [
+        (SMALLEST.to_owned(), false),
+        (
+            format!("{SMALLEST}    collect: {{workflows: true}}\n"),
+            true,
+        ),
+        (discovery.clone(), true),
+        (
+            format!("{discovery}    collect: {{workflows: false}}\n"),
+            false,
+        ),
+    ] {
+        let tenants = settings(&text).tenants;
+        assert_eq!(tenants[0].collect.workflows, collected, "{text}");
+    }
 }

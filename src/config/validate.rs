@@ -57,6 +57,7 @@ struct General {
     page_bytes: u64,
     feed_rules: Arc<FeedRules>,
     workflow_types: Arc<WorkflowTypes>,
+    ui_url: Option<Arc<str>>,
     api: Said,
 }
 
@@ -75,6 +76,7 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
         page_bytes: reader.bytes(&written.limits.page_bytes, "limits.page_bytes", PAGE_BYTES),
         feed_rules: expect::feed_rules(&mut reader, &written.feeds.expect).into(),
         workflow_types: workflow_types(&mut reader, &written.workflows).into(),
+        ui_url: ui_url(&mut reader, &written.ui_url),
         api: api::said(&mut reader, &written.api, "api"),
     };
     let tenants = tenants(&mut reader, &written.tenants, &general);
@@ -231,7 +233,23 @@ fn tenant(
         page_bytes: general.page_bytes,
         feed_rules: Arc::clone(&general.feed_rules),
         workflow_types: Arc::clone(&general.workflow_types),
+        ui_url: general.ui_url.clone(),
     })
+}
+
+/// The address of a run of a workflow, with placeholders.
+fn ui_url(reader: &mut Reader, written: &file::Text) -> Option<Arc<str>> {
+    let written = written.as_ref()?;
+    let text = written.value.trim();
+    let example = text.replace("{tenant}", "t").replace("{workflow_id}", "w");
+    let url = example.parse::<reqwest::Url>();
+    let is_web = url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if !is_web || !text.contains("{workflow_id}") {
+        let message = "must be the address of a workflow's run, with {workflow_id} in place of its \
+                       id, and {tenant} in place of the tenant";
+        reader.problems.add(written.origin, "ui_url", message);
+    }
+    Some(text.into())
 }
 
 fn workflow_types(reader: &mut Reader, written: &file::Workflows) -> WorkflowTypes {

@@ -112,6 +112,7 @@ fn snapshot(tenant: &str, jobs: Vec<Job>, feeds: Vec<Feed>) -> Snapshot {
         feeds: feeds.into(),
         workflows: [].into(),
         workflow_names: Arc::default(),
+        ui_url: None,
         files: true,
     }
 }

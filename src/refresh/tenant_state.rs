@@ -257,6 +257,7 @@ impl TenantState {
             feeds: feeds.into(),
             workflows: workflows.into(),
             workflow_names: workflow_names.into(),
+            ui_url: settings.ui_url.clone(),
             files: settings.collect.files,
         };
         let over = limit_page(&mut snapshot, settings.page_bytes);

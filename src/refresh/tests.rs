@@ -58,6 +58,7 @@ fn tenant(jobs: &[&str], discovery: Option<Duration>) -> config::Tenant {
         page_bytes: 256 << 20,
         feed_rules: Arc::default(),
         workflow_types: Arc::default(),
+        ui_url: None,
     }
 }
 

@@ -15,6 +15,9 @@ use crate::clock::before;
 use crate::jobs::Job;
 use crate::telemetry::Reason;
 
+/// Failed runs of one list that are logged.
+const LOGGED: usize = 10;
+
 /// Pages of one list. A list with more is requested in shorter pieces.
 const MAX_PAGES: usize = 50;
 
@@ -94,7 +97,8 @@ impl TenantState {
         for id in self.workflows.due(&seen, now) {
             if let Some(run) = self.request_workflow(&id, now, deadline, outcome).await? {
                 let types = Arc::clone(&self.settings.workflow_types);
-                self.workflows.answered(vec![run], &types, now);
+                let failed = self.workflows.answered(vec![run], &types, now);
+                log_failed(&self.settings.tenant, &failed);
             }
         }
         Ok(())
@@ -157,7 +161,8 @@ impl TenantState {
             }
         }
         seen.extend(runs.iter().map(|run| Arc::clone(&run.id)));
-        self.workflows.answered(runs, &types, now);
+        let failed = self.workflows.answered(runs, &types, now);
+        log_failed(&self.settings.tenant, &failed);
     }
 
     /// Requests one run; `None` if the API does not know it.
@@ -227,5 +232,26 @@ impl TenantState {
             .expectations
             .learn(tenant, &rules, &mut workflows.history, store)
             .await;
+    }
+}
+
+/// Logs runs that failed.
+fn log_failed(tenant: &str, failed: &[Job]) {
+    for run in failed.iter().take(LOGGED) {
+        let (Some(failure), Some(table)) = (&run.failure, run.tables.first()) else {
+            continue;
+        };
+        tracing::info!(
+            tenant,
+            workflow = &*table.table,
+            run = &*run.id,
+            attribution = failure.attribution.as_str(),
+            error_type = &*failure.error_type,
+            error = &*failure.message,
+            "a workflow failed"
+        );
+    }
+    if let Some(more) = failed.len().checked_sub(LOGGED).filter(|more| *more > 0) {
+        tracing::info!(tenant, more, "more workflows failed");
     }
 }

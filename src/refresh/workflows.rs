@@ -228,8 +228,15 @@ impl Workflows {
         }
     }
 
-    /// Takes in answers about runs of any type.
-    pub(super) fn answered(&mut self, runs: Vec<Job>, types: &WorkflowTypes, now: Timestamp) {
+    /// Takes in answers about runs of any type. Returns those that have failed
+    /// since the last list.
+    pub(super) fn answered(
+        &mut self,
+        runs: Vec<Job>,
+        types: &WorkflowTypes,
+        now: Timestamp,
+    ) -> Vec<Job> {
+        let mut failed = Vec::new();
         for run in runs {
             let Some(table) = run.tables.first() else {
                 continue;
@@ -245,7 +252,11 @@ impl Workflows {
             );
             match table.ended_at.filter(|_| unsuccessful) {
                 Some(ended_at) if ended_at >= before(now, RETRY_WATCH) => {
-                    self.watched.insert(Arc::clone(&run.id), ended_at);
+                    let known = self.watched.insert(Arc::clone(&run.id), ended_at);
+                    // The first list shows what failed before the start.
+                    if known != Some(ended_at) && self.discovery.listed_to.is_some() {
+                        failed.push(run.clone());
+                    }
                 }
                 _ => {
                     self.watched.remove(&run.id);
@@ -253,6 +264,8 @@ impl Workflows {
             }
             self.unobserved.push(run);
         }
+        failed.retain(|run| run.failure.is_some());
+        failed
     }
 
     /// Drops what is not needed any more.

@@ -33,6 +33,7 @@ mod tenant;
 mod tests;
 mod view;
 mod words;
+mod workflows;
 
 pub(super) use policy::{allowing_style, policy};
 pub(super) use view::View;
@@ -123,6 +124,7 @@ fn of_tenant(snapshot: &Snapshot, page: usize, now: Timestamp) -> (String, Marku
     let main = html! {
         div.head { h1 { (name(&snapshot.tenant)) ": " (sentence) } (tenant::up(&snapshot.status)) }
         (tenant::outage(snapshot, false, now))
+        (workflows::failed(snapshot, false, now))
         section aria-label="Tenant" { (tenant::facts(snapshot, now)) (tenant::notes(snapshot, now)) }
         section {
             h2 { "Feeds" }

@@ -114,6 +114,7 @@ fn tenant(name: &str) -> config::Tenant {
         page_bytes: 256 << 20,
         feed_rules: Arc::default(),
         workflow_types: Arc::default(),
+        ui_url: None,
     }
 }
 

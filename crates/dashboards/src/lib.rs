@@ -17,16 +17,18 @@ mod panel;
 mod query;
 mod style;
 mod table;
+mod workflow;
 
 use serde_json::Value;
 
 /// The name of each file in `dashboards/`, and its contents.
 #[must_use]
 pub fn files() -> Vec<(&'static str, String)> {
-    let dashboards: [(&str, Value); 3] = [
+    let dashboards: [(&str, Value); 4] = [
         ("exporter.json", exporter::dashboard()),
         ("feed-detail.json", feed::dashboard()),
         ("ingest-overview.json", overview::dashboard()),
+        ("workflow.json", workflow::dashboard()),
     ];
     // Alternate formatting is the pretty-printed one.
     let print = |(name, dashboard): (_, Value)| (name, format!("{dashboard:#}\n"));

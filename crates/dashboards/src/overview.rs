@@ -26,6 +26,7 @@ pub(crate) fn dashboard() -> Value {
         rows: vec![
             ("", numbers()),
             ("Needs attention", attention()),
+            ("Workflows", crate::workflow::overview()),
             ("Rows and runs", rows_and_runs()),
             ("Feeds", feeds()),
         ],

@@ -18,9 +18,18 @@ pub(crate) fn datasource() -> Value {
 
 /// A link to the dashboard of one feed; `labels` is where Grafana finds them.
 pub(crate) fn feed_link(title: &str, labels: &str) -> Value {
+    link(title, "amperity-feed", labels, ["tenant", "table", "feed"])
+}
+
+/// A link of a table's row to the dashboard of one workflow.
+pub(crate) fn workflow_link(title: &str) -> Value {
+    link(title, "amperity-workflow", "__data.fields", ["tenant", "workflow", "type"])
+}
+
+fn link(title: &str, dashboard: &str, labels: &str, variables: [&str; 3]) -> Value {
     let variable = |name: &str| format!("&var-{name}=${{{labels}.{name}:percentencode}}");
-    let variables = ["tenant", "table", "feed"].map(variable).concat();
-    let url = format!("/d/amperity-feed?${{datasource:queryparam}}{variables}&${{__url_time_range}}");
+    let variables = variables.map(variable).concat();
+    let url = format!("/d/{dashboard}?${{datasource:queryparam}}{variables}&${{__url_time_range}}");
     json!({"targetBlank": false, "title": title, "url": url})
 }
 

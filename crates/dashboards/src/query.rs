@@ -4,11 +4,13 @@
 ///
 /// - `{TENANTS}` selects the tenants that the viewer chose,
 /// - `{FEED}` selects the feed that the viewer chose,
+/// - `{WORKFLOW}` selects the workflow that the viewer chose,
 /// - `BY_FEED` keeps one series of each feed, whichever exporter it is from.
 pub(crate) fn expand(expression: &str) -> String {
     expression
         .replace("{TENANTS", r#"{tenant=~"$tenant""#)
         .replace("{FEED", r#"{tenant="$tenant",table="$table",feed="$feed""#)
+        .replace("{WORKFLOW", r#"{tenant="$tenant",workflow="$workflow",type="$type""#)
         .replace("BY_FEED", "by (tenant, table, feed)")
 }
 

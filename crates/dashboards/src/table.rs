@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::panel::{Panel, feed_link};
+use crate::panel::{Panel, feed_link, workflow_link};
 use crate::style::{LIGHT_BLUE, ORANGE, PROBLEMS, RED, Steps, Text, mapping, thresholds};
 
 /// How the values of a column are shown.
@@ -126,6 +126,7 @@ fn label_properties(label: &str) -> Option<Vec<(&'static str, Value)>> {
             vec![link("Tenant ${tenant} in Amperity", "https://${tenant}.amperity.com/")]
         }
         "feed" => vec![("links", json!([feed_link("Feed ${__value.text} in detail", "__data.fields")]))],
+        "workflow" => vec![("links", json!([workflow_link("Workflow ${__value.text} in detail")]))],
         "severity" => {
             vec![("mappings", mapping(SEVERITIES)), colored_text(), ("custom.width", json!(90))]
         }

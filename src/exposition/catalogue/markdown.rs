@@ -40,7 +40,7 @@ What `GET /workflow/runs` returns is used as follows:
 | `id` | the label `workflow_id` of `amperity_workflow_info` and `amperity_ingest_job_info`; counts a run once |
 | `state`, `created_at`, `ended_at` | state, start, end and duration of a run |
 | `error.attribution`, `error.type` | labels of `amperity_workflow_info`, `amperity_workflow_failures_total` |
-| `error.message` | its first line is in the state file; never a label, since it can be any text. E-mail addresses and the principal are removed |
+| `error.message` | its first line is on the status page, in the log and in the state file; never a label, since it can be any text. E-mail addresses and the principal are removed |
 | `error.data` | not read: its content is not documented |
 | `principal_id`, `principal_name`, `principal_email` | personal data: read only to remove them from the message, and never exported, stored or logged |
 | `tenant` | not read: it is the tenant that was asked for |

@@ -112,7 +112,7 @@ prop_compose! {
                 table: table.into(), feed: feed.into(), ..rest
             }).collect(),
             workflows: [].into(),
-            workflow_names: Arc::default(),
+            workflow_names: Arc::default(), ui_url: None,
             files,
         }
     }

@@ -7,7 +7,7 @@ use super::condition::{AssessedFeed, Condition};
 use super::paging::Paging;
 use super::summary::{AssessedTenant, Counts};
 use super::words::{count, distance, name, number, time};
-use super::{feeds, jobs, links, marks, tenant};
+use super::{feeds, jobs, links, marks, tenant, workflows};
 
 /// Tenants with their feeds on the page. If there are more, only feeds in
 /// trouble, and a list of all tenants.
@@ -62,6 +62,7 @@ pub(super) fn main(tenants: &[AssessedTenant<'_>], page: usize, now: Timestamp) 
         }
         @if page == 0 {
             (outages(tenants, now))
+            @for tenant in tenants.iter().take(SECTIONS) { (workflows::failed(tenant.snapshot, true, now)) }
             @if tenants.len() > 1 { (attention(tenants)) }
             @for tenant in &shown {
                 @let feeds = if is_long { tenant.troubles() } else { tenant.feeds.len() };

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use amperity_exporter::clock::Clock;
-use amperity_simulator::{Incident, Outcome, World, WorldParameters};
+use amperity_simulator::{Attribution, Incident, Outcome, World, WorldParameters};
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::chain::Chain;
 use super::demo::ask;
@@ -64,6 +66,61 @@ async fn alerts_fire_and_resolve() {
     a_late_feed(&chain, second_table, second).await;
     a_revoked_key(&chain).await;
     a_stopped_exporter(&mut chain).await;
+}
+
+/// A courier group that fails before ingest: one alert at once, and none about
+/// its feed, which is late because of it.
+#[tokio::test]
+async fn a_workflow_that_fails_before_ingest_is_one_alert() {
+    let _turn = crate::support::alone().await;
+    let chain = Chain::start(world(), TENANT, EXPECTED).await;
+    let (_, feed) = chain.simulator.feeds(TENANT)[0].clone();
+    // Prometheus has to have seen the feed before.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let since = chain.inbox.len();
+    let incident = Incident::FailsBeforeIngest(Attribution::Customer);
+    let job = chain.simulator.schedule_incident(TENANT, &feed, incident);
+    assert_eq!(job, None, "there is no job");
+    while !has_failed(&chain) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let failed_at = Instant::now();
+    assert!(chain.simulator.pause_feed(TENANT, &feed));
+
+    let alert = chain.alert(since, "AmperityWorkflowFailed", "firing").await;
+    // Two refreshes, a scrape, an evaluation, the wait for others of the group,
+    // and a slow machine.
+    let delay = failed_at.elapsed();
+    assert!(delay < Duration::from_secs(15), "{delay:?}");
+    println!("the alert came {delay:?} after the failure");
+    assert_eq!(alert.label("tenant"), TENANT);
+    assert_eq!(alert.label("workflow"), "Group 0");
+    assert_eq!(alert.label("type"), "courier_group");
+    assert_eq!(alert.label("attribution"), "customer");
+    assert_eq!(alert.label("severity"), "critical");
+    let description = text(&alert.annotations, "description");
+    assert!(description.contains("missing-files"), "{description}");
+    assert!(!description.contains("error expanding"), "{description}");
+
+    // The feed is late by then, and nobody is told.
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let late = r#"ALERTS{alertname="AmperityFeedLate",alertstate="firing",workflow="Group 0"}"#;
+    assert!(!ask(&chain.prometheus, late).is_empty(), "{}", chain.logs());
+    let others = chain.inbox.after(since);
+    let failed = |alert: &ReceivedAlert| alert.label("alertname") == "AmperityWorkflowFailed";
+    assert!(others.iter().all(failed), "{others:#?}");
+
+    assert!(chain.simulator.resume_feed(TENANT, &feed));
+    chain
+        .alert(since, "AmperityWorkflowFailed", "resolved")
+        .await;
+}
+
+fn has_failed(chain: &Chain) -> bool {
+    let ever = Timestamp::MIN..Timestamp::MAX;
+    let now = chain.simulator.now();
+    let totals = chain.simulator.workflow_totals(TENANT, ever, now);
+    totals.values().any(|totals| !totals.failures.is_empty())
 }
 
 /// The demo world on a good day.

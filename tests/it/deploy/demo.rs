@@ -12,7 +12,7 @@ use super::{PanelQuery, panel_queries, rules, run, text};
 
 /// Queries of panels whose result may be empty: while nothing is wrong, or by
 /// chance.
-const EMPTY_PANELS: [(&str, &str); 22] = [
+const EMPTY_PANELS: [(&str, &str); 25] = [
     // No client is refused.
     ("Scrapes", "B"),
     ("Feeds with problems", "ABCDEFGH"),
@@ -37,12 +37,16 @@ const EMPTY_PANELS: [(&str, &str); 22] = [
     ("API version deprecated", "A"),
     ("Jobs", "B"),
     ("Configured jobs that cannot be fetched", "A"),
+    ("Failed workflows by attribution", "A"),
+    ("All workflows", "BCDE"),
+    ("Feeds", "B"),
     // No request of the demo is refused.
     ("Failed refreshes", "A"),
 ];
 
 /// Recorded series that exist only while something is wrong or running.
-const EMPTY_RECORDS: [&str; 5] = [
+const EMPTY_RECORDS: [&str; 6] = [
+    "amperity:workflow_problem",
     "amperity:feed_problem",
     "amperity:feed_running_seconds",
     "amperity:job_progress",
@@ -99,6 +103,8 @@ fn in_the_demo(query: &str, feed: &str) -> String {
         .replace("=\"$tenant\"", "=\"socktown\"")
         .replace("$tenant", ".+")
         .replace("$table", "Store transactions")
+        .replace("$workflow", "Point of sale")
+        .replace("$type", "courier_group")
         .replace("$feed", feed)
 }
 

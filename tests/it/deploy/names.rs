@@ -7,7 +7,7 @@ use super::expression::names;
 use super::{Catalogue, alerts, catalogue, panel_queries, rules, text};
 
 /// Families that no rule and no panel uses, and why.
-const UNUSED: [(&str, &str); 20] = [
+const UNUSED: [(&str, &str); 9] = [
     (
         "amperity_feed_run_duration_seconds",
         "the usual duration is a family of its own",
@@ -31,38 +31,6 @@ const UNUSED: [(&str, &str); 20] = [
     (
         "process_virtual_memory_bytes",
         "the resident memory is shown",
-    ),
-    (
-        "amperity_workflow_failures_total",
-        "no rule and no panel yet",
-    ),
-    ("amperity_workflow_history_runs", "no rule and no panel yet"),
-    (
-        "amperity_workflow_last_run_duration_seconds",
-        "no rule and no panel yet",
-    ),
-    (
-        "amperity_workflow_last_run_ended_timestamp_seconds",
-        "no rule and no panel yet",
-    ),
-    (
-        "amperity_workflow_last_run_started_timestamp_seconds",
-        "no rule and no panel yet",
-    ),
-    (
-        "amperity_workflow_last_success_timestamp_seconds",
-        "no rule and no panel yet",
-    ),
-    ("amperity_workflow_runs_total", "no rule and no panel yet"),
-    ("amperity_workflow_state", "no rule and no panel yet"),
-    (
-        "amperity_workflow_usual_duration_seconds",
-        "no rule and no panel yet",
-    ),
-    ("amperity_workflows_up", "no rule and no panel yet"),
-    (
-        "amperity_exporter_workflows_dropped",
-        "no rule and no panel yet",
     ),
 ];
 

@@ -263,6 +263,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
         page_bytes: 256 << 20,
         feed_rules: Arc::default(),
         workflow_types: Arc::default(),
+        ui_url: None,
     }
 }
 
