@@ -91,7 +91,7 @@ debian_package() {
     chroot "$root" dpkg -i /first.deb | grep "systemctl enable --now amperity_exporter"
     has "$root" "$config" /usr/share/man/man1/amperity_exporter.1.gz
     lacks "$root" "$wanted"
-    [ "$(chroot "$root" dpkg-query -W -f '${Conffiles}' amperity-exporter | wc -l)" -ge 2 ]
+    [ "$(chroot "$root" dpkg-query -W -f '${Conffiles}' amperity-exporter | grep -c " /etc/")" -eq 2 ]
     chroot "$root" amperity_exporter --version
     chroot "$root" systemd-analyze verify --man=no /usr/lib/systemd/system/amperity_exporter.service
     configure "$root"
