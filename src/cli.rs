@@ -6,10 +6,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::{config, logging};
+use crate::{backfill, config, logging};
 
 mod environment;
 mod flags;
@@ -27,6 +28,8 @@ pub enum Command {
     Simulator(Simulator),
     /// Validate a configuration.
     Check(Check),
+    /// Write the past as OpenMetrics with timestamps.
+    Backfill(Backfill),
     /// Print the metrics reference as Markdown.
     Metrics,
     /// Check whether a running exporter is healthy.
@@ -88,6 +91,23 @@ pub struct Check {
     pub(crate) web_config_file: Option<PathBuf>,
 }
 
+/// `amperity_exporter backfill`
+#[derive(Clone, Debug)]
+pub struct Backfill {
+    /// The tenants; `None` if a name and a file of jobs are all that is given.
+    pub(crate) settings: Option<config::Source>,
+    /// The file of jobs in place of the API's answers.
+    pub(crate) jobs: Option<PathBuf>,
+    /// The tenant of that file.
+    pub(crate) tenant: Option<String>,
+    /// The time between two samples of a series.
+    pub(crate) step: Duration,
+    /// Which families are written.
+    pub(crate) families: backfill::Families,
+    /// Labels that the scrape would have added.
+    pub(crate) labels: Vec<(String, String)>,
+}
+
 /// `amperity_exporter healthcheck`
 #[derive(Clone, Debug)]
 pub enum Healthcheck {
@@ -139,6 +159,20 @@ pub fn parse(
             live,
             web_config_file,
         }),
+        Some(Subcommand::Backfill(flags)) => {
+            let settings = match &flags.jobs_file {
+                Some(_) => flags.settings.source(environment)?,
+                None => Some(flags.settings.required_source(environment)?),
+            };
+            Command::Backfill(Backfill {
+                settings,
+                jobs: flags.jobs_file,
+                tenant: flags.jobs_tenant,
+                step: flags.step,
+                families: backfill::Families::new(flags.families),
+                labels: flags.labels,
+            })
+        }
         Some(Subcommand::Metrics) => Command::Metrics,
         Some(Subcommand::Healthcheck { listen }) => Command::Healthcheck(listen.into()),
     })

@@ -14,6 +14,7 @@ use crate::config::ConfigError;
 use crate::exporter::RunError;
 use crate::web::{self, ListenError, WebConfigError};
 
+mod backfill;
 mod check;
 mod demo;
 mod healthcheck;
@@ -36,6 +37,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Command::Backfill(options) => backfill::run(options, &clock, &mut io::stdout()).await?,
         Command::Metrics => metrics::run()?,
         Command::Healthcheck(options) => healthcheck::run(options).await?,
     }

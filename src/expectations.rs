@@ -111,7 +111,7 @@ pub struct Unobserved {
 pub struct Expected {
     /// When the next success should have ended, slack included.
     pub due: Option<Timestamp>,
-    /// What the unfinished run, or else the last one, usually takes, in
+    /// What the unfinished run, or else the next one, usually takes, in
     /// seconds.
     pub usual_duration: Option<f64>,
     /// From when on it takes too long, in seconds.
@@ -190,6 +190,21 @@ impl Run {
     }
 }
 
+/// How many times longer than usual the feed has not succeeded before `start`,
+/// at least 1. Its run may read what the missing ones would have read.
+fn longer_gap(before: &[Past], start: i64) -> f64 {
+    let successes = before.iter().filter(|run| run.succeeded);
+    let starts: Vec<i64> = successes.map(|run| run.start).collect();
+    let gaps = starts.windows(2).map(|pair| pair[1] - pair[0]);
+    let gaps: Vec<f64> = gaps.map(statistics::count).collect();
+    let outliers = gaps.len() / 12;
+    let gap = starts.last().map(|last| statistics::count(start - last));
+    match gap.zip(statistics::largest(gaps, 1 + outliers)) {
+        Some((gap, longest)) => (gap / longest.max(60.0)).max(1.0),
+        None => 1.0,
+    }
+}
+
 fn spans(unobserved: &[Unobserved]) -> Vec<Span> {
     let span = |time: &Unobserved| Span {
         from: time.from.as_second(),
@@ -209,6 +224,10 @@ pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
     let last_success = past.iter().rev().find(|run| run.succeeded).copied();
     let failed_since =
         |run: &&Past| !run.succeeded && last_success.is_none_or(|success| run.end > success.end);
+    let schedule = Schedule::learn(&past, &spans(unobserved));
+    let next_start = schedule
+        .as_ref()
+        .and_then(|schedule| schedule.next_start(last.start));
     let before: Vec<Past> = past.iter().copied().filter(|run| *run != last).collect();
     let ratio = |part: fn(&Past) -> Option<u64>, tolerated| {
         ratio::learn(&before, last.start, last.read, part, tolerated)
@@ -219,8 +238,8 @@ pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
         first: past.first().copied(),
         last_success,
         last_read: last.read,
-        schedule: Schedule::learn(&past, &spans(unobserved)),
-        duration: duration::learn(&past),
+        duration: duration::learn(&past, next_start.unwrap_or(last.end)),
+        schedule,
         volume: volume::learn(&before, last.start),
         errors: ratio(|run| run.errors, TOLERATED_ERRORS),
         rejected: ratio(|run| run.rejected, TOLERATED_REJECTED),
@@ -271,14 +290,14 @@ impl Learned {
             Some(schedule) => self.known_due(schedule)?,
             None => self.schedule.as_ref()?.due(self.succeeded_until()?.start)?,
         };
-        let mut due = due.with_sight(unobserved);
-        // A run with more rows than usual takes longer.
-        if let (Some(open), Some(duration), None) = (open, &self.duration, known)
-            && duration.limit(open.read) > duration.limit(None)
-        {
-            let limit = statistics::whole(duration.limit(open.read));
-            due = due.max(open.started_at.as_second().saturating_add(limit));
-        }
+        let due = match (open, &self.duration, known) {
+            (Some(open), Some(duration), None) => {
+                let extra = statistics::whole(duration.extra(open.read));
+                due.running_since(open.started_at.as_second(), extra)
+            }
+            _ => due,
+        };
+        let due = due.with_sight(unobserved);
         let ended = self.last_success.map_or(due, |run| run.end + 1);
         Timestamp::from_second(due.max(ended)).ok()
     }

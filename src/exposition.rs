@@ -31,6 +31,7 @@ pub use limit::limit_page;
 pub use lines::SampleLines;
 pub use negotiate::negotiate;
 pub use page::{Page, RenderedSnapshot};
+pub(crate) use writer::write_label;
 
 /// The text format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

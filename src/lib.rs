@@ -18,6 +18,7 @@
 //! `logging`. `docs/ARCHITECTURE.md` describes them one by one.
 
 pub mod amperity;
+pub mod backfill;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -30,7 +30,7 @@ use crate::telemetry::Telemetry;
 mod api_clock;
 mod cycle;
 mod discovery;
-mod expectations;
+pub(crate) mod expectations;
 mod known_jobs;
 mod outcome;
 mod plan;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A module may use those before it only.
-const MODULES: [&str; 17] = [
+const MODULES: [&str; 18] = [
     "clock",
     "logging",
     "telemetry",
@@ -18,6 +18,7 @@ const MODULES: [&str; 17] = [
     "snapshot",
     "exposition",
     "refresh",
+    "backfill",
     "web",
     "exporter",
     "cli",

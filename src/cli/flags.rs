@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use clap::{Args, Parser, ValueHint};
 
@@ -80,6 +81,11 @@ pub(super) enum Subcommand {
         #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WEB)]
         web_config_file: Option<PathBuf>,
     },
+    /// Write the past as OpenMetrics, for promtool tsdb create-blocks-from.
+    ///
+    /// Of every tenant of the configuration, the last seven days as its API lists them; or of one
+    /// tenant, the jobs in a file.
+    Backfill(BackfillFlags),
     /// Print the metrics reference as Markdown.
     Metrics,
     /// Exit with 0 if the exporter on this machine is healthy, otherwise with 1.
@@ -130,6 +136,33 @@ pub(super) struct Settings {
     /// [env: AMPERITY_DISCOVERY_WINDOW]
     #[arg(long = "amperity.discovery-window", value_name = "DURATION", help_heading = TENANT)]
     pub(super) discovery_window: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackfillFlags {
+    #[command(flatten)]
+    pub(super) settings: Settings,
+
+    /// Read the jobs from this file, not from the API: a JSON array or one job per line, as the
+    /// API gives them, sorted by start; - for standard input
+    #[arg(long = "jobs", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) jobs_file: Option<PathBuf>,
+
+    /// The tenant of these jobs; needed unless the configuration has only one
+    #[arg(long = "tenant", value_name = "TENANT", requires = "jobs_file")]
+    pub(super) jobs_tenant: Option<String>,
+
+    /// The time between two samples of a series
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = step)]
+    pub(super) step: Duration,
+
+    /// Write these families only, such as amperity_feed_*; may be repeated
+    #[arg(long = "family", value_name = "NAME")]
+    pub(super) families: Vec<String>,
+
+    /// Add a label that your scrape configuration adds, such as job=amperity; may be repeated
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    pub(super) labels: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -250,4 +283,28 @@ fn telemetry_path(path: &str) -> Result<String, &'static str> {
     } else {
         Ok(path.to_owned())
     }
+}
+
+fn step(text: &str) -> Result<Duration, String> {
+    let step = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let longest = Duration::from_mins(5);
+    if step.subsec_nanos() == 0 && (Duration::from_secs(1)..=longest).contains(&step) {
+        Ok(step)
+    } else {
+        Err("it must be whole seconds, from 1s to 5m".to_owned())
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE")?;
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    if name.is_empty()
+        || !name.chars().all(is_name)
+        || name.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Err(
+            "the name must consist of letters, digits and underscores, and not begin with a digit",
+        );
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }

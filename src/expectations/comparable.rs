@@ -5,13 +5,25 @@
 //! would: each earlier run is predicted by the median of the *others* in its
 //! group, so that small groups gain nothing from describing themselves.
 
+use super::clock_change;
 use super::days::{self, DAY};
-use super::statistics::{count, deviation, median, median_of_sorted, share};
+use super::statistics::{count, deviation, largest, median, share};
 
 /// A grouping must reduce the usual error of predictions to this share.
-const USEFUL: f64 = 0.65;
-/// No more runs than this are compared with.
-const MOST: usize = 240;
+const USEFUL: f64 = 0.8;
+/// No more runs than this are compared with: a week of runs every 15 minutes.
+const MOST: usize = 700;
+/// Of many runs, this many may have been unusual without any of their values
+/// becoming usual.
+const MOST_UNUSUAL: usize = 6;
+/// Of a feed that is known for less than this, what runs at the same time of
+/// the week read or took is usual.
+const NEW: i64 = 22 * DAY;
+/// So long after clocks changed somewhere, what was usual for the runs at the
+/// time of day before and after is usual too.
+const CLOCK_CHANGE_LASTS: i64 = 8 * DAY;
+/// Runs for which this many times as much is usual are another matter.
+const ALIKE: f64 = 4.0;
 
 /// A value of an earlier run, on a scale on which usual differences are alike
 /// for small and large values.
@@ -25,17 +37,28 @@ pub(super) struct Value {
 /// The earlier runs that a run is compared with.
 #[derive(Clone, Debug)]
 pub(super) struct Comparable {
-    /// Their values, oldest first.
-    pub(super) values: Vec<f64>,
     /// The usual value, the level of the latest runs taken into account.
     pub(super) usual: f64,
+    /// The smallest and the largest value that is usual because it was there
+    /// before, a few outliers left out.
+    pub(super) smallest: f64,
+    pub(super) largest: f64,
     /// The standard deviation of values around what is usual.
-    pub(super) deviation: f64,
-    /// Whether a better grouping exists that has too few runs yet: then the
-    /// values are of all runs, and all of them are normal.
-    pub(super) provisional: bool,
+    deviation: f64,
     /// How many runs there are a week.
     pub(super) weekly: f64,
+    /// All earlier runs, but those alone in their group.
+    residuals: Vec<Residual>,
+    /// The places of the runs it is compared with among the values.
+    pub(super) places: Vec<usize>,
+}
+
+/// The value of a run, and how much it differs from the median of the others
+/// in its group.
+#[derive(Clone, Copy, Debug)]
+struct Residual {
+    value: f64,
+    difference: f64,
 }
 
 /// How runs are grouped.
@@ -59,6 +82,16 @@ impl Grouping {
         }
     }
 
+    /// How many groups there are.
+    fn groups(self) -> usize {
+        match self {
+            Self::All => 1,
+            Self::Hour => 24,
+            Self::Weekday => 7,
+            Self::HourOfWeek => 7 * 24,
+        }
+    }
+
     /// So many runs of a group are needed.
     fn least(self) -> usize {
         match self {
@@ -69,54 +102,157 @@ impl Grouping {
     }
 }
 
-/// What a run that starts at `start` is compared with. `values` are those of
-/// the runs before it, oldest first.
+/// What a run that starts at `start` is compared with, by time of day and of
+/// the week where that matters. `values` are those of the runs before it,
+/// oldest first.
 pub(super) fn comparable(values: &[Value], start: i64) -> Option<Comparable> {
-    let values = &values[values.len().saturating_sub(MOST)..];
+    let values = recent(values);
+    compared(values, start, |ordered| best_grouping(values, ordered))
+}
+
+/// The same, compared with all runs.
+pub(super) fn comparable_to_all(values: &[Value], start: i64) -> Option<Comparable> {
+    compared(recent(values), start, |_| Grouping::All)
+}
+
+/// Those values that are compared with.
+pub(super) fn recent<T>(values: &[T]) -> &[T] {
+    &values[values.len().saturating_sub(MOST)..]
+}
+
+fn compared(
+    values: &[Value],
+    start: i64,
+    grouping: impl FnOnce(&[usize]) -> Grouping,
+) -> Option<Comparable> {
     let (first, last) = (values.first()?.start, values.last()?.start);
     if values.len() < Grouping::All.least() {
         return None;
     }
-    let same_weekday =
-        |value: &Value| Grouping::Weekday.group(value.start) == Grouping::Weekday.group(start);
-    if start - first < 7 * DAY && !values.iter().any(same_weekday) {
+    let weekday = |start: i64| Grouping::Weekday.group(start);
+    if start - first < 7 * DAY
+        && !values
+            .iter()
+            .any(|one| weekday(one.start) == weekday(start))
+    {
         // The first Saturday of a feed that began on a Monday.
         return None;
     }
-    let grouping = grouping(values);
-    let group = grouping.group(start);
-    let mut members: Vec<f64> = values
-        .iter()
-        .filter(|value| grouping.group(value.start) == group)
-        .map(|value| value.value)
-        .collect();
-    let provisional = members.len() < grouping.least();
-    if provisional {
-        members = values.iter().map(|value| value.value).collect();
+    let ordered = ordered(values);
+    let mut grouping = grouping(&ordered);
+    let places = |grouping: Grouping, start: i64| -> Vec<usize> {
+        let group = grouping.group(start);
+        let places = 0..values.len();
+        places
+            .filter(|place| grouping.group(values[*place].start) == group)
+            .collect()
+    };
+    let clocks_changed = clock_change::between(start - CLOCK_CHANGE_LASTS, start);
+    let by_hour = matches!(grouping, Grouping::Hour | Grouping::HourOfWeek);
+    let mut groups = vec![places(grouping, start)];
+    if clocks_changed && by_hour {
+        groups.extend([-3_600, 3_600].into_iter().filter_map(|hour| {
+            let mut near = (1..=6).map(|hours| places(grouping, start + hours * hour));
+            near.find(|group| !group.is_empty())
+        }));
     }
-    let residuals = residuals(values, if provisional { Grouping::All } else { grouping });
-    let flat: Vec<f64> = residuals.iter().map(|(_, residual)| *residual).collect();
+    let large = groups.iter().find(|group| group.len() >= grouping.least());
+    // A better grouping that has too few runs yet: all values are usual.
+    let provisional = large.is_none();
+    let members = large.cloned().unwrap_or_else(|| {
+        grouping = Grouping::All;
+        places(grouping, start)
+    });
+    let differences = differences(values, &ordered, grouping);
+    let residuals = values.iter().zip(&differences);
+    let residuals: Vec<Residual> = residuals
+        .filter_map(|(value, difference)| {
+            Some(Residual {
+                value: value.value,
+                difference: (*difference)?,
+            })
+        })
+        .collect();
+    let differences: Vec<f64> = residuals.iter().map(|one| one.difference).collect();
     let weekly = share(values.len(), 1) * count(7 * DAY) / count((last - first).max(7 * DAY));
+    let member_values: Vec<f64> = members.iter().map(|place| values[*place].value).collect();
+    let usual = median(member_values.clone())? + level(&differences, weekly);
+    let alike = residuals
+        .iter()
+        .filter(|one| (one.value - one.difference - usual).abs() <= ALIKE.ln());
+    let alike: Vec<f64> = alike.map(|one| usual + one.difference).collect();
+    let mut usual_groups = vec![member_values, alike];
+    usual_groups.extend(groups.iter().map(|group| {
+        let values = group.iter().map(|place| values[*place].value);
+        values.collect()
+    }));
+    let same_time = if weekly > 30.0 { 1_800 } else { 6 * 3_600 };
+    let lately = values.iter().filter(|value| {
+        let apart = (start - value.start).rem_euclid(7 * DAY);
+        start - first < NEW && apart.min(7 * DAY - apart) <= same_time
+    });
+    let lately: Vec<f64> = lately.map(|one| one.value).collect();
+    let extremes = extremes(&usual_groups, &lately, provisional);
     Some(Comparable {
-        usual: median(members.clone())? + level(&flat, weekly),
-        deviation: deviation(&flat, 0.0),
-        values: members,
-        provisional,
+        usual,
+        smallest: extremes.0,
+        largest: extremes.1,
+        deviation: deviation(&differences, 0.0),
         weekly,
+        residuals,
+        places: members,
     })
 }
 
+/// The smallest and the largest usual value: the outliers of each group are
+/// left out, but not what runs at the same time of the week had `lately`.
+fn extremes(groups: &[Vec<f64>], lately: &[f64], provisional: bool) -> (f64, f64) {
+    let most = |sign: f64| {
+        let of_group = |group: &Vec<f64>| {
+            let outliers = if provisional {
+                0
+            } else {
+                unusual_among(group.len())
+            };
+            largest(
+                group.iter().map(|value| sign * value).collect(),
+                1 + outliers,
+            )
+        };
+        let lately = lately.iter().map(|value| sign * value);
+        groups
+            .iter()
+            .filter_map(of_group)
+            .chain(lately)
+            .fold(f64::NEG_INFINITY, f64::max)
+    };
+    (-most(-1.0), most(1.0))
+}
+
+/// How many of so many runs may have been unusual.
+fn unusual_among(runs: usize) -> usize {
+    (runs / 12).min(MOST_UNUSUAL)
+}
+
+/// The places of the values, smallest value first.
+fn ordered(values: &[Value]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..values.len()).collect();
+    places.sort_by(|one, two| values[*one].value.total_cmp(&values[*two].value));
+    places
+}
+
 /// The grouping that predicts best.
-fn grouping(values: &[Value]) -> Grouping {
-    let mut best = (Grouping::All, residuals(values, Grouping::All));
+fn best_grouping(values: &[Value], ordered: &[usize]) -> Grouping {
+    let mut best = (Grouping::All, differences(values, ordered, Grouping::All));
     for finer in [Grouping::Hour, Grouping::Weekday, Grouping::HourOfWeek] {
-        if best.1.iter().all(|(_, residual)| *residual == 0.0) {
-            break;
-        }
-        let residuals = residuals(values, finer);
-        let enough = share(residuals.len(), values.len()) >= 0.6;
-        if enough && error(&residuals) <= USEFUL * error_of_same(&best.1, &residuals) {
-            best = (finer, residuals);
+        let differences = differences(values, ordered, finer);
+        let both = || differences.iter().zip(&best.1);
+        let finer_error = error(both().filter_map(|(finer, best)| best.and(*finer)));
+        let best_error = error(both().filter_map(|(finer, best)| finer.and(*best)));
+        let known = differences.iter().flatten().count();
+        let enough = share(known, values.len()) >= 0.6;
+        if enough && best_error > 0.0 && finer_error <= USEFUL * best_error {
+            best = (finer, differences);
         }
     }
     best.0
@@ -124,51 +260,37 @@ fn grouping(values: &[Value]) -> Grouping {
 
 /// The mean error of predictions; a twentieth, of outages and backfills, is
 /// left out.
-fn error(residuals: &[(usize, f64)]) -> f64 {
-    let mut errors: Vec<f64> = residuals.iter().map(|(_, error)| error.abs()).collect();
-    errors.sort_unstable_by(f64::total_cmp);
-    errors.truncate(errors.len() - errors.len() / 20);
+fn error(differences: impl Iterator<Item = f64>) -> f64 {
+    let mut errors: Vec<f64> = differences.map(f64::abs).collect();
+    let kept = errors.len() - errors.len() / 20;
+    if kept < errors.len() {
+        errors.select_nth_unstable_by(kept, f64::total_cmp);
+        errors.truncate(kept);
+    }
     errors.iter().sum::<f64>() / share(errors.len().max(1), 1)
 }
 
-/// The same for those runs only that others are predicted for as well.
-fn error_of_same(residuals: &[(usize, f64)], others: &[(usize, f64)]) -> f64 {
-    let mut others = others.iter().map(|(index, _)| *index).peekable();
-    let mut same = residuals.to_vec();
-    same.retain(|(index, _)| {
-        while others.next_if(|other| other < index).is_some() {}
-        others.next_if_eq(index).is_some()
-    });
-    error(&same)
-}
-
-/// How much each value differs from the median of the others in its group, by
-/// index; those alone in their group are left out.
-fn residuals(values: &[Value], grouping: Grouping) -> Vec<(usize, f64)> {
-    let mut ordered: Vec<(usize, f64, usize)> = values
-        .iter()
-        .enumerate()
-        .map(|(index, value)| (grouping.group(value.start), value.value, index))
-        .collect();
-    ordered.sort_unstable_by(|one, two| {
-        let values = one.1.total_cmp(&two.1);
-        one.0.cmp(&two.0).then(values).then(one.2.cmp(&two.2))
-    });
-    let mut residuals = Vec::with_capacity(values.len());
-    let groups = ordered.chunk_by(|one, two| one.0 == two.0);
-    for group in groups.filter(|group| group.len() > 1) {
-        for (place, (_, value, index)) in group.iter().enumerate() {
-            residuals.push((*index, value - median_without(group, place)));
+/// How much each value differs from the median of the others in its group;
+/// `None` for those alone in their group.
+fn differences(values: &[Value], ordered: &[usize], grouping: Grouping) -> Vec<Option<f64>> {
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); grouping.groups()];
+    for place in ordered {
+        groups[grouping.group(values[*place].start)].push(*place);
+    }
+    let mut differences = vec![None; values.len()];
+    for group in groups.iter().filter(|group| group.len() > 1) {
+        let at = |index: usize| values[group[index]].value;
+        for (index, place) in group.iter().enumerate() {
+            differences[*place] = Some(at(index) - median_without(group.len(), index, at));
         }
     }
-    residuals.sort_unstable_by_key(|(index, _)| *index);
-    residuals
+    differences
 }
 
-/// The median of at least two sorted values without one of them.
-fn median_without(sorted: &[(usize, f64, usize)], place: usize) -> f64 {
-    let length = sorted.len() - 1;
-    let at = |index: usize| sorted[index + usize::from(index >= place)].1;
+/// The median of so many sorted values, at least two, without one of them.
+fn median_without(length: usize, left_out: usize, at: impl Fn(usize) -> f64) -> f64 {
+    let length = length - 1;
+    let at = |index: usize| at(index + usize::from(index >= left_out));
     if length % 2 == 1 {
         at(length / 2)
     } else {
@@ -190,7 +312,7 @@ fn level(residuals: &[f64], weekly: f64) -> f64 {
     let mut latest = residuals[residuals.len() - runs..].to_vec();
     latest.sort_by(f64::total_cmp);
     let agree = |value: &&f64| value.signum() == latest[runs / 2].signum();
-    let moved = median_of_sorted(&latest).unwrap_or_default();
+    let moved = median(latest.clone()).unwrap_or_default();
     let all = share(latest.iter().filter(agree).count(), runs) > 0.9;
     if all && (LEAST..MOST).contains(&moved.abs()) {
         moved
@@ -209,16 +331,26 @@ impl Comparable {
     /// How much a value may differ from the usual one. Values deviate by
     /// `least`, though they did not so far.
     pub(super) fn width(&self, least: f64) -> f64 {
-        let few = 1.0 + 1.0 / share(self.values.len(), 1);
-        self.unusual() * self.deviation.max(least) * few.sqrt()
+        self.unusual() * self.spread(least)
     }
 
-    /// How many of the values may have been unusual, and one more.
-    pub(super) fn rank(&self) -> usize {
-        if self.provisional {
-            1
-        } else {
-            1 + self.values.len() / 12
-        }
+    /// The same for values of which only the large ones matter.
+    pub(super) fn width_above(&self, least: f64) -> f64 {
+        (self.unusual() - 1.0) * self.spread(least)
+    }
+
+    fn spread(&self, least: f64) -> f64 {
+        let few = 1.0 + 1.0 / share(self.places.len(), 1);
+        self.deviation.max(least) * few.sqrt()
+    }
+
+    /// Whether runs for which at least `usual` was usual never had a value of
+    /// 0, a few outliers left out.
+    pub(super) fn is_never_zero(&self, usual: f64) -> bool {
+        let large = self.residuals.iter();
+        let large = large.filter(|one| one.value - one.difference >= usual);
+        let zeros = large.clone().filter(|one| one.value <= 0.0);
+        let large = large.count();
+        large >= 6 && zeros.count() <= unusual_among(large)
     }
 }

@@ -87,8 +87,11 @@ pub(super) fn fit(days: &[i64], unseen: impl Fn(i64) -> bool) -> Option<Fitted> 
             weight: 0.5_f64.powf(count(last - day) / half_life),
         })
         .collect();
+    let (never, always) = settled_weekdays(&history);
+    let is_settled = |rule: &DayRule| !matches!(rule, DayRule::Weekdays(mask) if mask & never != 0 || always & !mask != 0);
     let mut fitted: Vec<Fitted> = candidates(days)
         .into_iter()
+        .filter(is_settled)
         .filter_map(|rule| explain(rule, &history))
         .collect();
     fitted.sort_by(|one, two| one.cost.total_cmp(&two.cost));
@@ -98,6 +101,31 @@ pub(super) fn fit(days: &[i64], unseen: impl Fn(i64) -> bool) -> Option<Fitted> 
         .take_while(|fitted| fitted.cost <= best + TIE)
         .filter(|fitted| fitted.agreement >= LEAST_AGREEMENT)
         .max_by_key(|fitted| fitted.rule.next_after(last))
+}
+
+/// The days of the week on which it happened once or never while it mostly did
+/// not, and those on which it mostly happened and did not once or never, of the
+/// last four weeks. A run by hand on one Sunday makes no Sunday rule, and one
+/// missing Monday does not end one.
+fn settled_weekdays(history: &[Day]) -> (u8, u8) {
+    let mut hits = [0; 7];
+    let mut misses = [0; 7];
+    for day in history.iter().rev().take(28) {
+        if day.hit {
+            hits[weekday(day.number)] += 1;
+        } else if !day.unseen {
+            misses[weekday(day.number)] += 1;
+        }
+    }
+    let mask = |is: &dyn Fn(usize) -> bool| {
+        (0..7)
+            .filter(|weekday| is(*weekday))
+            .fold(0_u8, |mask, weekday| mask | 1 << weekday)
+    };
+    (
+        mask(&|weekday| misses[weekday] > hits[weekday]),
+        mask(&|weekday| hits[weekday] >= 2 && misses[weekday] <= 1),
+    )
 }
 
 /// After how many days evidence counts for half: seven of the usual gaps.

@@ -93,9 +93,10 @@ fn ends(runs: &[Past], period: i64) -> Option<(i64, i64)> {
         .filter(|pair| pair[1].start - pair[0].start <= pause)
         .map(|pair| count(pair[1].end - pair[0].start - period - end))
         .collect();
-    let rank = 2 + late.len() / 25;
+    // A few may have been late for a reason.
+    let rank = 2 + (late.len() / 25).min(4);
     let seen = whole(largest(late, rank).unwrap_or_default()) + period.min(10 * MINUTE);
-    let least = period.clamp(20 * MINUTE, 70 * MINUTE);
+    let least = period.clamp(40 * MINUTE, 70 * MINUTE);
     Some((end, seen.clamp(least, least.max(3 * period))))
 }
 

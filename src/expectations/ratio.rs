@@ -5,8 +5,8 @@
 //! all of them alike. A few rows of a small run prove nothing.
 
 use super::Past;
-use super::comparable::{Value, comparable};
-use super::statistics::{self, largest, median};
+use super::comparable::{Value, comparable_to_all};
+use super::statistics::{self, median};
 
 /// The share of rows of comparable runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,19 +38,17 @@ pub(super) fn learn(
             value: (part / read).min(1.0).sqrt(),
         });
     }
-    let comparable = comparable(&values, start)?;
-    let center = median(comparable.values.clone())?;
-    let usual = center * center;
-    let seen = largest(comparable.values.clone(), comparable.rank())?;
+    let comparable = comparable_to_all(&values, start)?;
+    let usual = comparable.usual.max(0.0).powi(2);
     let read = match read.filter(|read| *read > 0) {
         Some(read) => statistics::rows(read),
         None => median(sizes)?,
     };
     let expected = usual * read;
     let by_chance = (expected + 4.0 * expected.sqrt() + 5.0) / read;
-    let limit = (center + comparable.width(0.005))
+    let limit = (comparable.usual.max(0.0) + comparable.width(0.005))
         .powi(2)
-        .max(1.25 * seen * seen)
+        .max(1.25 * comparable.largest.powi(2))
         .max(2.0 * usual.min(tolerated))
         .max(usual + tolerated)
         .max(by_chance);

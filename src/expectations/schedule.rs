@@ -52,6 +52,11 @@ impl Schedule {
         }
     }
 
+    /// When the run after one that started at `after` should start.
+    pub(super) fn next_start(&self, after: i64) -> Option<i64> {
+        self.due(after).map(|due| due.start)
+    }
+
     /// When the next success is due after one that started at `after`.
     pub(super) fn due(&self, after: i64) -> Option<Due> {
         match self {
@@ -82,6 +87,15 @@ impl Due {
             at: start.saturating_add(within),
             catching_up: within,
         }
+    }
+
+    /// A run that started at `start` and takes so many seconds more than usual
+    /// is not late before its time.
+    pub(super) fn running_since(mut self, start: i64, extra: i64) -> Self {
+        let within = self.at.saturating_sub(self.start);
+        let later = start.saturating_add(within).saturating_add(extra);
+        self.at = self.at.max(later);
+        self
     }
 
     /// When it is due considering that the exporter did not see everything: as

@@ -18,8 +18,13 @@ const HOUR: i64 = 3_600;
 /// these bounds and by the usual gap between starts.
 const LEAST_APART: i64 = 75 * MINUTE;
 const MOST_APART: i64 = 6 * HOUR;
+/// Older runs of a feed that runs several times a day are not considered.
+const RECENT: i64 = 22 * DAY;
 /// Starts spread over more of the day have no time of day.
 const MOST_SPREAD: i64 = 12 * HOUR;
+/// The share of starts that must be this near the expected time of day.
+const LEAST_NEAR: f64 = 0.7;
+const NEAR: i64 = 2 * HOUR;
 /// More slots are a feed that runs at intervals.
 const MOST_SLOTS: usize = 14;
 /// The least share of recent runs that must belong to slots.
@@ -35,8 +40,9 @@ pub(super) struct Slot {
     /// The usual start, in seconds from the beginning of its day (UTC). May
     /// lie outside of the day if starts drifted over midnight.
     pub(super) time: i64,
-    /// When the success usually ended, in seconds after the usual start.
-    pub(super) end: i64,
+    /// When the success usually ended, in seconds after the usual start, by
+    /// day of the week.
+    ends: [i64; 7],
     /// How much later it may end, in seconds.
     slack: i64,
     /// The day of the last run.
@@ -64,6 +70,7 @@ struct DayRun {
 
 /// The slots of a feed, by the past runs in the order of their starts.
 pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Vec<Slot>> {
+    let runs = recent(runs);
     let groups = joined(groups(runs)?);
     let last_start = runs.last()?.start;
     let mut explained = 0;
@@ -79,6 +86,19 @@ pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Vec<Slot>> {
     let enough = share(explained, runs.len()) >= LEAST_EXPLAINED;
     slots.sort_by_key(|slot| slot.time);
     (enough && !slots.is_empty()).then_some(slots)
+}
+
+/// The runs that are looked at: of a feed that runs several times a day those
+/// of three weeks, in which clocks have changed at most for a while.
+fn recent(runs: &[Past]) -> &[Past] {
+    let last = runs.last().map_or(0, |run| run.start);
+    let oldest = runs.partition_point(|run| run.start < last - RECENT);
+    let recent = &runs[oldest..];
+    if share(recent.len(), 1) > 1.5 * count(RECENT / DAY) {
+        recent
+    } else {
+        runs
+    }
 }
 
 /// A run and its time of day, which may lie outside of 0 to 24 hours so that
@@ -183,7 +203,7 @@ fn by_day(group: &[Timed], center: i64) -> Vec<DayRun> {
 fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span]) -> Option<Slot> {
     let days: Vec<i64> = runs.iter().map(|run| run.day).collect();
     let times: Vec<i64> = runs.iter().map(|run| run.start - run.day * DAY).collect();
-    let time = predicted(&times)?;
+    let time = predicted(&times).filter(|_| is_punctual(&times))?;
     let fitted = days::fit(&days, |day| {
         unseen.iter().any(|span| span.contains(day * DAY + time))
     })?;
@@ -196,16 +216,28 @@ fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span]) -> Option<Slot> {
     if missed >= GIVEN_UP_AFTER {
         return None;
     }
-    let (end, slack) = ends(runs, &times, fitted.rule.usual_gap() * DAY)?;
+    let (ends, slack) = ends(runs, &times, fitted.rule.usual_gap() * DAY)?;
     Some(Slot {
         rule: fitted.rule,
         time,
-        end,
+        ends,
         slack,
         last_day,
         named: fitted.named,
         hits: fitted.hits,
     })
+}
+
+/// Whether recent starts were mostly near the time that was to be expected.
+fn is_punctual(times: &[i64]) -> bool {
+    let recent = times.len().saturating_sub(20).max(2)..times.len();
+    let expected = recent
+        .clone()
+        .filter_map(|index| predicted(&times[..index]));
+    let near = expected
+        .zip(&times[recent.start.min(times.len())..])
+        .filter(|(expected, time)| (expected - **time).abs() <= NEAR);
+    recent.is_empty() || share(near.count(), recent.len()) >= LEAST_NEAR
 }
 
 /// The time of day to expect next: the median of the last five, or the mean
@@ -225,9 +257,9 @@ fn predicted(times: &[i64]) -> Option<i64> {
     Some(usual)
 }
 
-/// When successes usually end after the predicted start, and how much later
-/// they may, in seconds.
-fn ends(runs: &[DayRun], times: &[i64], gap: i64) -> Option<(i64, i64)> {
+/// When successes usually end after the predicted start, by day of the week,
+/// and how much later they may, in seconds.
+fn ends(runs: &[DayRun], times: &[i64], gap: i64) -> Option<([i64; 7], i64)> {
     let recent = runs.len().saturating_sub(40);
     let after = |index: usize| {
         let run = runs[index];
@@ -238,54 +270,72 @@ fn ends(runs: &[DayRun], times: &[i64], gap: i64) -> Option<(i64, i64)> {
         } else {
             predicted(before)
         };
-        Some(count(run.success? - run.day * DAY - start?))
+        let end = count(run.success? - run.day * DAY - start?);
+        Some((days::weekday(run.day), end))
     };
-    let ends: Vec<f64> = (recent..runs.len()).filter_map(after).collect();
-    let usual = median(ends.clone())?;
+    let ends: Vec<(usize, f64)> = (recent..runs.len()).filter_map(after).collect();
+    let usual = median(ends.iter().map(|(_, end)| *end).collect())?;
+    let by_weekday: [f64; 7] = std::array::from_fn(|weekday| {
+        let same = ends.iter().filter(|(other, _)| *other == weekday);
+        let same: Vec<f64> = same.map(|(_, end)| *end).collect();
+        // Later once may have been for another reason.
+        let enough = same.len() > 1 || runs.len() < 15;
+        let middle = largest(same.clone(), same.len().div_ceil(2));
+        middle.filter(|_| enough).unwrap_or(usual)
+    });
+    let late: Vec<f64> = ends
+        .iter()
+        .map(|(weekday, end)| end - by_weekday[*weekday])
+        .collect();
     let least = match gap / DAY {
-        ..=3 => 70 * MINUTE,
+        ..=3 => 90 * MINUTE,
         4..=20 => 2 * HOUR,
         _ => 3 * HOUR,
     };
-    // A tenth of the runs, and at least one, may have been late for a reason.
-    let rank = 2 + ends.len() / 10;
-    let seen = largest(ends.clone(), rank).map_or(0.0, |end| end - usual) + 600.0;
-    let slack = (4.0 * deviation(&ends, usual)).max(seen).max(count(least));
+    // A few runs, and at least one, may have been late for a reason.
+    let rank = 2 + late.len() / 15;
+    let seen = largest(late.clone(), rank).map_or(0.0, |late| late) + 600.0;
+    let slack = (4.0 * deviation(&late, 0.0)).max(seen).max(count(least));
     let most = count(gap.min(7 * DAY)) * 0.35;
-    Some((whole(usual), whole(slack.min(most))))
+    Some((by_weekday.map(whole), whole(slack.min(most))))
 }
 
 /// When a feed should run next after a success that started at `after`.
 /// `changes` says whether clocks may have changed between two times.
 pub(super) fn next(slots: &[Slot], after: i64, changes: impl Fn(i64, i64) -> bool) -> Option<Next> {
     let next = |slot: &Slot| {
-        let early = early(slots, slot);
+        let last = slot.last_day * DAY + slot.time;
+        let clocks_changed = changes(last - 7 * DAY, after + 2 * DAY);
+        let early = early(slots, slot, clocks_changed);
         // The last day whose run may have been this early.
         let day = (after - slot.time + early).div_euclid(DAY);
-        let start = slot.rule.next_after(day) * DAY + slot.time;
+        let day = slot.rule.next_after(day);
+        let start = day * DAY + slot.time;
         let mut slack = slot.slack.min(until_next(slots, slot) / 2);
-        let last = slot.last_day * DAY + slot.time;
-        if changes(last, start) {
+        if clocks_changed || changes(last, start) {
             slack = slack.max(HOUR + slot.slack / 2);
         }
         Next {
             start,
-            due: start + slot.end + slack,
+            due: start + slot.ends[days::weekday(day)] + slack,
         }
     };
     slots.iter().map(next).min_by_key(|next| next.due)
 }
 
 /// How much before its time a run counts as the run of this slot: a quarter of
-/// the time since the slot before, at most three hours, or six for a slot of
-/// once a week or less.
-fn early(slots: &[Slot], slot: &Slot) -> i64 {
+/// the time since the slot before. Where clocks may have changed, up to half the
+/// time and an hour more.
+fn early(slots: &[Slot], slot: &Slot, clocks_changed: bool) -> i64 {
     let before = slots
         .iter()
         .map(|other| (slot.time - other.time).rem_euclid(DAY));
     let before = before.filter(|gap| *gap > 0).min().unwrap_or(DAY);
-    let most = if slot.rule.usual_gap() < 4 { 3 } else { 6 };
-    (before / 4).min(most * HOUR)
+    if clocks_changed {
+        (before / 4 + HOUR).min(before / 2)
+    } else {
+        before / 4
+    }
 }
 
 /// The time until the following slot of the day.

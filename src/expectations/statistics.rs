@@ -6,18 +6,18 @@ const NORMAL: f64 = 1.4826;
 
 /// The middle value, or the mean of the two in the middle.
 pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    median_of_sorted(&values)
-}
-
-/// The same for values in ascending order.
-pub(super) fn median_of_sorted(values: &[f64]) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    let odd = values.len() % 2 == 1;
     let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    if values.len() % 2 == 1 {
+    let (smaller, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    if odd {
         return Some(upper);
     }
-    Some(f64::midpoint(values[middle - 1], upper))
+    let lower = smaller.iter().copied().max_by(f64::total_cmp)?;
+    Some(f64::midpoint(lower, upper))
 }
 
 /// The standard deviation around `center`, not affected by up to half of the
@@ -29,8 +29,13 @@ pub(super) fn deviation(values: &[f64], center: f64) -> f64 {
 
 /// The `rank`th largest value; rank 1 is the largest.
 pub(super) fn largest(mut values: Vec<f64>, rank: usize) -> Option<f64> {
-    values.sort_by(|one, two| two.total_cmp(one));
-    values.get(rank.max(1) - 1).copied()
+    let index = rank.max(1) - 1;
+    let exists = index < values.len();
+    exists.then(|| {
+        *values
+            .select_nth_unstable_by(index, |one, two| two.total_cmp(one))
+            .1
+    })
 }
 
 /// A number of seconds, days or rows.

@@ -5,13 +5,15 @@
 //! Bounds never exclude what comparable runs read before, apart from a few.
 
 use super::comparable::{Value, comparable};
-use super::statistics::largest;
-use super::{Past, statistics};
+use super::{Past, longer_gap, statistics};
 
 /// A run that reads at least this share of the usual rows is never low, and
 /// one that reads at most this many times the usual rows is never high.
 const LEAST_LOW: f64 = 0.4;
 const LEAST_HIGH: f64 = 3.0;
+/// Of a feed with more runs a week, one run with few rows is not unusual; the
+/// second in a row is.
+const OFTEN: f64 = 250.0;
 
 /// The rows comparable runs read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,19 +40,24 @@ pub(super) fn learn(before: &[Past], start: i64) -> Option<Volume> {
     let usual = comparable.usual.exp_m1().max(0.0);
     let chance = 4.0 * usual.sqrt();
     let width = comparable.width(0.04);
-    let (rank, seen) = (comparable.rank(), &comparable.values);
-    let largest_seen = largest(seen.clone(), rank)?.exp_m1();
-    let smallest_seen = -largest(seen.iter().map(|value| -value).collect(), rank)?;
-    let smallest_seen = smallest_seen.exp_m1();
     let low = (comparable.usual - width).exp_m1().min(LEAST_LOW * usual) - chance;
-    let low = low.min(0.8 * smallest_seen).floor().max(0.0);
+    let low = low.min(0.8 * comparable.smallest.exp_m1()).floor().max(0.0);
     let high = (comparable.usual + width).exp_m1().max(LEAST_HIGH * usual) + chance + 10.0;
-    let high = high.max(1.25 * largest_seen).ceil();
+    let high = high.max(1.25 * comparable.largest.exp_m1());
     // Not even by chance does a feed that never read less than five read none.
-    let never_empty = smallest_seen >= 5.0 && usual >= 20.0 && seen.len() >= 6;
+    let never_empty =
+        usual >= 20.0 && comparable.smallest > 0.0 && comparable.is_never_zero(5.0_f64.ln_1p());
+    let mut low = low.max(f64::from(u8::from(never_empty)));
+    if comparable.weekly > OFTEN && !before.last().is_some_and(|run| is_below(run, low)) {
+        low = 0.0;
+    }
     Some(Volume {
         usual,
-        low: low.max(f64::from(u8::from(never_empty))),
-        high,
+        low,
+        high: (high * longer_gap(before, start)).ceil(),
     })
+}
+
+fn is_below(run: &Past, low: f64) -> bool {
+    run.read.is_some_and(|read| statistics::rows(read) < low)
 }

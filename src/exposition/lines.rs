@@ -61,6 +61,12 @@ impl SampleLines {
         lines
     }
 
+    /// The lines of each family in the text format.
+    pub(crate) fn by_family(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let families = self.families.iter();
+        families.map(|(name, ranges)| (*name, &self.text[ranges.text.clone()]))
+    }
+
     /// Writes the response to a probe of one job: the job's families and the
     /// result of the probe.
     pub(super) fn write_probe(

@@ -92,7 +92,7 @@ pub(super) fn write_bound(out: &mut Vec<u8>, bound: f64) {
 }
 
 /// Appends `name="value"`, the value escaped as both formats require.
-pub(super) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(crate) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
     escape(out, value, true);

@@ -18,7 +18,7 @@ use crate::jobs::Job;
 const KEPT: Duration = Duration::from_hours(35 * 24);
 /// What is expected of the feeds of one tenant.
 #[derive(Debug, Default)]
-pub(super) struct FeedExpectations {
+pub(crate) struct FeedExpectations {
     rules: Arc<FeedRules>,
     known: HashMap<FeedId, KnownFeed>,
     /// Feeds whose runs are to be read.
@@ -38,7 +38,7 @@ struct KnownFeed {
 impl FeedExpectations {
     /// Notes that everything was seen at `now`, for the last time `before`.
     /// Longer than `stale_after` between the two was an outage.
-    pub(super) fn observe(
+    pub(crate) fn observe(
         &mut self,
         before: Option<Timestamp>,
         now: Timestamp,
@@ -54,7 +54,7 @@ impl FeedExpectations {
     }
 
     /// Learns from the stored runs of the feeds that have new ones.
-    pub(super) async fn learn(
+    pub(crate) async fn learn(
         &mut self,
         tenant: &str,
         rules: &Arc<FeedRules>,
@@ -92,7 +92,7 @@ impl FeedExpectations {
 
     /// Adds to the feeds what is expected of them at `now`. `jobs` show how
     /// far unfinished runs are.
-    pub(super) fn add_to(
+    pub(crate) fn add_to(
         &mut self,
         feeds: &mut [Feed],
         jobs: &[Arc<Job>],

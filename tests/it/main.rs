@@ -9,6 +9,7 @@
     reason = "in a test a panic is the failure, also in what tests share; samples are whole numbers"
 )]
 
+mod backfill;
 mod deploy;
 mod feeds;
 mod main_job;

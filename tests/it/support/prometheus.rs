@@ -32,7 +32,11 @@ pub(crate) struct Series {
 impl Prometheus {
     /// Starts it with this configuration and waits until it answers.
     pub(crate) async fn start(configuration: &str) -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), configuration).await
+    }
+
+    /// The same, with the blocks that are in its data folder already.
+    pub(crate) async fn start_in(folder: TempDir, configuration: &str) -> Self {
         let file = folder.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
         let address = free_address([127, 0, 0, 1]);

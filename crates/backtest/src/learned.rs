@@ -1,0 +1,228 @@
+//! The short way to a score: expectations alone, run by run, without
+//! exporter, Prometheus or rules. Alerts are compared as the rules would.
+
+use std::collections::BTreeMap;
+
+use amperity_exporter::expectations::{Expected, Learned, OpenRun, Run, Unobserved, learn};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::score::Alert;
+use crate::world::World;
+use crate::world::label::Concern;
+use crate::world::record::TableRecord;
+
+/// As many runs as the exporter keeps of a feed, and as old.
+const KEPT: usize = 2000;
+const KEPT_ALWAYS: usize = 100;
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(35 * 24);
+
+type Feed = (String, (String, String));
+
+/// The alerts that a world gives by what is expected of its feeds.
+pub(crate) fn alerts(world: &World) -> Vec<Alert> {
+    let mut feeds: BTreeMap<Feed, Vec<&TableRecord>> = BTreeMap::new();
+    for (tenant, job) in &world.jobs {
+        for table in &job.tables {
+            let feed = (table.table_name.clone(), table.feed_id.clone());
+            feeds
+                .entry(((*tenant).to_owned(), feed))
+                .or_default()
+                .push(table);
+        }
+    }
+    let mut alerts = Vec::new();
+    for ((tenant, feed), mut tables) in feeds {
+        tables.sort_by_key(|table| table.ended_at);
+        let mut watch = Watch {
+            world,
+            tenant,
+            feed,
+            alerts: &mut alerts,
+        };
+        watch.feed(&tables);
+    }
+    alerts.sort_by_key(|alert| alert.from);
+    alerts
+}
+
+struct Watch<'a> {
+    world: &'a World,
+    tenant: String,
+    feed: (String, String),
+    alerts: &'a mut Vec<Alert>,
+}
+
+impl Watch<'_> {
+    fn feed(&mut self, tables: &[&TableRecord]) {
+        let runs: Vec<Run> = tables.iter().map(|table| run(table)).collect();
+        let first = runs.partition_point(|run| run.ended_at < self.world.start);
+        let mut failed_since: Option<Timestamp> = None;
+        for finished in first.max(1)..=runs.len() {
+            // What is expected from the end of one run to that of the next.
+            let from = runs[finished - 1].ended_at.max(self.world.start);
+            let kept = kept(&runs[..finished], from);
+            let next = runs.get(finished);
+            let until = next.map_or(self.world.end, |next| next.ended_at);
+            let unobserved = self.unobserved(until);
+            let learned = learn(kept, &unobserved);
+            if finished > first {
+                self.result(
+                    &runs[finished - 1],
+                    &learned.expected(None, None, &unobserved),
+                    until,
+                    &mut failed_since,
+                );
+            }
+            let idle = learned.expected(None, None, &unobserved).due;
+            let started = next.map_or(until, |next| next.started_at.max(from));
+            self.late(idle, from, started);
+            if let Some(next) = next {
+                let due = first_beyond(next, |open| {
+                    learned.expected(None, Some(open), &unobserved).due
+                });
+                self.late(due, started, until);
+            }
+            if let Some(slow) = next.and_then(|next| slow(next, &learned))
+                && slow < until
+                && slow >= self.world.start
+            {
+                self.alert(Concern::Slow, slow, until);
+            }
+        }
+    }
+
+    /// Late from the time due on.
+    fn late(&mut self, due: Option<Timestamp>, from: Timestamp, to: Timestamp) {
+        if let Some(late) = due.map(|due| due.max(from)).filter(|late| *late < to) {
+            self.alert(Concern::Late, late, to);
+        }
+    }
+
+    fn result(
+        &mut self,
+        run: &Run,
+        expected: &Expected,
+        until: Timestamp,
+        failed_since: &mut Option<Timestamp>,
+    ) {
+        if run.succeeded {
+            if let Some(since) = failed_since.take() {
+                self.alert(Concern::Failed, since, run.ended_at);
+            }
+        } else {
+            failed_since.get_or_insert(run.ended_at);
+            return;
+        }
+        let rows = run.read.map(|rows| rows as f64).unwrap_or_default();
+        let below = |limit: Option<f64>| limit.is_some_and(|limit| rows < limit);
+        let above = |value: f64, limit: Option<f64>| limit.is_some_and(|limit| value > limit);
+        let ratio = |part: Option<u64>| part.unwrap_or_default() as f64 / rows.max(1.0);
+        let found = [
+            (Concern::FewRows, below(expected.low_read_rows)),
+            (Concern::ManyRows, above(rows, expected.high_read_rows)),
+            (
+                Concern::Errors,
+                above(ratio(run.errors), expected.error_ratio_limit),
+            ),
+            (
+                Concern::Rejections,
+                above(ratio(run.rejected), expected.rejected_ratio_limit),
+            ),
+        ];
+        for (concern, _) in found.into_iter().filter(|(_, unusual)| *unusual) {
+            self.alert(concern, run.ended_at, until);
+        }
+    }
+
+    /// One alert, or the one before if it has not ended.
+    fn alert(&mut self, concern: Concern, from: Timestamp, to: Timestamp) {
+        let name = format!("{concern:?}");
+        let same = |alert: &&mut Alert| {
+            alert.concern == concern
+                && alert.tenant == self.tenant
+                && alert.feed.as_ref() == Some(&self.feed)
+        };
+        if let Some(last) = self
+            .alerts
+            .iter_mut()
+            .rev()
+            .find(same)
+            .filter(|last| last.to >= from)
+        {
+            last.to = to;
+            return;
+        }
+        let severity = match concern {
+            Concern::Late => "critical",
+            Concern::ManyRows => "info",
+            _ => "warning",
+        };
+        self.alerts.push(Alert {
+            name,
+            concern,
+            severity: severity.to_owned(),
+            tenant: self.tenant.clone(),
+            feed: Some(self.feed.clone()),
+            from,
+            to,
+            labels: BTreeMap::new(),
+        });
+    }
+
+    fn unobserved(&self, now: Timestamp) -> Vec<Unobserved> {
+        let outages = self.world.outages.iter();
+        let of_tenant = outages.filter(|outage| outage.tenant == self.tenant && outage.from < now);
+        of_tenant
+            .map(|outage| Unobserved {
+                from: outage.from,
+                until: outage.to,
+            })
+            .collect()
+    }
+}
+
+/// When a run takes too long.
+fn slow(run: &Run, learned: &Learned) -> Option<Timestamp> {
+    first_beyond(run, |open| {
+        let limit = learned.expected(None, Some(open), &[]).duration_limit?;
+        Some(run.started_at + SignedDuration::from_secs_f64(limit))
+    })
+}
+
+/// When an unfinished run is first beyond the time that is set for it by what
+/// it has read until then, if it reads its rows evenly.
+fn first_beyond(run: &Run, limit: impl Fn(OpenRun) -> Option<Timestamp>) -> Option<Timestamp> {
+    let seconds = run.ended_at.duration_since(run.started_at).as_secs_f64();
+    let mut time = run.started_at;
+    loop {
+        let share = time.duration_since(run.started_at).as_secs_f64() / seconds.max(1.0);
+        let read = run.read.map(|read| (read as f64 * share.min(1.0)) as u64);
+        let until = limit(OpenRun {
+            started_at: run.started_at,
+            read,
+        })?;
+        if until <= time || until >= run.ended_at {
+            return Some(until.max(time));
+        }
+        time = until;
+    }
+}
+
+fn run(table: &TableRecord) -> Run {
+    Run {
+        started_at: table.started_at,
+        ended_at: table.ended_at,
+        succeeded: table.state == "succeeded",
+        read: Some(table.read),
+        rejected: Some(table.rejected),
+        errors: Some(table.errors),
+    }
+}
+
+/// What the exporter keeps of a feed's runs.
+fn kept(runs: &[Run], now: Timestamp) -> &[Run] {
+    let recent = runs.partition_point(|run| run.ended_at < now - KEPT_FOR);
+    let oldest = runs.len().saturating_sub(KEPT);
+    let always = runs.len().saturating_sub(KEPT_ALWAYS);
+    &runs[recent.min(always).max(oldest)..]
+}

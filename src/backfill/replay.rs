@@ -1,0 +1,267 @@
+//! One tenant's past, refresh by refresh: what the exporter would have known
+//! at each time, by the code that serves.
+
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::JobsError;
+use super::jobs_file::first_time;
+use crate::clock::before;
+use crate::config::FeedRules;
+use crate::feeds::RunHistory;
+use crate::feeds::store::Store;
+use crate::jobs::{Job, Rows, State, Table};
+use crate::refresh::expectations::FeedExpectations;
+use crate::snapshot::{Failure, Snapshot, Status};
+use crate::telemetry::Reason;
+
+/// The default of `refresh.stale_after`: a longer time without a refresh is an
+/// outage.
+const STALE_AFTER: Duration = Duration::from_mins(15);
+
+/// How a tenant is replayed.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// The value of the `tenant` label.
+    pub tenant: Arc<str>,
+    /// How long jobs stay on the page, as `discovery.window`.
+    pub window: Duration,
+    /// Whether the families of jobs are written.
+    pub jobs: bool,
+    /// Whether those of single files are.
+    pub files: bool,
+    /// As `feeds.forget_after`.
+    pub forget_after: Duration,
+    /// What is known of the feeds beforehand, as `feeds.expect`.
+    pub rules: Arc<FeedRules>,
+}
+
+/// One tenant from one refresh to the next.
+pub struct Replay<I: Iterator> {
+    options: ReplayOptions,
+    jobs: JobsInTime<I>,
+    feeds: RunHistory,
+    store: Store,
+    expectations: FeedExpectations,
+    status: Status,
+}
+
+impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
+    /// A tenant of which nothing is known yet. `jobs` are in the order in
+    /// which they started.
+    pub fn new(options: ReplayOptions, jobs: I) -> Self {
+        Self {
+            jobs: JobsInTime::new(jobs, options.window),
+            options,
+            feeds: RunHistory::new(),
+            store: Store::in_memory(),
+            expectations: FeedExpectations::default(),
+            status: Status::default(),
+        }
+    }
+
+    /// When the first job started.
+    pub fn first(&mut self) -> Option<Timestamp> {
+        self.jobs.first()
+    }
+
+    /// Whether nothing happens any more.
+    pub fn is_over(&mut self) -> bool {
+        self.jobs.is_over()
+    }
+
+    /// A refresh that succeeds at a time later than that of the last one.
+    ///
+    /// # Errors
+    /// If the next job cannot be read.
+    pub async fn refresh(&mut self, now: Timestamp) -> Result<Snapshot, JobsError> {
+        let changed = self.jobs.advance(now)?;
+        let ReplayOptions { tenant, rules, .. } = &self.options;
+        self.expectations
+            .observe(self.feeds.covered_until(), now, STALE_AFTER);
+        self.feeds.observe(changed.iter().map(|job| &**job), now);
+        self.feeds.forget(before(now, self.options.forget_after));
+        if !changed.is_empty() {
+            self.store.save(tenant, &mut self.feeds).await?;
+            self.expectations
+                .learn(tenant, rules, &mut self.feeds, &self.store)
+                .await;
+        }
+        self.status = Status {
+            up: true,
+            last_success: Some(now),
+            state_gap: self.feeds.state_gap(),
+            feeds_dropped: self.feeds.dropped(),
+            ..Status::default()
+        };
+        Ok(self.snapshot(now))
+    }
+
+    /// A refresh that fails: the page keeps what was known.
+    pub fn failed_refresh(&mut self, now: Timestamp) -> Snapshot {
+        self.status.up = false;
+        self.status.failure.get_or_insert_with(|| Failure {
+            reason: Reason::Unreachable,
+            message: String::new(),
+            since: now,
+        });
+        self.snapshot(now)
+    }
+
+    fn snapshot(&mut self, now: Timestamp) -> Snapshot {
+        let mut feeds = self.feeds.feeds();
+        self.expectations.add_to(&mut feeds, &[], now, STALE_AFTER);
+        let jobs = if self.options.jobs {
+            self.jobs.shown()
+        } else {
+            Vec::new()
+        };
+        self.status.jobs = jobs.len();
+        Snapshot {
+            tenant: Arc::clone(&self.options.tenant),
+            status: self.status.clone(),
+            jobs: jobs.into(),
+            configured: [].into(),
+            feeds: feeds.into(),
+            files: self.options.files,
+        }
+    }
+}
+
+/// A job that has begun, and what there is to see of it.
+struct Begun {
+    /// As it was in the end.
+    job: Arc<Job>,
+    shown: Arc<Job>,
+    /// When there is more to see; `None` if never.
+    changes_at: Option<Timestamp>,
+}
+
+/// The jobs of a tenant at each time, from one pass over them.
+pub(super) struct JobsInTime<I: Iterator> {
+    upcoming: Peekable<I>,
+    begun: Vec<Begun>,
+    /// How long a job stays once it is over.
+    window: Duration,
+}
+
+impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
+    /// `jobs` in the order in which they started.
+    pub(super) fn new(jobs: I, window: Duration) -> Self {
+        Self {
+            upcoming: jobs.peekable(),
+            begun: Vec::new(),
+            window,
+        }
+    }
+
+    /// When the first job started.
+    pub(super) fn first(&mut self) -> Option<Timestamp> {
+        self.upcoming.peek()?.as_ref().ok().and_then(first_time)
+    }
+
+    /// Whether nothing changes any more.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.upcoming.peek().is_none() && self.begun.iter().all(|begun| begun.changes_at.is_none())
+    }
+
+    /// Goes on to a later time. Returns the jobs that have changed since, and
+    /// those that are unfinished.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Result<Vec<Arc<Job>>, E> {
+        let horizon = before(now, self.window);
+        self.begun
+            .retain(|begun| !begun.shown.is_finished() || first_time(&begun.job) >= Some(horizon));
+        let mut changed = Vec::new();
+        for begun in &mut self.begun {
+            if begun.changes_at.is_some_and(|at| at <= now) {
+                (begun.shown, begun.changes_at) = as_of(&begun.job, now);
+                changed.push(Arc::clone(&begun.shown));
+            } else if !begun.shown.is_finished() {
+                changed.push(Arc::clone(&begun.shown));
+            }
+        }
+        let has_begun = |job: &Result<Job, E>| {
+            job.as_ref().map_or(true, |job| {
+                first_time(job).is_some_and(|start| start <= now)
+            })
+        };
+        while let Some(job) = self.upcoming.next_if(has_begun) {
+            let job = Arc::new(job?);
+            let (shown, changes_at) = as_of(&job, now);
+            changed.push(Arc::clone(&shown));
+            self.begun.push(Begun {
+                job,
+                shown,
+                changes_at,
+            });
+        }
+        Ok(changed)
+    }
+
+    /// The jobs on the page, ordered by id.
+    pub(super) fn shown(&self) -> Vec<Arc<Job>> {
+        let mut jobs: Vec<_> = self
+            .begun
+            .iter()
+            .map(|begun| Arc::clone(&begun.shown))
+            .collect();
+        jobs.sort_by(|one, two| one.id.cmp(&two.id));
+        jobs
+    }
+}
+
+/// A job as it was at a time, and when it changed next.
+fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
+    let last = job
+        .tables
+        .iter()
+        .filter_map(|table| table.ended_at.max(table.started_at))
+        .max();
+    let mut next: Option<Timestamp> = None;
+    let mut is_final = true;
+    let tables = job.tables.iter().map(|table| {
+        // What ended without a time had done so when the job was over.
+        let end = table.finished.then(|| table.ended_at.or(last)).flatten();
+        let start = table.started_at.or(end);
+        let changes = [start, end].into_iter().flatten().filter(|at| *at > now);
+        next = next.into_iter().chain(changes).min();
+        if end.is_some_and(|end| end <= now) {
+            return table.clone();
+        }
+        is_final = false;
+        unfinished(table, start.is_some_and(|start| start <= now))
+    });
+    let tables: Vec<Table> = tables.collect();
+    if is_final {
+        return (Arc::clone(job), None);
+    }
+    let shown = Job {
+        id: Arc::clone(&job.id),
+        workflow_id: job.workflow_id.clone(),
+        tables,
+        merged: job.merged,
+    };
+    (Arc::new(shown), next)
+}
+
+/// A table before its end. How far it had come by then is not known.
+fn unfinished(table: &Table, started: bool) -> Table {
+    let state = if started {
+        State::Running
+    } else {
+        State::Scheduled
+    };
+    Table {
+        table: Arc::clone(&table.table),
+        feed: Arc::clone(&table.feed),
+        state: Some(state),
+        finished: false,
+        rows: Rows::default(),
+        started_at: table.started_at.filter(|_| started),
+        ended_at: None,
+        files: Vec::new(),
+    }
+}

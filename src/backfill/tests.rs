@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::jobs::Job;
+use crate::wire;
+
+/// Customers waits until Orders is loaded.
+const JOB: &str = r#"{"id": "isj-1", "workflow_id": "wf-1", "tables": [
+    {"table_name": "Orders", "feed_id": "df-1", "state": "succeeded", "read": 1000, "errors": 5,
+     "started_at": "2026-06-01T04:00:30Z", "ended_at": "2026-06-01T04:02:10Z"},
+    {"table_name": "Customers", "feed_id": "df-2", "state": "failed", "read": 7,
+     "started_at": "2026-06-01T04:02:10Z", "ended_at": "2026-06-01T04:03:00Z"}]}"#;
+
+fn replay(jobs: &[&str]) -> Replay<impl Iterator<Item = Result<Job, JobsError>> + use<>> {
+    let parsed = jobs.iter().map(|job| {
+        Ok(wire::read_job(job.as_bytes(), Job::from_wire)
+            .unwrap()
+            .unwrap())
+    });
+    let options = ReplayOptions {
+        tenant: Arc::from("socktown"),
+        window: Duration::from_hours(1),
+        jobs: true,
+        files: false,
+        forget_after: Duration::from_hours(35 * 24),
+        rules: Arc::default(),
+    };
+    Replay::new(options, parsed.collect::<Vec<_>>().into_iter())
+}
+
+/// The samples of a step that are not 0, without those of other families.
+fn samples(snapshot: &Snapshot, families: &[&str], time: Timestamp) -> String {
+    let families = families.iter().map(|name| (*name).to_owned());
+    let labels = Labels::new(&[("job".to_owned(), "amperity".to_owned())]);
+    let mut out = Vec::new();
+    write_step(
+        &mut out,
+        snapshot,
+        &Families::new(families.collect()),
+        &labels,
+        time,
+    )
+    .unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let lines = text.lines().filter(|line| !line.contains("} 0 "));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+fn time(text: &str) -> Timestamp {
+    format!("2026-06-01T{text}Z").parse().unwrap()
+}
+
+#[tokio::test]
+async fn each_step_shows_what_was_known_then_and_nothing_later() {
+    let mut replay = replay(&[JOB]);
+    assert_eq!(replay.first(), Some(time("04:00:30")));
+    let mut out = String::new();
+    for minute in ["04:00:00", "04:01:00", "04:02:00", "04:03:00"].map(time) {
+        let snapshot = replay.refresh(minute).await.unwrap();
+        let families = [
+            "amperity_ingest_state",
+            "*_run_read_rows",
+            "amperity_feed_runs_total",
+        ];
+        out += &samples(&snapshot, &families, minute);
+    }
+    insta::assert_snapshot!(out, @r#"
+    amperity_ingest_state{job="amperity",tenant="socktown",job_id="isj-1",table="Customers",feed="df-2",state="scheduled"} 1 1780286460
+    amperity_ingest_state{job="amperity",tenant="socktown",job_id="isj-1",table="Orders",feed="df-1",state="running"} 1 1780286460
+    amperity_ingest_state{job="amperity",tenant="socktown",job_id="isj-1",table="Customers",feed="df-2",state="scheduled"} 1 1780286520
+    amperity_ingest_state{job="amperity",tenant="socktown",job_id="isj-1",table="Orders",feed="df-1",state="running"} 1 1780286520
+    amperity_feed_last_run_read_rows{job="amperity",tenant="socktown",table="Customers",feed="df-2"} 7 1780286580
+    amperity_feed_last_run_read_rows{job="amperity",tenant="socktown",table="Orders",feed="df-1"} 1000 1780286580
+    amperity_feed_runs_total{job="amperity",tenant="socktown",table="Customers",feed="df-2",state="failed"} 1 1780286580
+    amperity_feed_runs_total{job="amperity",tenant="socktown",table="Orders",feed="df-1",state="succeeded"} 1 1780286580
+    amperity_ingest_state{job="amperity",tenant="socktown",job_id="isj-1",table="Customers",feed="df-2",state="failed"} 1 1780286580
+    amperity_ingest_state{job="amperity",tenant="socktown",job_id="isj-1",table="Orders",feed="df-1",state="succeeded"} 1 1780286580
+    "#);
+    assert!(replay.is_over());
+}
+
+#[tokio::test]
+async fn jobs_leave_the_page_after_the_window_and_feeds_stay() {
+    let mut replay = replay(&[JOB]);
+    replay.refresh(time("04:10:00")).await.unwrap();
+    let snapshot = replay.refresh(time("05:10:00")).await.unwrap();
+    assert!(snapshot.jobs.is_empty());
+    assert_eq!(snapshot.feeds.len(), 2);
+}
+
+#[tokio::test]
+async fn a_run_without_an_end_runs_on_and_has_no_counts() {
+    let running = JOB
+        .replace("\"failed\"", "\"running\"")
+        .replace(r#", "ended_at": "2026-06-01T04:03:00Z""#, "");
+    let mut replay = replay(&[&running]);
+    let later = time("09:00:00");
+    let snapshot = replay.refresh(later).await.unwrap();
+    let families = [
+        "amperity_ingest_read_rows",
+        "amperity_feed_running_since_timestamp_seconds",
+    ];
+    insta::assert_snapshot!(samples(&snapshot, &families, later), @r#"
+    amperity_feed_running_since_timestamp_seconds{job="amperity",tenant="socktown",table="Customers",feed="df-2"} 1780286530 1780304400
+    amperity_ingest_read_rows{job="amperity",tenant="socktown",job_id="isj-1",table="Orders",feed="df-1"} 1000 1780304400
+    "#);
+    assert!(replay.is_over());
+}
+
+#[tokio::test]
+async fn during_an_outage_the_page_keeps_what_was_known() {
+    let mut replay = replay(&[JOB]);
+    replay.refresh(time("04:01:00")).await.unwrap();
+    let snapshot = replay.failed_refresh(time("04:05:00"));
+    assert!(!snapshot.status.up);
+    assert_eq!(snapshot.status.last_success, Some(time("04:01:00")));
+    assert!(!snapshot.jobs[0].is_finished());
+    let snapshot = replay.refresh(time("04:06:00")).await.unwrap();
+    assert!(snapshot.status.up && snapshot.jobs[0].is_finished());
+}
