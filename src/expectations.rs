@@ -12,14 +12,17 @@
 //!   below an interval of 100 minutes the other way round. The first that
 //!   explains enough of the history is taken. Due is the next time by that
 //!   schedule after the start of the last success, the usual time from start
-//!   to success, and a slack: at least 70 minutes for a nightly feed, 2 hours
-//!   for a weekly one, 3 for a monthly one, 20 to 70 minutes by interval, and
-//!   more for feeds that vary more.
-//! - *How long* (`duration`), *how many rows* (`volume`), *which share*
-//!   (`ratio`): medians and median absolute deviations of comparable runs
-//!   (`comparable`), on scales on which chance is alike for large and small.
-//!   Bounds widen with the number of runs a week, and include what comparable
-//!   runs did before, apart from about every twelfth.
+//!   to success, and a slack: at least 90 minutes for a nightly feed, 2 hours
+//!   for a weekly one, 3 for a monthly one, 40 to 70 minutes by interval, and
+//!   more for feeds that vary more. A run that began late or reads much is
+//!   given its time.
+//! - *How long* (`duration`), *how many rows* (`volume`): medians and median
+//!   absolute deviations of comparable runs, at the same time of the day or the
+//!   week where that matters (`comparable`), on a scale on which chance is alike
+//!   for large and small. Bounds widen with the number of runs a week, and
+//!   include what comparable runs did before, apart from a few.
+//! - *Which share* (`ratio`): the same, of all runs.
+//! - After a longer pause than usual a run may read and take as much more.
 //! - The history ends with the last run. A feed that stops running changes
 //!   nothing about what is expected of it.
 //!

@@ -126,6 +126,8 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
             jobs: jobs.into(),
             configured: [].into(),
             feeds: feeds.into(),
+            workflows: [].into(),
+            workflow_names: Arc::default(),
             files: self.options.files,
         }
     }
@@ -243,6 +245,7 @@ fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
         workflow_id: job.workflow_id.clone(),
         tables,
         merged: job.merged,
+        failure: None,
     };
     (Arc::new(shown), next)
 }
