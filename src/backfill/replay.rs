@@ -64,7 +64,10 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
     }
 
     /// When the first job started.
-    pub fn first(&mut self) -> Option<Timestamp> {
+    ///
+    /// # Errors
+    /// If the first job cannot be read.
+    pub fn first(&mut self) -> Result<Option<Timestamp>, JobsError> {
         self.jobs.first()
     }
 
@@ -161,8 +164,12 @@ impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
     }
 
     /// When the first job started.
-    pub(super) fn first(&mut self) -> Option<Timestamp> {
-        self.upcoming.peek()?.as_ref().ok().and_then(first_time)
+    pub(super) fn first(&mut self) -> Result<Option<Timestamp>, E> {
+        if let Some(Err(error)) = self.upcoming.next_if(Result::is_err) {
+            return Err(error);
+        }
+        let first = self.upcoming.peek().and_then(|job| job.as_ref().ok());
+        Ok(first.and_then(first_time))
     }
 
     /// Whether nothing changes any more.

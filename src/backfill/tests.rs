@@ -54,7 +54,7 @@ fn time(text: &str) -> Timestamp {
 #[tokio::test]
 async fn each_step_shows_what_was_known_then_and_nothing_later() {
     let mut replay = replay(&[JOB]);
-    assert_eq!(replay.first(), Some(time("04:00:30")));
+    assert_eq!(replay.first().unwrap(), Some(time("04:00:30")));
     let mut out = String::new();
     for minute in ["04:00:00", "04:01:00", "04:02:00", "04:03:00"].map(time) {
         let snapshot = replay.refresh(minute).await.unwrap();

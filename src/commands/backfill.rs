@@ -82,7 +82,11 @@ async fn write(
     let mut out = BufWriter::with_capacity(1 << 20, out);
     let labels = Labels::new(&options.labels);
     let mut progress = Progress::new(until);
-    if let Some(first) = replays.iter_mut().filter_map(Replay::first).min() {
+    let mut first: Option<Timestamp> = None;
+    for replay in &mut replays {
+        first = first.into_iter().chain(replay.first()?).min();
+    }
+    if let Some(first) = first {
         let mut time = next_multiple(first, options.step);
         loop {
             let is_over = replays.iter_mut().all(Replay::is_over);
