@@ -124,14 +124,11 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
         };
         self.status.jobs = jobs.len();
         Snapshot {
-            tenant: Arc::clone(&self.options.tenant),
             status: self.status.clone(),
             jobs: jobs.into(),
-            configured: [].into(),
             feeds: feeds.into(),
-            workflows: [].into(),
-            workflow_names: Arc::default(),
             files: self.options.files,
+            ..Snapshot::empty(Arc::clone(&self.options.tenant))
         }
     }
 }
