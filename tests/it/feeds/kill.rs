@@ -1,5 +1,6 @@
 //! `kill -9` at random moments, again and again, and whatever else ends a
-//! process: afterwards the counters are what the simulator says.
+//! process: afterwards the counters of feeds and workflows are what the simulator
+//! says.
 //!
 //! `AMPERITY_KILL_SECONDS` sets for how long, `AMPERITY_KILL_SEED` repeats a
 //! failure (as far as real time can be repeated).
@@ -193,10 +194,13 @@ fn world(dice: &mut Rng, seconds: u64) -> World {
     let end = now + SignedDuration::from_secs(seconds.cast_signed());
     TENANTS.iter().fold(World::empty(), |world, name| {
         let jobs = script::jobs(dice, begin..end);
-        world.tenant(
-            jobs.into_iter()
-                .fold(SimulatedTenant::new(*name), SimulatedTenant::job),
-        )
+        let tenant = SimulatedTenant::new(*name);
+        let tenant = jobs.into_iter().fold(tenant, SimulatedTenant::job);
+        // A run that goes on while the first list is answered could be either
+        // history or not.
+        let retried_from = later(now, 10_000);
+        let runs = script::workflow_runs(dice, begin..end, retried_from);
+        world.tenant(runs.into_iter().fold(tenant, SimulatedTenant::workflow_run))
     })
 }
 

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use amperity_simulator::{Endpoint, FeedTotals, Job, Outcome, Rows, Simulator, Table};
+use amperity_simulator::{
+    Endpoint, FeedTotals, Job, Outcome, Rows, Simulator, Table, WorkflowError, WorkflowOutcome,
+    WorkflowRun,
+};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::support::Page;
+use crate::support::{Page, label};
 
 /// Samples by series, as written on a page in text 0.0.4.
 pub(super) type Samples = BTreeMap<String, f64>;
@@ -40,6 +43,38 @@ pub(super) fn jobs(dice: &mut Rng, started: Range<Timestamp>) -> Vec<Job> {
     jobs
 }
 
+/// Runs of three workflows, which start within `started`: with every outcome, and
+/// from `retried_from` on some that go on after they failed.
+pub(super) fn workflow_runs(
+    dice: &mut Rng,
+    started: Range<Timestamp>,
+    retried_from: Timestamp,
+) -> Vec<WorkflowRun> {
+    let mut runs = Vec::new();
+    for workflow in 0..3 {
+        let mut start = later(started.start, dice.i64(0..3000));
+        while start < started.end {
+            let id = format!("wf-{}-{workflow}", start.as_millisecond());
+            let name = format!("workflow {workflow}");
+            let run = WorkflowRun::new(id, name, "courier.group/run", start);
+            let run = run.lasting(Duration::from_millis(dice.u64(50..1500)));
+            let failed = WorkflowOutcome::Failed(WorkflowError::missing_file());
+            runs.push(match dice.u8(..10) {
+                0 => run.ending(failed),
+                1 => run.ending(WorkflowOutcome::Stopped),
+                2 => run.ending(WorkflowOutcome::Canceled),
+                3..5 if start >= retried_from => run
+                    .ending(failed)
+                    .resuming_after(Duration::from_millis(dice.u64(50..1500)))
+                    .lasting(Duration::from_millis(dice.u64(50..1500))),
+                _ => run,
+            });
+            start = later(start, dice.i64(500..4000));
+        }
+    }
+    runs
+}
+
 fn table(dice: &mut Rng, pipeline: usize, feed: usize) -> Table {
     let longest = if dice.u8(..10) == 0 { 7000 } else { 1500 };
     let outcome = match dice.u8(..20) {
@@ -62,16 +97,19 @@ fn table(dice: &mut Rng, pipeline: usize, feed: usize) -> Table {
         .rows(rows)
 }
 
-/// What all counters of a tenant's feeds must be once everything that was
+/// What all counters of a tenant's feeds and workflows must be once everything that was
 /// scripted has finished and was counted: all runs but those that were
 /// history when the first list was answered.
 pub(super) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
     let log = simulator.log();
-    let first = log.iter().find(|entry| {
-        let listed = entry.endpoint == Some(Endpoint::IngestJobs) && entry.status == Some(200);
-        listed && *entry.tenant == *tenant
-    });
-    let first = first.expect("a list was answered").at;
+    let first_list = |endpoint: Endpoint| {
+        let first = log.iter().find(|entry| {
+            let listed = entry.endpoint == Some(endpoint) && entry.status == Some(200);
+            listed && *entry.tenant == *tenant
+        });
+        first.expect("a list was answered").at
+    };
+    let first = first_list(Endpoint::IngestJobs);
     let always = Timestamp::UNIX_EPOCH..Timestamp::MAX;
     let history = simulator.feed_totals(tenant, always.clone(), first);
     let mut samples = Samples::new();
@@ -80,6 +118,18 @@ pub(super) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
         let before = before.cloned().unwrap_or_default();
         let labels = format!("tenant=\"{tenant}\",table=\"{table}\",feed=\"{feed}\"");
         enter(&mut samples, &labels, &all, &before);
+    }
+    let ended = |by: Timestamp| {
+        let always = Timestamp::UNIX_EPOCH..Timestamp::MAX;
+        let totals = simulator.workflow_totals(tenant, always, by).into_iter();
+        let runs = totals.map(|((name, _), totals)| (name, totals.runs.into_values().sum::<u64>()));
+        runs.collect::<BTreeMap<_, _>>()
+    };
+    let history = ended(first_list(Endpoint::WorkflowRuns));
+    for (name, runs) in ended(Timestamp::MAX) {
+        let counted = runs - history.get(&name).copied().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]
+        samples.insert(workflow_series(tenant, &name), counted as f64);
     }
     samples
 }
@@ -117,7 +167,13 @@ fn enter(samples: &mut Samples, labels: &str, all: &FeedTotals, before: &FeedTot
     samples.insert(series, duration_ms as f64 / 1000.0);
 }
 
-/// The counters of all feeds on a page.
+/// Finished runs of a workflow, in any state: one that fails and goes on while
+/// the exporter is down is first seen in its last state.
+fn workflow_series(tenant: &str, name: &str) -> String {
+    format!("runs of {name} of {tenant}")
+}
+
+/// The counters of all feeds and workflows on a page.
 pub(super) fn counters(page: &Page) -> Samples {
     let counters = page.0.lines().filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;
@@ -128,7 +184,12 @@ pub(super) fn counters(page: &Page) -> Samples {
         let is_one = name.starts_with("amperity_feed_") && counts;
         is_one.then(|| (series.to_owned(), value.parse().unwrap()))
     });
-    counters.collect()
+    let mut counters: Samples = counters.collect();
+    for (labels, runs) in page.family("amperity_workflow_runs_total") {
+        let series = workflow_series(&label(&labels, "tenant"), &label(&labels, "workflow"));
+        *counters.entry(series).or_default() += runs;
+    }
+    counters
 }
 
 /// `time`, so many milliseconds later.

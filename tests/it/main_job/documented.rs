@@ -46,7 +46,7 @@ async fn the_documented_example_gives_exactly_the_documented_numbers() {
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="failed"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="skipped"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="canceled"} 0
-    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45"} 1
+    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     amperity_ingest_job_up{tenant="socktown",job_id="isj-1f73r9u2"} 1
     "#);
     assert_eq!(page.value(r#"amperity_up{tenant="socktown"}"#), Some(1.0));
