@@ -60,6 +60,12 @@ rendered, *shipped = [yaml.safe_load(open(path)) for path in sys.argv[1:]]
 groups = [group for file in shipped for group in file["groups"]]
 assert rendered["spec"]["groups"] == groups, "the groups differ"
 END
+    # One ConfigMap for each dashboard.
+    local files rendered
+    files=(dashboards/*.json)
+    rendered="$(helm template a "$folder"/amperity-exporter-*.tgz --set demo=true,dashboards.enabled=true \
+        --show-only templates/dashboards.yaml | manifests)"
+    [ "$rendered" -eq "${#files[@]}" ]
     rm -r "$folder"
 }
 
@@ -70,6 +76,9 @@ the_kustomization_builds() {
 step_chart() {
     local reason
     reason="$(missing go python3)"
+    if ! python3 -c 'import yaml' 2>/dev/null; then
+        reason="python3-yaml is missing"
+    fi
     if [ -n "$reason" ]; then
         skip "chart" "$reason"
         return
