@@ -51,7 +51,7 @@ rm -rf "$folder"
 mkdir -p "$folder/docs"
 cp -r "$stage/bin/amperity_exporter" deploy/amperity_exporter.service deploy/amperity_exporter.yml \
     deploy/prometheus/rules dashboards README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$folder"
-cp docs/*.md "$folder/docs"
+cp -r docs/*.md docs/images "$folder/docs"
 cp -r "$stage/share/man" "$stage/share/bash-completion" "$stage/share/zsh" "$stage/share/fish" "$folder"
 cp "$documentation/THIRD-PARTY.txt.gz" "$folder"
 tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C target/packages -c "$archive" |
