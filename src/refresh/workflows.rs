@@ -59,7 +59,7 @@ pub(super) struct Workflows {
     errors: Remembered<Arc<WorkflowFailure>>,
     /// Finished runs that may be retried, and when they ended.
     watched: BTreeMap<Arc<str>, Timestamp>,
-    /// When runs were last requested by id.
+    /// When open runs were last requested by id, and watched ones last answered.
     requested: BTreeMap<Arc<str>, Timestamp>,
     /// The end of the last list of runs that have ended.
     ended_to: Option<Timestamp>,
@@ -253,6 +253,7 @@ impl Workflows {
             match table.ended_at.filter(|_| unsuccessful) {
                 Some(ended_at) if ended_at >= before(now, RETRY_WATCH) => {
                     let known = self.watched.insert(Arc::clone(&run.id), ended_at);
+                    self.requested.insert(Arc::clone(&run.id), now);
                     // The first list shows what failed before the start.
                     if known != Some(ended_at) && self.discovery.listed_to.is_some() {
                         failed.push(run.clone());
