@@ -70,7 +70,7 @@ END
 }
 
 # Runs the image's program as a container engine does: process 1, read-only root,
-# the image's user, no capabilities; beside it the image's health check, which has
+# a folder for the demo's files, the image's user, no capabilities; beside it the image's health check, which has
 # to follow the port of process 1.
 image_is_healthy_and_unhealthy() {
     local container root process child status=0 page
@@ -78,8 +78,9 @@ image_is_healthy_and_unhealthy() {
     root="$(buildah_here mount "$container")"
     mkdir -p "$root/proc"
     unshare --mount --pid --fork --kill-child sh -c "
-        mount --bind '$root' '$root' && mount -t proc proc '$root/proc' && mount -o remount,bind,ro '$root' &&
-            exec setpriv --bounding-set=-all --no-new-privs chroot --userspec=65532:65532 '$root' \
+        mount --bind '$root' '$root' && mount -t proc proc '$root/proc' &&
+            mount -t tmpfs tmpfs '$root/tmp' && mount -o remount,bind,ro '$root' &&
+            exec setpriv --bounding-set=-all,+sys_chroot,+setuid,+setgid --no-new-privs chroot --userspec=65532:65532 '$root' \
                 /usr/local/bin/amperity_exporter demo --web.listen-address=127.0.0.1:10162" >"$shipping/container.log" 2>&1 &
     process=$!
     page="$(mktemp)"
@@ -97,8 +98,9 @@ image_is_healthy_and_unhealthy() {
     fi
     cat "$page"
     kill -CONT "$child"
-    kill "$process"
-    wait "$process" || true
+    # It stops when the engine asks it to.
+    kill -TERM "$child"
+    wait "$process" || status=1
     buildah_here rm "$container" >/dev/null
     return "$status"
 }

@@ -56,8 +56,11 @@ spec:
         {{- toYaml .Values.resources | nindent 8 }}
       securityContext:
         {{- toYaml .Values.securityContext | nindent 8 }}
-      {{- if not .Values.demo }}
       volumeMounts:
+        {{- if .Values.demo }}
+        # For the demo's own configuration.
+        - {name: tmp, mountPath: /tmp}
+        {{- else }}
         - {name: config, mountPath: /etc/amperity_exporter, readOnly: true}
         {{- if .Values.state.enabled }}
         - {name: state, mountPath: /var/lib/amperity_exporter}
@@ -77,10 +80,12 @@ spec:
       volumeMounts:
         - {name: config, mountPath: /etc/amperity_exporter, readOnly: true}
     {{- end }}
-  {{- if not .Values.demo }}
   volumes:
+    {{- if .Values.demo }}
+    - {name: tmp, emptyDir: {medium: Memory, sizeLimit: 16Mi}}
+    {{- else }}
     {{- include "amperity-exporter.configVolume" . | nindent 4 }}
-  {{- end }}
+    {{- end }}
   {{- with .Values.nodeSelector }}
   nodeSelector:
     {{- toYaml . | nindent 4 }}
