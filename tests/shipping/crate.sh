@@ -19,13 +19,14 @@ crates_build() {
 # PROFILE=release is what is released; the default is faster and differs in nothing
 # that could hold a path.
 builds_are_identical() {
-    local profile="${PROFILE:-dev}" folder first second
+    local profile="${PROFILE:-dev}" folder first second commit
+    commit="$(git rev-parse HEAD)"
     local output="$profile"
     [ "$profile" != dev ] || output=debug
     for folder in "$shipping/reproduce/a" "$shipping/reproduce/elsewhere/b"; do
         rm -rf "$folder"
         mkdir -p "$folder"
-        git archive HEAD | tar -x -C "$folder"
+        git archive "$commit" | tar -x -C "$folder"
         # The same crates at another path.
         mkdir -p "$folder-home"
         ln -sfn "${CARGO_HOME:-$HOME/.cargo}/registry" "$folder-home/registry"
