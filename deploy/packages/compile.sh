@@ -13,4 +13,10 @@ cargo_home="${CARGO_HOME:-$HOME/.cargo}"
 export RUSTFLAGS="--remap-path-prefix=$PWD=/source --remap-path-prefix=$cargo_home=/cargo"
 # Paths in assertions of C code.
 export CFLAGS="-ffile-prefix-map=$PWD=/source -ffile-prefix-map=$cargo_home=/cargo"
+# The C compiler's clock: mimalloc contains when it was compiled.
+if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
+    SOURCE_DATE_EPOCH=0
+    [ ! -e .git ] || SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)"
+fi
+export SOURCE_DATE_EPOCH
 cargo build --locked --bin amperity_exporter --target "$target" --profile "$profile"
