@@ -99,7 +99,8 @@ async fn rules(
     project: &Path,
     least: f64,
 ) -> anyhow::Result<()> {
-    let folder = project.join("deploy/prometheus/rules");
+    // promtool reads relative paths from the folder of the test.
+    let folder = project.join("deploy/prometheus/rules").canonicalize()?;
     let alertmanager = project.join("deploy/alertmanager/alertmanager.yml");
     let alertmanager = notify::Configuration::read(&alertmanager)?;
     let mut scores = Scores::default();

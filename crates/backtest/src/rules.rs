@@ -121,7 +121,8 @@ fn parse(output: &str, origin: Timestamp) -> anyhow::Result<Firing> {
                 .push(time.context("an alert without a time")?);
             rest = after;
         }
-        if line.contains("parse error")
+        if line.contains("no file match pattern")
+            || line.contains("parse error")
             || line.contains("error") && !line.contains("expr:") && !line.contains("got:")
         {
             bail!("promtool: {line}");
