@@ -40,7 +40,8 @@
 //!
 //! - Nothing is expected of a feed that runs irregularly, and of any other
 //!   before it has run often enough: 4 nights, 3 weeks or months, 12
-//!   intervals. Times of the week not seen yet are never active.
+//!   intervals. Of a feed with pauses, none is expected at a time of the week
+//!   that was not seen yet.
 //! - Public holidays are not known: a feed that does not run on them is late.
 //! - A schedule that moves is late at most two or three times.
 //! - A feed that shrinks to less than a tenth stays low until the runs from

@@ -40,6 +40,8 @@ pub(super) struct Interval {
     pub(super) slack: i64,
     /// Which quarters of an hour of the week it is active in.
     active: Week,
+    /// Which of them were seen.
+    seen: Week,
     /// The share of gaps that are like the interval.
     pub(super) regular: f64,
     /// The number of gaps.
@@ -69,12 +71,13 @@ pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
     }
     let (end, slack) = ends(runs, period)?;
     let starts = runs.iter().map(|run| run.start);
-    let active = active(starts, first, last, period, period + slack, unseen);
+    let (active, seen) = active(starts, first, last, period, period + slack, unseen);
     Some(Interval {
         period,
         end,
         slack,
         active,
+        seen,
         regular,
         gaps: gaps.len(),
     })
@@ -100,7 +103,8 @@ fn ends(runs: &[Past], period: i64) -> Option<(i64, i64)> {
     Some((end, seen.clamp(least, least.max(3 * period))))
 }
 
-/// In which quarters of an hour of the week the feed is active.
+/// In which quarters of an hour of the week the feed is active, and which were
+/// seen. A new feed without a pause in its first day is always active.
 fn active(
     starts: impl Iterator<Item = i64>,
     first: i64,
@@ -108,7 +112,7 @@ fn active(
     period: i64,
     longest: i64,
     unseen: &[Span],
-) -> Week {
+) -> (Week, Week) {
     let from = (last - WEEKS * WEEK).max(first).div_euclid(BIN) * BIN;
     let length = usize::try_from((last - from) / BIN + 1).unwrap_or_default();
     let bin_of = |time: i64| usize::try_from((time - from).div_euclid(BIN)).unwrap_or_default();
@@ -132,13 +136,21 @@ fn active(
         *active += u8::from(!paused);
         *asked += 1;
     }
-    let mut week = Week([0; BINS / 64 + 1]);
-    for (bin, (active, asked)) in votes.into_iter().enumerate() {
-        if asked > 0 && active * 2 >= asked {
-            week.0[bin / 64] |= 1 << (bin % 64);
+    let week = |is: &dyn Fn(u8, u8) -> bool| {
+        let mut week = Week([0; BINS / 64 + 1]);
+        for (bin, (active, asked)) in votes.iter().enumerate() {
+            if is(*active, *asked) {
+                week.0[bin / 64] |= 1 << (bin % 64);
+            }
         }
+        week
+    };
+    if last - first >= DAY && !paused.contains(&true) {
+        let always = week(&|_, _| true);
+        return (always, always);
     }
-    week
+    let active = week(&|active, asked| asked > 0 && active * 2 >= asked);
+    (active, week(&|_, asked| asked > 0))
 }
 
 fn bin(time: i64) -> usize {
@@ -167,7 +179,8 @@ impl Week {
 impl Interval {
     /// When the next run should start after one at `after`, and when its
     /// success is due. `shifted` is true while clocks may have changed lately,
-    /// so that active times begin and end up to an hour earlier or later.
+    /// so that active times begin and end up to an hour earlier or later. `None`
+    /// if that depends on a time of the week that was not seen yet.
     pub(super) fn next(&self, after: i64, shifted: bool) -> Option<(i64, i64)> {
         let active = if shifted {
             self.active.narrowed()
@@ -182,6 +195,9 @@ impl Interval {
             // A week without any active time has no next run.
             steps += 1;
             if steps > 3 * BINS {
+                return None;
+            }
+            if !self.seen.contains(time) {
                 return None;
             }
             let next = (time.div_euclid(BIN) + 1) * BIN;
