@@ -40,8 +40,8 @@
 //!
 //! - Nothing is expected of a feed that runs irregularly, and of any other
 //!   before it has run often enough: 4 nights, 3 weeks or months, 12
-//!   intervals. Of a feed with pauses, none is expected at a time of the week
-//!   that was not seen yet.
+//!   intervals. Times of the week not seen yet are never active, unless there
+//!   was no pause in a whole day.
 //! - Public holidays are not known: a feed that does not run on them is late.
 //! - A schedule that moves is late at most two or three times.
 //! - A feed that shrinks to less than a tenth stays low until the runs from
@@ -53,6 +53,7 @@ use crate::config::{Known, KnownSchedule};
 
 mod clock_change;
 mod comparable;
+mod day_rule;
 mod days;
 mod duration;
 mod explain;

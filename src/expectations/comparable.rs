@@ -1,12 +1,12 @@
 //! Which earlier runs a run is compared with: all of them, those at the same
 //! time of day, on the same day of the week, or both.
 //!
-//! The finest grouping is used that tells a run better than a coarser one
-//! would: each earlier run is predicted by the median of the *others* in its
-//! group, so that small groups gain nothing from describing themselves.
+//! The finest grouping is used that predicts runs better than a coarser one
+//! does: each earlier run is predicted by the median of the *others* in its
+//! group, so that small groups have no advantage from describing themselves.
 
 use super::clock_change;
-use super::days::{self, DAY};
+use super::day_rule::{self, DAY};
 use super::statistics::{count, deviation, largest, median, share};
 
 /// A grouping must reduce the usual error of predictions to this share.
@@ -22,7 +22,8 @@ const NEW: i64 = 22 * DAY;
 /// So long after clocks changed somewhere, what was usual for the runs at the
 /// time of day before and after is usual too.
 const CLOCK_CHANGE_LASTS: i64 = 8 * DAY;
-/// Runs for which this many times as much is usual are another matter.
+/// How much other runs differed is not considered where this many times as much
+/// is usual, or as little.
 const ALIKE: f64 = 4.0;
 
 /// A value of an earlier run, on a scale on which usual differences are alike
@@ -73,13 +74,18 @@ enum Grouping {
 impl Grouping {
     fn group(self, start: i64) -> usize {
         let hour = usize::try_from(start.rem_euclid(DAY) / 3_600).unwrap_or_default();
-        let weekday = days::weekday(start.div_euclid(DAY));
+        let weekday = day_rule::weekday(start.div_euclid(DAY));
         match self {
             Self::All => 0,
             Self::Hour => hour,
             Self::Weekday => weekday,
             Self::HourOfWeek => weekday * 24 + hour,
         }
+    }
+
+    /// Whether runs that start at these times are in the same group.
+    fn is_same(self, one: i64, other: i64) -> bool {
+        self.group(one) == self.group(other)
     }
 
     /// How many groups there are.
@@ -126,82 +132,88 @@ fn compared(
     grouping: impl FnOnce(&[usize]) -> Grouping,
 ) -> Option<Comparable> {
     let (first, last) = (values.first()?.start, values.last()?.start);
-    if values.len() < Grouping::All.least() {
-        return None;
-    }
-    let weekday = |start: i64| Grouping::Weekday.group(start);
-    if start - first < 7 * DAY
-        && !values
-            .iter()
-            .any(|one| weekday(one.start) == weekday(start))
-    {
-        // The first Saturday of a feed that began on a Monday.
+    let same_weekday = |one: &Value| Grouping::Weekday.is_same(one.start, start);
+    // The first Saturday of a feed that began on a Monday.
+    let is_first_such_day = start - first < 7 * DAY && !values.iter().any(same_weekday);
+    if values.len() < Grouping::All.least() || is_first_such_day {
         return None;
     }
     let ordered = ordered(values);
-    let mut grouping = grouping(&ordered);
-    let places = |grouping: Grouping, start: i64| -> Vec<usize> {
-        let group = grouping.group(start);
-        let places = 0..values.len();
-        places
-            .filter(|place| grouping.group(values[*place].start) == group)
-            .collect()
-    };
-    let clocks_changed = clock_change::between(start - CLOCK_CHANGE_LASTS, start);
-    let by_hour = matches!(grouping, Grouping::Hour | Grouping::HourOfWeek);
-    let mut groups = vec![places(grouping, start)];
-    if clocks_changed && by_hour {
-        groups.extend([-3_600, 3_600].into_iter().filter_map(|hour| {
-            let mut near = (1..=6).map(|hours| places(grouping, start + hours * hour));
-            near.find(|group| !group.is_empty())
-        }));
-    }
+    let grouping = grouping(&ordered);
+    let groups = groups(values, grouping, start);
     let large = groups.iter().find(|group| group.len() >= grouping.least());
     // A better grouping that has too few runs yet: all values are usual.
     let provisional = large.is_none();
-    let members = large.cloned().unwrap_or_else(|| {
-        grouping = Grouping::All;
-        places(grouping, start)
-    });
-    let differences = differences(values, &ordered, grouping);
-    let residuals = values.iter().zip(&differences);
-    let residuals: Vec<Residual> = residuals
-        .filter_map(|(value, difference)| {
-            Some(Residual {
-                value: value.value,
-                difference: (*difference)?,
-            })
-        })
-        .collect();
+    let grouping = if provisional { Grouping::All } else { grouping };
+    let members = large
+        .cloned()
+        .unwrap_or_else(|| (0..values.len()).collect());
+    let residuals = residuals(values, &ordered, grouping);
     let differences: Vec<f64> = residuals.iter().map(|one| one.difference).collect();
     let weekly = share(values.len(), 1) * count(7 * DAY) / count((last - first).max(7 * DAY));
-    let member_values: Vec<f64> = members.iter().map(|place| values[*place].value).collect();
-    let usual = median(member_values.clone())? + level(&differences, weekly);
-    let alike = residuals
-        .iter()
-        .filter(|one| (one.value - one.difference - usual).abs() <= ALIKE.ln());
-    let alike: Vec<f64> = alike.map(|one| usual + one.difference).collect();
-    let mut usual_groups = vec![member_values, alike];
-    usual_groups.extend(groups.iter().map(|group| {
+    let of = |group: &[usize]| -> Vec<f64> {
         let values = group.iter().map(|place| values[*place].value);
         values.collect()
-    }));
-    let same_time = if weekly > 30.0 { 1_800 } else { 6 * 3_600 };
-    let lately = values.iter().filter(|value| {
-        let apart = (start - value.start).rem_euclid(7 * DAY);
-        start - first < NEW && apart.min(7 * DAY - apart) <= same_time
-    });
-    let lately: Vec<f64> = lately.map(|one| one.value).collect();
-    let extremes = extremes(&usual_groups, &lately, provisional);
+    };
+    let usual = median(of(&members))? + level(&differences, weekly);
+    let alike = residuals
+        .iter()
+        .filter(|one| (one.value - one.difference - usual).abs() <= ALIKE.ln())
+        .map(|one| usual + one.difference)
+        .collect();
+    let seen: Vec<Vec<f64>> = if provisional {
+        vec![of(&members), alike]
+    } else {
+        groups
+            .iter()
+            .map(|group| of(group))
+            .chain([alike])
+            .collect()
+    };
+    let lately = if start - first < NEW {
+        at_the_same_time_of_the_week(values, start, weekly)
+    } else {
+        Vec::new()
+    };
+    let (smallest, largest) = extremes(&seen, &lately, provisional);
     Some(Comparable {
         usual,
-        smallest: extremes.0,
-        largest: extremes.1,
+        smallest,
+        largest,
         deviation: deviation(&differences, 0.0),
         weekly,
         residuals,
         places: members,
     })
+}
+
+/// The places of the runs in the group of `start`; while clocks may have
+/// changed, also those in the groups before and after it.
+fn groups(values: &[Value], grouping: Grouping, start: i64) -> Vec<Vec<usize>> {
+    let group = |start: i64| -> Vec<usize> {
+        let places = 0..values.len();
+        places
+            .filter(|place| grouping.is_same(values[*place].start, start))
+            .collect()
+    };
+    let mut groups = vec![group(start)];
+    let by_hour = matches!(grouping, Grouping::Hour | Grouping::HourOfWeek);
+    if by_hour && clock_change::between(start - CLOCK_CHANGE_LASTS, start) {
+        groups.extend([-3_600, 3_600].into_iter().filter_map(|hour| {
+            let mut near = (1..=6).map(|hours| group(start + hours * hour));
+            near.find(|group| !group.is_empty())
+        }));
+    }
+    groups
+}
+
+fn at_the_same_time_of_the_week(values: &[Value], start: i64, weekly: f64) -> Vec<f64> {
+    let within = if weekly > 30.0 { 1_800 } else { 6 * 3_600 };
+    let same = values.iter().filter(|value| {
+        let apart = (start - value.start).rem_euclid(7 * DAY);
+        apart.min(7 * DAY - apart) <= within
+    });
+    same.map(|value| value.value).collect()
 }
 
 /// The smallest and the largest usual value: the outliers of each group are
@@ -287,6 +299,20 @@ fn differences(values: &[Value], ordered: &[usize], grouping: Grouping) -> Vec<O
     differences
 }
 
+/// The same with the values, but without those alone in their group.
+fn residuals(values: &[Value], ordered: &[usize], grouping: Grouping) -> Vec<Residual> {
+    let differences = differences(values, ordered, grouping);
+    let known = values.iter().zip(differences);
+    known
+        .filter_map(|(value, difference)| {
+            Some(Residual {
+                value: value.value,
+                difference: difference?,
+            })
+        })
+        .collect()
+}
+
 /// The median of so many sorted values, at least two, without one of them.
 fn median_without(length: usize, left_out: usize, at: impl Fn(usize) -> f64) -> f64 {
     let length = length - 1;
@@ -309,10 +335,9 @@ fn level(residuals: &[f64], weekly: f64) -> f64 {
     if residuals.len() < 2 * runs {
         return 0.0;
     }
-    let mut latest = residuals[residuals.len() - runs..].to_vec();
-    latest.sort_by(f64::total_cmp);
-    let agree = |value: &&f64| value.signum() == latest[runs / 2].signum();
-    let moved = median(latest.clone()).unwrap_or_default();
+    let latest = &residuals[residuals.len() - runs..];
+    let moved = median(latest.to_vec()).unwrap_or_default();
+    let agree = |value: &&f64| value.signum() == moved.signum();
     let all = share(latest.iter().filter(agree).count(), runs) > 0.9;
     if all && (LEAST..MOST).contains(&moved.abs()) {
         moved

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::days::DAY;
+use super::day_rule::DAY;
 use super::interval::Interval;
 use super::schedule::Schedule;
 use super::slots::Slot;

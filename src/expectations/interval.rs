@@ -8,7 +8,7 @@
 //! A success is late once the feed was active for longer than interval, run and
 //! slack take; time in pauses does not count.
 
-use super::days::DAY;
+use super::day_rule::DAY;
 use super::statistics::{count, largest, median, share, whole};
 use super::{Past, Span};
 
@@ -19,8 +19,11 @@ const WEEK: i64 = 7 * DAY;
 /// The resolution of the week.
 const BIN: i64 = 15 * MINUTE;
 const BINS: usize = 672;
-/// The weeks that are asked whether the feed is active.
+/// The weeks that decide when the feed is active.
 const WEEKS: i64 = 4;
+
+/// Pauses of more than a day are not known of a feed known for less than this.
+const NEW: i64 = 2 * DAY;
 
 /// So many starts are needed to know an interval.
 const LEAST_RUNS: usize = 12;
@@ -40,8 +43,8 @@ pub(super) struct Interval {
     pub(super) slack: i64,
     /// Which quarters of an hour of the week it is active in.
     active: Week,
-    /// Which of them were seen.
-    seen: Week,
+    /// For how long it has been known, in seconds.
+    known_for: i64,
     /// The share of gaps that are like the interval.
     pub(super) regular: f64,
     /// The number of gaps.
@@ -71,13 +74,13 @@ pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
     }
     let (end, slack) = ends(runs, period)?;
     let starts = runs.iter().map(|run| run.start);
-    let (active, seen) = active(starts, first, last, period, period + slack, unseen);
+    let active = active(starts, first, last, period, period + slack, unseen);
     Some(Interval {
         period,
         end,
         slack,
         active,
-        seen,
+        known_for: last - first,
         regular,
         gaps: gaps.len(),
     })
@@ -103,8 +106,8 @@ fn ends(runs: &[Past], period: i64) -> Option<(i64, i64)> {
     Some((end, seen.clamp(least, least.max(3 * period))))
 }
 
-/// In which quarters of an hour of the week the feed is active, and which were
-/// seen. A new feed without a pause in its first day is always active.
+/// In which quarters of an hour of the week the feed is active. A new feed
+/// without a pause in its first day is always active.
 fn active(
     starts: impl Iterator<Item = i64>,
     first: i64,
@@ -112,7 +115,7 @@ fn active(
     period: i64,
     longest: i64,
     unseen: &[Span],
-) -> (Week, Week) {
+) -> Week {
     let from = (last - WEEKS * WEEK).max(first).div_euclid(BIN) * BIN;
     let length = usize::try_from((last - from) / BIN + 1).unwrap_or_default();
     let bin_of = |time: i64| usize::try_from((time - from).div_euclid(BIN)).unwrap_or_default();
@@ -132,25 +135,18 @@ fn active(
         if unseen.iter().any(|span| span.contains(time)) {
             continue;
         }
-        let (active, asked) = &mut votes[bin(time)];
+        let (active, all) = &mut votes[bin(time)];
         *active += u8::from(!paused);
-        *asked += 1;
+        *all += 1;
     }
-    let week = |is: &dyn Fn(u8, u8) -> bool| {
-        let mut week = Week([0; BINS / 64 + 1]);
-        for (bin, (active, asked)) in votes.iter().enumerate() {
-            if is(*active, *asked) {
-                week.0[bin / 64] |= 1 << (bin % 64);
-            }
+    let is_always_active = last - first >= DAY && !paused.contains(&true);
+    let mut week = Week([0; BINS / 64 + 1]);
+    for (bin, (active, all)) in votes.into_iter().enumerate() {
+        if is_always_active || (all > 0 && active * 2 >= all) {
+            week.0[bin / 64] |= 1 << (bin % 64);
         }
-        week
-    };
-    if last - first >= DAY && !paused.contains(&true) {
-        let always = week(&|_, _| true);
-        return (always, always);
     }
-    let active = week(&|active, asked| asked > 0 && active * 2 >= asked);
-    (active, week(&|_, asked| asked > 0))
+    week
 }
 
 fn bin(time: i64) -> usize {
@@ -179,8 +175,8 @@ impl Week {
 impl Interval {
     /// When the next run should start after one at `after`, and when its
     /// success is due. `shifted` is true while clocks may have changed lately,
-    /// so that active times begin and end up to an hour earlier or later. `None`
-    /// if that depends on a time of the week that was not seen yet.
+    /// so that active times begin and end up to an hour earlier or later.
+    /// `None` for a new feed that was not seen at the time in question.
     pub(super) fn next(&self, after: i64, shifted: bool) -> Option<(i64, i64)> {
         let active = if shifted {
             self.active.narrowed()
@@ -197,9 +193,6 @@ impl Interval {
             if steps > 3 * BINS {
                 return None;
             }
-            if !self.seen.contains(time) {
-                return None;
-            }
             let next = (time.div_euclid(BIN) + 1) * BIN;
             if active.contains(time) {
                 start.get_or_insert(time);
@@ -207,7 +200,9 @@ impl Interval {
             }
             time = next;
         }
-        Some((start?, time + left))
+        let start = start?;
+        let is_new = self.known_for < NEW && start - after > DAY;
+        (!is_new).then_some((start, time + left))
     }
 
     /// Whether it is active all the time that was seen.

@@ -1,6 +1,6 @@
 //! When a feed runs: at certain times of the day, or at intervals.
 
-use super::days::DAY;
+use super::day_rule::DAY;
 use super::interval::{self, Interval};
 use super::slots::{self, Slot};
 use super::statistics::{count, median, whole};

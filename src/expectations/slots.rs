@@ -7,7 +7,8 @@
 //! How late the success of a slot may end is measured on how late earlier ones
 //! ended compared to the time that was then predicted.
 
-use super::days::{self, DAY, DayRule};
+use super::day_rule::{DAY, DayRule, weekday};
+use super::days;
 use super::statistics::{count, deviation, largest, median, share, whole};
 use super::{Past, Span};
 
@@ -89,7 +90,8 @@ pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Vec<Slot>> {
 }
 
 /// The runs that are looked at: of a feed that runs several times a day those
-/// of three weeks, in which clocks have changed at most for a while.
+/// of three weeks. Times from before a clock change would join slots that are
+/// an hour apart.
 fn recent(runs: &[Past]) -> &[Past] {
     let last = runs.last().map_or(0, |run| run.start);
     let oldest = runs.partition_point(|run| run.start < last - RECENT);
@@ -271,7 +273,7 @@ fn ends(runs: &[DayRun], times: &[i64], gap: i64) -> Option<([i64; 7], i64)> {
             predicted(before)
         };
         let end = count(run.success? - run.day * DAY - start?);
-        Some((days::weekday(run.day), end))
+        Some((weekday(run.day), end))
     };
     let ends: Vec<(usize, f64)> = (recent..runs.len()).filter_map(after).collect();
     let usual = median(ends.iter().map(|(_, end)| *end).collect())?;
@@ -317,7 +319,7 @@ pub(super) fn next(slots: &[Slot], after: i64, changes: impl Fn(i64, i64) -> boo
         }
         Next {
             start,
-            due: start + slot.ends[days::weekday(day)] + slack,
+            due: start + slot.ends[weekday(day)] + slack,
         }
     };
     slots.iter().map(next).min_by_key(|next| next.due)

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::days::DAY;
+use super::day_rule::DAY;
 use super::*;
 
 mod cases;

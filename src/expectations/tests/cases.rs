@@ -44,6 +44,36 @@ fn a_nightly_feed_is_due_two_hours_after_its_time_from_the_first_day() {
     );
 }
 
+/// Every so many minutes between two times of working days, for so many days.
+fn intraday(every: i64, hours: std::ops::Range<i64>, days: i64) -> Vec<Run> {
+    let days = (0..days).filter(|day| day % 7 < 5);
+    let starts = days.flat_map(|day| {
+        let begin = MONDAY + day * DAY + hours.start * HOUR;
+        (0..(hours.end - hours.start) * 60 / every).map(move |run| begin + run * every * MINUTE)
+    });
+    starts.map(|start| run(start, 120, 1_000)).collect()
+}
+
+#[test]
+fn a_feed_of_business_hours_is_due_on_monday_after_its_first_week() {
+    let monday = MONDAY + 7 * DAY + 9 * HOUR;
+    let due = due_after(&intraday(60, 9..18, 7), monday);
+    assert!(on_time(due), "{due:?}");
+}
+
+#[test]
+fn a_new_feed_is_not_due_at_the_same_time_of_the_next_week() {
+    let runs = intraday(15, 9..14, 1);
+    assert_eq!(due_after(&runs, MONDAY), None);
+}
+
+#[test]
+fn a_new_feed_without_a_pause_in_a_day_is_always_due() {
+    let runs = intraday(15, 0..25, 1);
+    let due = due_after(&runs, MONDAY + 25 * HOUR);
+    assert!(due.is_some_and(|due| due <= 60), "{due:?}");
+}
+
 #[test]
 fn outages_holidays_and_late_runs_in_the_history_do_not_postpone() {
     let scheduled = MONDAY + 21 * DAY + 2 * HOUR + 30 * MINUTE;
