@@ -56,7 +56,7 @@ enum Command {
         /// The folder of the project
         #[arg(long, default_value = ".")]
         project: PathBuf,
-        /// Fail if fewer than this share of the incidents is told in time
+        /// Fail if fewer than this share of the incidents is detected in time
         #[arg(long, default_value_t = 0.0)]
         least: f64,
     },
@@ -129,9 +129,9 @@ async fn rules(
     )?;
     out.write_all(scores.report().as_bytes())?;
     anyhow::ensure!(
-        scores.share_told() >= least,
-        "only {:.0} % of the incidents were told in time, not {:.0} %",
-        100.0 * scores.share_told(),
+        scores.share_detected() >= least,
+        "only {:.0} % of the incidents were detected in time, not {:.0} %",
+        100.0 * scores.share_detected(),
         100.0 * least
     );
     Ok(())

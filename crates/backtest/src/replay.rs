@@ -58,11 +58,7 @@ impl<'a> Exporter<'a> {
             world,
             tenants: files.into_iter().map(replay).collect(),
             step,
-            families: Families::new(vec![
-                "amperity_feed_*".to_owned(),
-                "amperity_up".to_owned(),
-                "amperity_last_success_*".to_owned(),
-            ]),
+            families: Families::new(&["amperity_feed_*", "amperity_up", "amperity_last_success_*"]),
             labels: Labels::new(&[name("job", "amperity"), name("instance", "exporter:10109")]),
         })
     }

@@ -1,7 +1,7 @@
 //! The shipped rules over a world's series, by Prometheus' own rule engine:
 //! `promtool test rules` evaluates recording rules, alerts, `for` and
 //! `keep_firing_for` as a server does, minute after minute of a clock of its
-//! own. Asked for the firing alerts at each minute, it prints them.
+//! own. An expression test at each minute makes it print the firing alerts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! What alerts are worth, by the ground truth: incidents told in time, alerts
-//! that meant nothing.
+//! Scores alerts by the labels of a world: incidents detected in time, and
+//! alerts without an incident.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -45,11 +45,11 @@ impl Alert {
             && self.from <= label.until
     }
 
-    /// Whether it tells of an incident in time.
-    fn tells_of(&self, label: &Label) -> bool {
+    /// Whether it detects an incident in time.
+    fn detects(&self, label: &Label) -> bool {
         self.is_about(label)
             && label.kind.looks_like().contains(&self.concern)
-            && self.from <= label.told_by
+            && self.from <= label.detect_by
             && self.to > label.from
     }
 }
@@ -59,7 +59,7 @@ impl Alert {
 enum Meaning {
     /// There was an incident.
     True,
-    /// There was something nobody has to know of that looks like one.
+    /// Something that looks like an incident and is none.
     Excused,
     False,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Scores {
     weeks: f64,
     kinds: BTreeMap<Kind, Found>,
     alerts: BTreeMap<(String, String), BTreeMap<Meaning, usize>>,
-    /// Late feeds told of during an outage or in the two hours after it.
+    /// False alarms during an outage or in the two hours after it.
     after_outages: usize,
     /// Messages while many feeds fail at once and are run again, and those
     /// during an outage and in the two hours after it, by world.
@@ -159,27 +159,29 @@ impl Scores {
             .push((many, of_kind(Kind::Outage, hours(2), true)));
     }
 
-    /// The share of the incidents that were told in time.
-    pub(crate) fn share_told(&self) -> f64 {
-        let told: usize = self.kinds.values().map(|found| found.delays.len()).sum();
+    /// The share of the incidents that were detected in time.
+    pub(crate) fn share_detected(&self) -> f64 {
+        let detected: usize = self.kinds.values().map(|found| found.delays.len()).sum();
         let all: usize = self.kinds.values().map(|found| found.incidents).sum();
-        told as f64 / all.max(1) as f64
+        detected as f64 / all.max(1) as f64
     }
 
     fn look_for(&mut self, seed: u64, label: &Label, alerts: &[Alert]) {
         let found = self.kinds.entry(label.kind).or_default();
         found.incidents += 1;
-        let told = alerts.iter().filter(|alert| alert.tells_of(label));
-        if let Some(told) = told.map(|alert| alert.from).min() {
-            found
-                .delays
-                .push(told.duration_since(label.from).max(SignedDuration::ZERO));
+        let detecting = alerts.iter().filter(|alert| alert.detects(label));
+        if let Some(detected) = detecting.map(|alert| alert.from).min() {
+            found.delays.push(
+                detected
+                    .duration_since(label.from)
+                    .max(SignedDuration::ZERO),
+            );
             return;
         }
         let later = alerts.iter().filter(|alert| {
             alert.is_about(label)
                 && label.kind.looks_like().contains(&alert.concern)
-                && alert.from > label.told_by
+                && alert.from > label.detect_by
         });
         let later = later
             .map(|alert| alert.from)
@@ -188,11 +190,11 @@ impl Scores {
         let later = later.map_or("never".to_owned(), |from| {
             format!(
                 "{} after the bound",
-                hours(from.duration_since(label.told_by))
+                hours(from.duration_since(label.detect_by))
             )
         });
         self.misses.push(format!(
-            "seed {seed}: {:?} of {} ({}, {}) at {}: told {later}",
+            "seed {seed}: {:?} of {} ({}, {}) at {}: detected {later}",
             label.kind,
             label.feeds.first().map_or("the tenant", |feed| &feed.0),
             label.schedule,
@@ -206,9 +208,9 @@ impl Scores {
         let mut out = String::new();
         let _ = writeln!(
             out,
-            "| incident | told in time | delay, median | delay, longest |\n|---|---|---|---|"
+            "| incident | detected in time | delay, median | delay, longest |\n|---|---|---|---|"
         );
-        let (mut told, mut all) = (0, 0);
+        let (mut detected, mut all) = (0, 0);
         for (kind, found) in &self.kinds {
             let mut delays = found.delays.clone();
             delays.sort();
@@ -222,10 +224,10 @@ impl Scores {
                 delays.len(),
                 found.incidents
             );
-            told += delays.len();
+            detected += delays.len();
             all += found.incidents;
         }
-        let _ = writeln!(out, "| **all** | **{told} of {all}** | | |\n");
+        let _ = writeln!(out, "| **all** | **{detected} of {all}** | | |\n");
         let _ = writeln!(
             out,
             "| alert | severity | true | excused | false | false a week | precision |\n|---|---|---|---|---|---|---|"

@@ -1,4 +1,4 @@
-//! The ground truth: what an operator would have wanted to know, and when.
+//! What an operator would have wanted to know, and when.
 //! It is written by the generator and knows nothing of rules or metrics.
 
 use jiff::Timestamp;
@@ -35,8 +35,8 @@ pub(crate) enum Kind {
     RejectionJump,
     ManyFailAtOnce,
     Outage,
-    // Events nobody has to know of. Some cannot be told from an incident by
-    // their looks: the concern they look like is neither required nor false.
+    // Events nobody has to know of. Some cannot be distinguished from
+    // an incident: the concern they look like is neither required nor false.
     Backfill,
     FailedAndRetried,
     Holiday,
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// Whether somebody has to be told.
+    /// Whether somebody has to know of it.
     pub(crate) fn is_incident(self) -> bool {
         self <= Self::Outage
     }
@@ -89,8 +89,8 @@ pub(crate) struct Label {
     /// The kind of schedule, in words.
     pub(crate) schedule: String,
     pub(crate) from: Timestamp,
-    /// When somebody must have been told at the latest.
-    pub(crate) told_by: Timestamp,
+    /// When it must have been detected.
+    pub(crate) detect_by: Timestamp,
     /// When its last effects were over.
     pub(crate) until: Timestamp,
 }

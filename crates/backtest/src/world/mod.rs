@@ -162,7 +162,7 @@ fn outage_label(outage: &Outage) -> Label {
         }
         .to_owned(),
         from: outage.from,
-        told_by: outage.from + SignedDuration::from_mins(15),
+        detect_by: outage.from + SignedDuration::from_mins(15),
         until: outage.to + SignedDuration::from_mins(30),
     }
 }
@@ -175,7 +175,7 @@ fn together(labels: Vec<Label>) -> Vec<Label> {
     let one = many.into_iter().reduce(|mut one, other| {
         one.feeds.extend(other.feeds);
         one.from = one.from.min(other.from);
-        one.told_by = one.told_by.max(other.told_by);
+        one.detect_by = one.detect_by.max(other.detect_by);
         one.until = one.until.max(other.until);
         one
     });
@@ -206,7 +206,7 @@ mod tests {
             assert!((50..70).contains(&incidents.count()));
             for label in &world.labels {
                 assert!(
-                    label.from <= label.told_by && label.from <= label.until,
+                    label.from <= label.detect_by && label.from <= label.until,
                     "{label:?}"
                 );
             }

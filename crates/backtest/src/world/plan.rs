@@ -149,7 +149,7 @@ impl Planner<'_> {
             plan[run].effect = Some((feed, self.varied(effect)));
             match effect {
                 Effect::Stops => plan.truncate(run + 1),
-                Effect::DoesNotRun => self.silence(group.class, plan, run),
+                Effect::DoesNotRun => self.miss_more(group.class, plan, run),
                 _ => {}
             }
             return;
@@ -210,8 +210,8 @@ impl Planner<'_> {
             && !self.outages.iter().any(|outage| outage.is_near(time))
     }
 
-    /// What runs many times a day is missed when it is silent for hours.
-    fn silence(&mut self, class: Class, plan: &mut [Planned], run: usize) {
+    /// Of what runs many times a day, several runs in a row are missing.
+    fn miss_more(&mut self, class: Class, plan: &mut [Planned], run: usize) {
         let more = match class {
             Class::QuarterHourly => self.dice.between(15, 40),
             Class::Hourly => self.dice.between(4, 12),

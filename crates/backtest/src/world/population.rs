@@ -1,4 +1,4 @@
-//! Who lives in a world: tenants, their courier groups, and the feeds that
+//! The feeds of a world: tenants, their courier groups, and the feeds that
 //! each group loads in one job.
 
 use jiff::civil::{Time, Weekday};

@@ -15,8 +15,8 @@ use super::{Outage, Span};
 /// How long an alert may take to end once all is well again.
 const AFTERMATH: SignedDuration = SignedDuration::from_mins(45);
 
-/// Within this time of the end of a run its result must be told.
-const RESULT_TOLD_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+/// Within this time of the end of a run its result must be detected.
+const RESULT_DETECTED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// What came of one group's plan.
 #[derive(Debug, Default)]
@@ -141,7 +141,7 @@ impl Simulation<'_> {
             let effect = effect.filter(|_| feed == concerned || all);
             let table = self.load(feed, start, time, effect);
             start = table.ended_at;
-            self.tell(feed, &table, effect);
+            self.label_result(feed, &table, effect);
             if effect == Some(Effect::FailsAndIsRetried) {
                 let again = start + SignedDuration::from_secs(self.dice.between(120, 420));
                 retry = Some((feed, again));
@@ -157,7 +157,7 @@ impl Simulation<'_> {
             let mut job = self.new_job(again);
             let table = self.load(feed, again, time, None);
             self.busy_until = self.busy_until.max(table.ended_at);
-            self.tell(feed, &table, None);
+            self.label_result(feed, &table, None);
             job.tables.push(TableRecord {
                 job_id: job.id.clone(),
                 ..table
@@ -209,7 +209,7 @@ impl Simulation<'_> {
         match effect {
             Some(Effect::Slow(times)) => seconds = usual * times,
             Some(Effect::Hangs) => {
-                let enough = hang_told_after(usual).as_secs_f64() + 7200.0;
+                let enough = hang_detected_after(usual).as_secs_f64() + 7200.0;
                 seconds = enough + self.dice.uniform(0.0, 8.0) * 3600.0;
             }
             _ if failed => {
@@ -249,7 +249,7 @@ impl Simulation<'_> {
     }
 
     /// Labels what came of a run, and closes what a good one ends.
-    fn tell(&mut self, feed: usize, table: &TableRecord, effect: Option<Effect>) {
+    fn label_result(&mut self, feed: usize, table: &TableRecord, effect: Option<Effect>) {
         let good = table.state == "succeeded"
             && matches!(
                 effect,
@@ -263,25 +263,29 @@ impl Simulation<'_> {
         }
         let started = table.started_at;
         let usual = self.usual_seconds(feed, started);
-        let result_told_by = table.ended_at + RESULT_TOLD_WITHIN;
-        let (kind, from, told_by) = match effect {
-            Some(Effect::Fails) => (Kind::Failed, table.ended_at, result_told_by),
+        let result_detected_by = table.ended_at + RESULT_DETECTED_WITHIN;
+        let (kind, from, detect_by) = match effect {
+            Some(Effect::Fails) => (Kind::Failed, table.ended_at, result_detected_by),
             Some(Effect::FailsAndIsRetried) => {
-                (Kind::FailedAndRetried, table.ended_at, result_told_by)
+                (Kind::FailedAndRetried, table.ended_at, result_detected_by)
             }
-            Some(Effect::FailsWithOthers) => (Kind::ManyFailAtOnce, table.ended_at, result_told_by),
-            Some(Effect::Hangs) => (Kind::Hang, started, started + hang_told_after(usual)),
+            Some(Effect::FailsWithOthers) => {
+                (Kind::ManyFailAtOnce, table.ended_at, result_detected_by)
+            }
+            Some(Effect::Hangs) => (Kind::Hang, started, started + hang_detected_after(usual)),
             Some(Effect::Slow(_)) => {
-                let told_by = started + SignedDuration::from_secs_f64(usual * 4.0);
-                (Kind::Slow, started, told_by)
+                let detect_by = started + SignedDuration::from_secs_f64(usual * 4.0);
+                (Kind::Slow, started, detect_by)
             }
-            Some(Effect::FewRows(_)) => (Kind::FewRows, table.ended_at, result_told_by),
-            Some(Effect::ZeroRows) => (Kind::ZeroRows, table.ended_at, result_told_by),
-            Some(Effect::ManyRows(_)) => (Kind::ManyRows, started, result_told_by),
-            Some(Effect::Errors(_)) => (Kind::ErrorJump, table.ended_at, result_told_by),
-            Some(Effect::Rejections(_)) => (Kind::RejectionJump, table.ended_at, result_told_by),
-            Some(Effect::Backfill(_)) => (Kind::Backfill, table.ended_at, result_told_by),
-            Some(Effect::RunsAgain) => (Kind::RunAgain, table.ended_at, result_told_by),
+            Some(Effect::FewRows(_)) => (Kind::FewRows, table.ended_at, result_detected_by),
+            Some(Effect::ZeroRows) => (Kind::ZeroRows, table.ended_at, result_detected_by),
+            Some(Effect::ManyRows(_)) => (Kind::ManyRows, started, result_detected_by),
+            Some(Effect::Errors(_)) => (Kind::ErrorJump, table.ended_at, result_detected_by),
+            Some(Effect::Rejections(_)) => {
+                (Kind::RejectionJump, table.ended_at, result_detected_by)
+            }
+            Some(Effect::Backfill(_)) => (Kind::Backfill, table.ended_at, result_detected_by),
+            Some(Effect::RunsAgain) => (Kind::RunAgain, table.ended_at, result_detected_by),
             _ => return,
         };
         // The tables that wait in the same job are late with it.
@@ -290,11 +294,11 @@ impl Simulation<'_> {
             _ => feed + 1,
         };
         let feeds: Vec<usize> = (feed..waiting).collect();
-        self.label(kind, &feeds, from, told_by);
+        self.label(kind, &feeds, from, detect_by);
     }
 
-    fn label(&mut self, kind: Kind, feeds: &[usize], from: Timestamp, told_by: Timestamp) {
-        let label = self.new_label(kind, feeds, from, told_by, self.span.to);
+    fn label(&mut self, kind: Kind, feeds: &[usize], from: Timestamp, detect_by: Timestamp) {
+        let label = self.new_label(kind, feeds, from, detect_by, self.span.to);
         // Open until the feed's next good run; that of the last one concerned.
         let last = feeds.last().copied().unwrap_or_default();
         self.open.entry(last).or_default().push(label);
@@ -311,7 +315,7 @@ impl Simulation<'_> {
         kind: Kind,
         feeds: &[usize],
         from: Timestamp,
-        told_by: Timestamp,
+        detect_by: Timestamp,
         until: Timestamp,
     ) -> Label {
         let feeds = feeds.iter().map(|feed| &self.group.feeds[*feed]);
@@ -323,7 +327,7 @@ impl Simulation<'_> {
                 .collect(),
             schedule: format!("{:?}", self.group.class),
             from,
-            told_by,
+            detect_by,
             until,
         }
     }
@@ -339,8 +343,8 @@ impl Simulation<'_> {
     }
 }
 
-/// After how long somebody must know that a run hangs.
-fn hang_told_after(usual: f64) -> SignedDuration {
+/// After how long a run that hangs must be detected.
+fn hang_detected_after(usual: f64) -> SignedDuration {
     SignedDuration::from_secs_f64((usual * 3.0).max(usual + 3600.0) + 3600.0)
 }
 
