@@ -169,7 +169,7 @@ pub fn parse(
                 jobs: flags.jobs_file,
                 tenant: flags.jobs_tenant,
                 step: flags.step,
-                families: backfill::Families::new(flags.families),
+                families: backfill::Families::new(&flags.families),
                 labels: flags.labels,
             })
         }

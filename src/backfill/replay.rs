@@ -10,17 +10,13 @@ use jiff::Timestamp;
 use super::JobsError;
 use super::jobs_file::first_time;
 use crate::clock::before;
-use crate::config::FeedRules;
+use crate::config::{DEFAULT_STALE_AFTER, FeedRules};
 use crate::feeds::RunHistory;
 use crate::feeds::store::Store;
 use crate::jobs::{Job, Rows, State, Table};
 use crate::refresh::expectations::FeedExpectations;
 use crate::snapshot::{Failure, Snapshot, Status};
 use crate::telemetry::Reason;
-
-/// The default of `refresh.stale_after`: a longer time without a refresh is an
-/// outage.
-const STALE_AFTER: Duration = Duration::from_mins(15);
 
 /// How a tenant is replayed.
 #[derive(Clone, Debug)]
@@ -84,7 +80,7 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
         let changed = self.jobs.advance(now)?;
         let ReplayOptions { tenant, rules, .. } = &self.options;
         self.expectations
-            .observe(self.feeds.covered_until(), now, STALE_AFTER);
+            .observe(self.feeds.covered_until(), now, DEFAULT_STALE_AFTER);
         self.feeds.observe(changed.iter().map(|job| &**job), now);
         self.feeds.forget(before(now, self.options.forget_after));
         if !changed.is_empty() {
@@ -116,7 +112,8 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
 
     fn snapshot(&mut self, now: Timestamp) -> Snapshot {
         let mut feeds = self.feeds.feeds();
-        self.expectations.add_to(&mut feeds, &[], now, STALE_AFTER);
+        self.expectations
+            .add_to(&mut feeds, &[], now, DEFAULT_STALE_AFTER);
         let jobs = if self.options.jobs {
             self.jobs.shown()
         } else {

@@ -4,29 +4,23 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
+use crate::config::Pattern;
 use crate::exposition::{SampleLines, write_label};
 
 /// Which families are written; all, if none is named.
 #[derive(Clone, Debug, Default)]
-pub struct Families(Vec<String>);
+pub struct Families(Vec<Pattern>);
 
 impl Families {
-    /// Names of families; one `*` stands for any characters.
+    /// Names of families, or patterns of names.
     #[must_use]
-    pub fn new(patterns: Vec<String>) -> Self {
-        Self(patterns)
+    pub fn new<T: AsRef<str>>(patterns: &[T]) -> Self {
+        let patterns = patterns.iter().map(|text| Pattern::new(text.as_ref()));
+        Self(patterns.collect())
     }
 
     fn contains(&self, family: &str) -> bool {
-        let matches = |pattern: &String| match pattern.split_once('*') {
-            Some((start, end)) => {
-                family.len() >= start.len() + end.len()
-                    && family.starts_with(start)
-                    && family.ends_with(end)
-            }
-            None => family == pattern,
-        };
-        self.0.is_empty() || self.0.iter().any(matches)
+        self.0.is_empty() || self.0.iter().any(|pattern| pattern.matches(family))
     }
 }
 

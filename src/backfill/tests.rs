@@ -31,17 +31,9 @@ fn replay(jobs: &[&str]) -> Replay<impl Iterator<Item = Result<Job, JobsError>> 
 
 /// The samples of a step that are not 0, without those of other families.
 fn samples(snapshot: &Snapshot, families: &[&str], time: Timestamp) -> String {
-    let families = families.iter().map(|name| (*name).to_owned());
     let labels = Labels::new(&[("job".to_owned(), "amperity".to_owned())]);
     let mut out = Vec::new();
-    write_step(
-        &mut out,
-        snapshot,
-        &Families::new(families.collect()),
-        &labels,
-        time,
-    )
-    .unwrap();
+    write_step(&mut out, snapshot, &Families::new(families), &labels, time).unwrap();
     let text = String::from_utf8(out).unwrap();
     let lines = text.lines().filter(|line| !line.contains("} 0 "));
     lines.flat_map(|line| [line, "\n"]).collect()

@@ -14,7 +14,7 @@ use crate::amperity::Client;
 use crate::backfill::{self, END, JobsError, JobsFile, Labels, Replay, ReplayOptions};
 use crate::cli::Backfill;
 use crate::clock::{Clock, after, before};
-use crate::config::{self, Settings, Tenant};
+use crate::config::{self, DEFAULT_FORGET_AFTER, DEFAULT_WINDOW, Settings, Tenant};
 use crate::jobs::Job;
 use crate::telemetry::Telemetry;
 
@@ -23,12 +23,6 @@ const LISTED: i64 = 7;
 
 /// As many jobs as are listed in one request are those of a day.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// How long jobs stay on the page where nothing is configured.
-const WINDOW: Duration = Duration::from_hours(24);
-
-/// As `feeds.forget_after` where nothing is configured.
-const FORGET_AFTER: Duration = Duration::from_hours(35 * 24);
 
 /// Steps between two progress lines.
 const PROGRESS: u64 = 500;
@@ -130,10 +124,10 @@ fn tenant_of_file(
         let tenant = name.context("say by --tenant whose jobs these are")?;
         return Ok(ReplayOptions {
             tenant: tenant.into(),
-            window: WINDOW,
+            window: DEFAULT_WINDOW,
             jobs: true,
             files: false,
-            forget_after: FORGET_AFTER,
+            forget_after: DEFAULT_FORGET_AFTER,
             rules: Arc::default(),
         });
     };
@@ -154,7 +148,7 @@ fn tenant_of_file(
 fn replay_options(tenant: &Tenant, forget_after: Duration) -> ReplayOptions {
     ReplayOptions {
         tenant: Arc::clone(&tenant.tenant),
-        window: tenant.discovery.unwrap_or(WINDOW),
+        window: tenant.discovery.unwrap_or(DEFAULT_WINDOW),
         jobs: tenant.collect.jobs,
         files: tenant.collect.files,
         forget_after,

@@ -24,7 +24,7 @@ const MAX_BYTES: u64 = 64 << 10;
 /// A file that takes longer to read than this hangs.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time between two looks at a pipe into which nobody has written yet.
+/// Time between two attempts to read a pipe that has no data yet.
 const PIPE_POLL: Duration = Duration::from_millis(20);
 
 /// Reads that hang, as on a file server that is gone, cannot be ended. With

@@ -137,7 +137,7 @@ tenants:
     requests_per_second: 9.5
 ",
     );
-    let said: Vec<String> = settings
+    let described: Vec<String> = settings
         .tenants
         .iter()
         .map(|tenant| {
@@ -156,7 +156,7 @@ tenants:
             )
         })
         .collect();
-    insta::assert_snapshot!(said.join("\n"), @r"
+    insta::assert_snapshot!(described.join("\n"), @r"
     one https://all.example/api 2030-01-01 5s 9.5 None Some(3600s)
     two https://two.example/api 2030-01-01 60s 2 Some(http://proxy.example) Some(604800s)
     ");

@@ -10,13 +10,16 @@ use super::error::{ConfigError, Problems};
 use super::file::{self, File, Origin, Written};
 use super::values::{Bounds, Reader, folder_of};
 use super::workflow_types::short_type;
-use super::{Collect, FeedRules, MAX_WINDOW, Mode, Refresh, Settings, Tenant, WorkflowTypes};
+use super::{
+    Collect, DEFAULT_FORGET_AFTER, DEFAULT_STALE_AFTER, DEFAULT_WINDOW, FeedRules, MAX_WINDOW,
+    Mode, Refresh, Settings, Tenant, WorkflowTypes,
+};
 
 mod api;
 mod credentials;
 mod expect;
 
-use api::Said;
+use api::ApiOverrides;
 use credentials::credentials;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,18 +37,17 @@ const MAX_AGE: Bounds = Bounds {
     most: DAY,
 };
 const WINDOW: Bounds = Bounds {
-    default: DAY,
+    default: DEFAULT_WINDOW,
     least: MINUTE,
     most: MAX_WINDOW,
 };
 /// The API lists a finished run for a week: a feed forgotten sooner would
 /// have its runs counted again.
 const FORGET_AFTER: Bounds = Bounds {
-    default: Duration::from_hours(35 * 24),
-    least: Duration::from_hours(7 * 24),
+    default: DEFAULT_FORGET_AFTER,
+    least: MAX_WINDOW,
     most: Duration::from_hours(3650 * 24),
 };
-const STALE_AFTER: Duration = Duration::from_mins(15);
 const MAX_JOBS: usize = 10_000;
 const RESPONSE_BYTES: u64 = 64 << 20;
 const PAGE_BYTES: u64 = 256 << 20;
@@ -58,7 +60,7 @@ struct General {
     feed_rules: Arc<FeedRules>,
     workflow_types: Arc<WorkflowTypes>,
     ui_url: Option<Arc<str>>,
-    api: Said,
+    api: ApiOverrides,
 }
 
 /// Turns what was written into settings.
@@ -77,7 +79,7 @@ pub(super) fn settings(written: File, problems: Problems) -> Result<Settings, Co
         feed_rules: expect::feed_rules(&mut reader, &written.feeds.expect).into(),
         workflow_types: workflow_types(&mut reader, &written.workflows).into(),
         ui_url: ui_url(&mut reader, &written.ui_url),
-        api: api::said(&mut reader, &written.api, "api"),
+        api: api::api_overrides(&mut reader, &written.api, "api"),
     };
     let tenants = tenants(&mut reader, &written.tenants, &general);
     let state_file = written.state.file.map(|path| {
@@ -126,7 +128,7 @@ fn refresh(reader: &mut Reader, written: &file::Refresh) -> Refresh {
         Mode::Scrape { max_age } => (max_age, "refresh.max_age"),
     };
     let bounds = Bounds {
-        default: STALE_AFTER.max(age * 3),
+        default: DEFAULT_STALE_AFTER.max(age * 3),
         least: SECOND,
         most: DAY * 30,
     };
@@ -216,7 +218,7 @@ fn tenant(
         reader.problems.add(entry.origin, place, message);
     }
     let jobs = jobs(reader, &written.jobs, place);
-    let api = api::said(reader, &written.api(), place);
+    let api = api::api_overrides(reader, &written.api(), place);
     Some(Tenant {
         tenant: name?.into(),
         api: api.or(&general.api, general.response_bytes)?,

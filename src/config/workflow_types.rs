@@ -1,6 +1,6 @@
 //! Which workflows are collected, by their types.
 
-use super::expect::Pattern;
+use super::pattern::Pattern;
 
 /// The entries of `workflows.types`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,9 @@ impl WorkflowTypes {
     /// Types as they are configured.
     #[must_use]
     pub fn new<'a>(types: impl IntoIterator<Item = &'a str>) -> Self {
-        let patterns = types.into_iter().map(|text| Pattern(short_type(text)));
+        let patterns = types
+            .into_iter()
+            .map(|text| Pattern::new(&short_type(text)));
         Self(patterns.collect())
     }
 

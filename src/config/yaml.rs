@@ -1,6 +1,5 @@
-//! YAML to [`File`], or to what another file of the project holds. An error is
-//! told in the project's own words: the parser's quote the text, and the text
-//! may hold a token.
+//! YAML to [`File`], or to what another file of the project holds. Errors are
+//! worded here: those of the parser quote the text, which may hold a token.
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Deserializer as Tracking, Segment, Track};

@@ -1,4 +1,4 @@
-//! What is read, and what is told of what cannot be.
+//! Secrets that can be read, and the errors for those that cannot.
 
 use std::time::Duration;
 
@@ -112,7 +112,7 @@ async fn a_pipe_is_waited_for_until_the_deadline_and_read_by_one_thread() {
 }
 
 #[tokio::test]
-async fn a_pipe_into_which_nobody_writes_is_given_up_and_a_file_in_its_place_is_read() {
+async fn reading_a_pipe_without_a_writer_times_out_and_a_file_in_its_place_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = pipe(&folder);
     let mut reader = SecretReader::new(Secret::File(path.clone()), Kind::Token);

@@ -206,7 +206,7 @@ fn no_secret_is_repeated_wherever_it_was_written() {
                 continue;
             };
             let said = format!("{error} {error:?}");
-            // The one shape that cannot be told from a misspelt key.
+            // The one form that looks like a misspelt key.
             if token != "hunter: hunter" && token != "{hunter: }" && !text.contains("hunter: x") {
                 assert!(
                     !said.contains("unter") && !said.contains("eyJ"),

@@ -22,9 +22,9 @@ const REQUESTS_PER_SECOND: f64 = 5.0;
 /// The most the vendor allows a tenant, shared by all its clients.
 const MAX_REQUESTS_PER_SECOND: f64 = 10.0;
 
-/// What one section says; `None` where it says nothing.
+/// The values of one section; `None` where it has none.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Said {
+pub(super) struct ApiOverrides {
     base_url: Option<Url>,
     version: Option<String>,
     timeout: Option<Duration>,
@@ -33,23 +33,23 @@ pub(super) struct Said {
     ca_file: Option<CaFile>,
 }
 
-/// Reads the section `api:`, or the same fields of a tenant; `place` is where
-/// they stand.
-pub(super) fn said(reader: &mut Reader, written: &file::Api, place: &str) -> Said {
+/// Reads the section `api:`, or the same fields of a tenant; `place` is its path
+/// in the file.
+pub(super) fn api_overrides(reader: &mut Reader, written: &file::Api, place: &str) -> ApiOverrides {
     let at = |field: &str| format!("{place}.{field}");
-    let mut said = Said::default();
+    let mut overrides = ApiOverrides::default();
     if let Some(url) = &written.base_url {
-        said.base_url = reader.url(url, &at("base_url"));
+        overrides.base_url = reader.url(url, &at("base_url"));
     }
     if let Some(version) = &written.version {
-        said.version = Some(reader.word(version, &at("version")));
+        overrides.version = Some(reader.word(version, &at("version")));
     }
     if written.timeout.is_some() {
-        said.timeout = Some(reader.duration(&written.timeout, &at("timeout"), TIMEOUT));
+        overrides.timeout = Some(reader.duration(&written.timeout, &at("timeout"), TIMEOUT));
     }
     if let Some(rate) = &written.requests_per_second {
         if rate.value > 0.0 && rate.value <= MAX_REQUESTS_PER_SECOND {
-            said.requests_per_second = Some(rate.value);
+            overrides.requests_per_second = Some(rate.value);
         } else {
             let message = "must be more than 0 and at most 10, which the vendor allows a tenant";
             let place = at("requests_per_second");
@@ -57,7 +57,7 @@ pub(super) fn said(reader: &mut Reader, written: &file::Api, place: &str) -> Sai
         }
     }
     if let Some(url) = &written.proxy_url {
-        said.proxy_url = reader.proxy(url, &at("proxy_url")).map(ProxyUrl);
+        overrides.proxy_url = reader.proxy(url, &at("proxy_url")).map(ProxyUrl);
     }
     let tls_config = written.tls_config.as_ref();
     if let Some(path) = tls_config.and_then(|tls_config| tls_config.ca_file.as_ref()) {
@@ -68,18 +68,18 @@ pub(super) fn said(reader: &mut Reader, written: &file::Api, place: &str) -> Sai
                 let message = "the file holds no certificate; it must be PEM";
                 reader.problems.add(path.origin, &place, message);
             }
-            said.ca_file = Some(CaFile {
+            overrides.ca_file = Some(CaFile {
                 path: reader.path(path),
                 pem: pem.into(),
             });
         }
     }
-    said
+    overrides
 }
 
-impl Said {
-    /// Everything said, by this section or by `general`, or the default.
-    /// `None` if the address is unusable, which is a problem already noted.
+impl ApiOverrides {
+    /// The values of this section, then those of `general`, then the defaults.
+    /// `None` if the address cannot be used, which is already reported.
     pub(super) fn or(self, general: &Self, response_bytes: u64) -> Option<Api> {
         let general = general.clone();
         let base_url = self.base_url.or(general.base_url);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::config::cron::CronSchedule;
-use crate::config::expect::{FeedRule, FeedRules, Known, KnownSchedule, Pattern, Severity};
+use crate::config::expect::{FeedRule, FeedRules, Known, KnownSchedule, Severity};
 use crate::config::file::{self, Origin, Text, Written};
+use crate::config::pattern::Pattern;
 use crate::config::values::{Bounds, Reader};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -55,7 +56,7 @@ fn feed_rule(reader: &mut Reader, entry: &Written<file::Expect>, place: &str) ->
                 .problems
                 .add(text.origin, &format!("{place}.{field}"), message);
         }
-        Some(Pattern(text.value.clone()))
+        Some(Pattern::new(&text.value))
     };
     let (tenant, table) = (
         pattern(&written.tenant, "tenant"),
