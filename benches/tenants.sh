@@ -4,7 +4,7 @@
 #     ./benches/tenants.sh [TENANTS]...
 #
 # By default 1, 25, 50 and 200 tenants of 3,300 series each, refreshed every
-# five seconds and scraped by nobody. The resident memory is shown after a
+# five seconds and not scraped. The resident memory is shown after a
 # third of the time and at its end: it should not grow, and should be within
 # three times the page and 20 MiB.
 # SECONDS_EACH and EXPORTER, another binary to measure, may be set in the

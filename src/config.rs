@@ -12,6 +12,7 @@ mod cron;
 mod error;
 mod expect;
 pub(crate) mod file;
+mod pattern;
 mod secret;
 mod source;
 mod validate;
@@ -22,6 +23,7 @@ pub(crate) mod yaml;
 pub use cron::CronSchedule;
 pub use error::ConfigError;
 pub use expect::{FeedRule, FeedRules, Known, KnownSchedule, Severity};
+pub use pattern::Pattern;
 pub use secret::{Kind as SecretKind, Secret, SecretError, SecretReader};
 pub(crate) use source::GivenTenant;
 pub use source::Source;
@@ -188,6 +190,12 @@ pub struct Collect {
 
 /// The longest window the API lists jobs for.
 pub const MAX_WINDOW: Duration = Duration::from_hours(7 * 24);
+/// The default of `discovery.window`.
+pub(crate) const DEFAULT_WINDOW: Duration = Duration::from_hours(24);
+/// The default of `feeds.forget_after`.
+pub(crate) const DEFAULT_FORGET_AFTER: Duration = Duration::from_hours(35 * 24);
+/// The default of `refresh.stale_after`, unless refreshes are rarer.
+pub(crate) const DEFAULT_STALE_AFTER: Duration = Duration::from_mins(15);
 
 impl std::fmt::Debug for ProxyUrl {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

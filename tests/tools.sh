@@ -11,7 +11,7 @@ tools="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target/debian"
 PATH="$PATH:$tools/bin"
 export PATH
 
-# What an earlier version of this script made is made anew.
+# Links made by an earlier version of this script are replaced.
 if [ "$tools/bin" -ot "${BASH_SOURCE[0]}" ]; then
     rm -rf "$tools/bin"
 fi

@@ -1,5 +1,5 @@
 //! The main job end to end: the real binary on real sockets, against the
-//! documented example and against answers nobody would want.
+//! documented example and against hostile answers.
 
 mod configuration;
 mod documented;

@@ -12,7 +12,8 @@ async fn refusal(tenant: &Tenant, status: u16, body: &str) -> ApiError {
 }
 
 async fn of_status(status: u16) -> ApiError {
-    let body = r#"{"status":0,"message":"Said the vendor.","request_id":"req-1","trace_id":"t-2"}"#;
+    let body =
+        r#"{"status":0,"message":"The vendor's message.","request_id":"req-1","trace_id":"t-2"}"#;
     refusal(&socktown(), status, body).await
 }
 
@@ -20,35 +21,35 @@ async fn of_status(status: u16) -> ApiError {
 async fn status_400_is_a_bad_request_and_points_to_the_configuration() {
     let error = of_status(400).await;
     assert_eq!(error.reason, Reason::BadRequest);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 400 Bad Request: Said the vendor. (request_id req-1, trace_id t-2). Check base_url, the tenant's name and api.version (2024-04-01)");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 400 Bad Request: The vendor's message. (request_id req-1, trace_id t-2). Check base_url, the tenant's name and api.version (2024-04-01)");
 }
 
 #[tokio::test(start_paused = true)]
 async fn status_401_is_unauthorized_and_asks_for_a_new_token() {
     let error = of_status(401).await;
     assert_eq!(error.reason, Reason::Unauthorized);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 401 Unauthorized: Said the vendor. (request_id req-1, trace_id t-2). The token was refused: it is wrong, expired or revoked. Put a new one into the configuration and reload, or set AMPERITY_TOKEN and restart");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 401 Unauthorized: The vendor's message. (request_id req-1, trace_id t-2). The token was refused: it is wrong, expired or revoked. Put a new one into the configuration and reload, or set AMPERITY_TOKEN and restart");
 }
 
 #[tokio::test(start_paused = true)]
 async fn status_403_is_forbidden_and_names_the_policy_and_the_tenant() {
     let error = of_status(403).await;
     assert_eq!(error.reason, Reason::Forbidden);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 403 Forbidden: Said the vendor. (request_id req-1, trace_id t-2). The API key needs the DataGrid Operator policy and must belong to tenant socktown");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 403 Forbidden: The vendor's message. (request_id req-1, trace_id t-2). The API key needs the DataGrid Operator policy and must belong to tenant socktown");
 }
 
 #[tokio::test(start_paused = true)]
 async fn status_404_is_not_found_and_tells_to_check_the_id() {
     let error = of_status(404).await;
     assert_eq!(error.reason, Reason::NotFound);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 404 Not Found: Said the vendor. (request_id req-1, trace_id t-2). Tenant socktown has no such job: check the id, and that base_url ends in /api");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 404 Not Found: The vendor's message. (request_id req-1, trace_id t-2). Tenant socktown has no such job: check the id, and that base_url ends in /api");
 }
 
 #[tokio::test(start_paused = true)]
 async fn status_429_is_rate_limited_and_tells_who_shares_the_limit() {
     let error = of_status(429).await;
     assert_eq!(error.reason, Reason::RateLimited);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 429 Too Many Requests: Said the vendor. (request_id req-1, trace_id t-2). All clients of tenant socktown share 10 requests per second; this one now sends fewer. If it persists, lower requests_per_second");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: 429 Too Many Requests: The vendor's message. (request_id req-1, trace_id t-2). All clients of tenant socktown share 10 requests per second; this one now sends fewer. If it persists, lower requests_per_second");
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +57,7 @@ async fn every_5xx_is_a_server_error() {
     for status in [500, 501, 502, 503, 504, 599] {
         assert_eq!(of_status(status).await.reason, Reason::ServerError);
     }
-    insta::assert_snapshot!(of_status(503).await, @"GET ingest/jobs/isj-1f73r9u2: 503 Service Unavailable: Said the vendor. (request_id req-1, trace_id t-2). The problem is on Amperity's side: if it persists, give their support the request_id");
+    insta::assert_snapshot!(of_status(503).await, @"GET ingest/jobs/isj-1f73r9u2: 503 Service Unavailable: The vendor's message. (request_id req-1, trace_id t-2). The problem is on Amperity's side: if it persists, give their support the request_id");
 }
 
 #[tokio::test(start_paused = true)]

@@ -102,7 +102,7 @@ async fn a_workflow_that_fails_before_ingest_is_one_alert() {
     assert!(description.contains("missing-files"), "{description}");
     assert!(!description.contains("error expanding"), "{description}");
 
-    // The feed is late by then, and nobody is told.
+    // The feed is late by then, and no alert for it is sent.
     tokio::time::sleep(Duration::from_mins(2)).await;
     let late = r#"ALERTS{alertname="AmperityFeedLate",alertstate="firing",workflow="Group 0"}"#;
     assert!(!ask(&chain.prometheus, late).is_empty(), "{}", chain.logs());

@@ -26,7 +26,7 @@ const UNITS: [&str; 9] = [
     "s",
     "short",
 ];
-/// Okabe and Ito's colours, told apart by the colour-blind, and a grey.
+/// Okabe and Ito's colours, which the colour-blind can distinguish, and a grey.
 const COLOURS: [&str; 8] = [
     "#0072B2", "#009E73", "#56B4E9", "#999999", "#CC79A7", "#D55E00", "#E69F00", "#F0E442",
 ];

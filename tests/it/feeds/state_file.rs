@@ -99,14 +99,14 @@ async fn a_second_process_with_the_same_state_file_ends_and_says_why() {
     insta::assert_snapshot!(message, @"amperity_exporter: the state file DIR/state.db is in use by another amperity_exporter; give each its own state.file");
     one_more_run(&first).await;
 
-    // What a killed process leaves keeps nobody out.
+    // The lock of a killed process does not keep a new one from starting.
     first.kill().await;
     let third = Process::start(&place.arguments).await;
     one_more_run(&third).await;
 }
 
 #[tokio::test]
-async fn a_damaged_state_file_is_set_aside_and_counting_starts_anew() {
+async fn a_damaged_state_file_is_set_aside_and_counters_start_again() {
     let place = Place::new().await;
     let first = Process::start(&place.arguments).await;
     one_more_run(&first).await;

@@ -25,7 +25,7 @@ async fn it_ends_with_0_though_a_file_it_reads_hangs() {
         .arg("--amperity.job=isj-1")
         .arg("--refresh.interval=1s");
     let exporter = started(command).await;
-    // To open a pipe that nobody writes to takes for ever.
+    // Opening a pipe without a writer blocks.
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     std::fs::rename(&pipe, &token).unwrap();

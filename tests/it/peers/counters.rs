@@ -29,7 +29,7 @@ const PERIOD_MS: i64 = 2000;
 /// machine.
 const LAG: f64 = 5.0;
 
-/// More than all runs together: whoever counts history is found out.
+/// More than all runs together, so that counting history shows.
 const ROWS_OF_HISTORY: u64 = 1_000_000_000;
 const MOST_ROWS: u64 = 1000;
 
@@ -169,7 +169,7 @@ fn history() -> World {
     World::empty().tenant(jobs.fold(SimulatedTenant::new(TENANT), SimulatedTenant::job))
 }
 
-/// Has runs start from now on; tells how many rows each feed will read.
+/// Starts runs from now on; returns how many rows each feed will read.
 fn script(dice: &mut Rng, upstream: &Upstream) -> BTreeMap<String, f64> {
     let now = Clock::system().now();
     let mut read = BTreeMap::new();

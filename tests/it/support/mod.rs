@@ -68,7 +68,7 @@ impl Stage {
         Self::with(world, settings, None, |_| {}).await
     }
 
-    /// The same, with a state file, after the simulator was told something.
+    /// The same, with a state file, after the simulator was changed.
     pub(crate) async fn with(
         world: World,
         settings: Settings,
