@@ -1,5 +1,5 @@
 //! The status page at `/`: what is wrong now, then the feeds, those in trouble
-//! first. Pages of single tenants, feeds and of jobs are behind it.
+//! first. It links to a page of each tenant, of its jobs, and of each feed.
 //!
 //! Made from snapshots only. Every value is escaped by construction, and the
 //! size of a page is bounded. It has no script, and its content security policy

@@ -1,12 +1,13 @@
 //! The charts on a feed's page: rows read and duration of each run, with what
 //! is usual for the latest.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::feeds::{Feed, Run};
 
 use super::condition::is_running;
-use super::words::{float, number, span, state_words, whole};
+use super::words::{float, number, seconds_between, span, state_words, whole};
 
 /// Places of a chart with fewer runs than these.
 const MIN_PLACES: usize = 20;
@@ -36,8 +37,8 @@ struct Chart {
     words: fn(u64) -> String,
 }
 
-/// Both charts. `running` is for how many seconds a run has been in progress.
-pub(super) fn charts(feed: &Feed, running: Option<u64>) -> Markup {
+/// Both charts.
+pub(super) fn charts(feed: &Feed, now: Timestamp) -> Markup {
     let expected = &feed.expected;
     let rows = Chart {
         title: "Rows read",
@@ -52,9 +53,11 @@ pub(super) fn charts(feed: &Feed, running: Option<u64>) -> Markup {
     let seconds = |run: &Run| run.duration_ms().map(|time| time / 1_000);
     let mut durations = bars(feed, seconds, span);
     if is_running(feed) {
+        let since = feed.running_since;
+        let running = since.and_then(|since| seconds_between(since, now));
         durations.push(running.map(|value| Bar {
             value,
-            class: "on",
+            class: "running",
             title: format!("{} so far", span(value)),
         }));
     }
@@ -89,7 +92,11 @@ fn bars(
         let (words, state) = (words(value), state_words(run.state.as_ref()));
         Some(Bar {
             value,
-            class: if run.succeeded() { "ok" } else { "ex" },
+            class: if run.succeeded() {
+                "succeeded"
+            } else {
+                "unsuccessful"
+            },
             title: format!("{}{words}, {state}", start.unwrap_or_default()),
         })
     };
@@ -137,8 +144,8 @@ impl Chart {
         }
     }
 
-    /// The greatest value, and what is usual as far as that leaves the values
-    /// recognizable.
+    /// The greatest value, or a greater usual one, up to 1.5 times the greatest
+    /// value so that the bars do not become too low to compare.
     fn top(&self) -> f64 {
         let values = self.bars.iter().flatten().map(|bar| float(bar.value));
         let most = values.fold(1.0, f64::max);
@@ -181,7 +188,7 @@ impl Chart {
     }
 }
 
-/// To a tenth of a hundredth of the height.
+/// With one decimal: a thousandth of the height.
 fn coordinate(value: f64) -> String {
     let text = format!("{value:.1}");
     text.trim_end_matches(".0").to_owned()

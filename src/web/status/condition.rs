@@ -6,7 +6,7 @@ use crate::config::Severity;
 use crate::feeds::{Feed, Run};
 use crate::jobs::State;
 
-use super::words::float;
+use super::words::{float, seconds_between};
 
 /// How a feed is doing, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -208,8 +208,4 @@ fn volume(feed: &Feed, run: &Run) -> Option<Problem> {
     let many = high.filter(|high| float(read) > *high);
     few.map(|low| Problem::FewRows { read, low })
         .or(many.map(|high| Problem::ManyRows { read, high }))
-}
-
-fn seconds_between(from: Timestamp, until: Timestamp) -> Option<u64> {
-    u64::try_from(until.as_second() - from.as_second()).ok()
 }

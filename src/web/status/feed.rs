@@ -9,14 +9,18 @@ use crate::snapshot::Snapshot;
 
 use super::condition::{AssessedFeed, is_running, is_wrong_now};
 use super::feeds::{condition, configured_name, due, feed_name, ids, last_success, problem};
-use super::words::{count, distance, name, number, plain_name, span, state, time};
+use super::words::{count, distance, name, number, plain_name, seconds_between, span, state, time};
 use super::{charts, links};
 
 /// The title of the page.
 pub(super) fn title(snapshot: &Snapshot, assessed: &AssessedFeed<'_>) -> String {
     let feed = assessed.feed;
     let name = plain_name(configured_name(feed).unwrap_or(&feed.table));
-    let outage = snapshot.status.failure.as_ref().map_or("", |_| "No data, ");
+    let outage = if snapshot.status.failure.is_some() {
+        "No data, "
+    } else {
+        ""
+    };
     format!("{outage}{name} {}", assessed.condition.word())
 }
 
@@ -24,10 +28,6 @@ pub(super) fn title(snapshot: &Snapshot, assessed: &AssessedFeed<'_>) -> String 
 pub(super) fn section(snapshot: &Snapshot, assessed: &AssessedFeed<'_>, now: Timestamp) -> Markup {
     let feed = assessed.feed;
     let open = unfinished_table(snapshot, feed);
-    let running = feed
-        .running_since
-        .map(|since| now.as_second() - since.as_second());
-    let running = running.and_then(|seconds| u64::try_from(seconds).ok());
     html! {
         section {
             div.head { h1 { (feed_name(feed)) } (condition(assessed)) }
@@ -46,7 +46,7 @@ pub(super) fn section(snapshot: &Snapshot, assessed: &AssessedFeed<'_>, now: Tim
                 }
             }
         }
-        section { h2 { "Latest runs" } (charts::charts(feed, running)) (runs(feed, open, now)) }
+        section { h2 { "Latest runs" } (charts::charts(feed, now)) (runs(feed, open, now)) }
     }
 }
 
@@ -79,11 +79,7 @@ fn runs(feed: &Feed, open: Option<(&str, &Table)>, now: Timestamp) -> Markup {
                         th scope="col" { "State" }
                         th scope="col" { "Started (UTC) and job" }
                         th.n scope="col" { "Duration" }
-                        th.n scope="col" { "Read" }
-                        th.n scope="col" { "Inserted" }
-                        th.n scope="col" { "Updated" }
-                        th.n scope="col" { "Rejected" }
-                        th.n scope="col" { "Errors" }
+                        (count_headers())
                         th.n scope="col" { "Files" }
                     }
                 }
@@ -102,7 +98,7 @@ fn unfinished_row(job: &str, table: &Table, now: Timestamp) -> Markup {
             td { (state(table.state.as_ref(), true)) }
             (start(table.started_at, job, now))
             td.n data-label="Duration" { (so_far(table.started_at, now)) }
-            (rows(&table.rows))
+            (counts(&table.rows))
             td.n data-label="Files" { (number(table.files.len() as u64)) }
         }
     }
@@ -115,7 +111,7 @@ fn row(feed: &Feed, run: &Run, now: Timestamp) -> Markup {
             td { (state(run.state.as_ref(), is_wrong_now(feed, run))) }
             (start(run.started_at.or(run.ended_at), &run.job, now))
             td.n data-label="Duration" { (duration.as_deref().unwrap_or("–")) }
-            (rows(&run.rows))
+            (counts(&run.rows))
             td.n data-label="Files" { (number(run.files)) }
         }
     }
@@ -135,24 +131,30 @@ fn start(started: Option<Timestamp>, job: &str, now: Timestamp) -> Markup {
 
 /// For how long a run has been in progress.
 pub(super) fn so_far(started: Option<Timestamp>, now: Timestamp) -> String {
-    let seconds = started.map(|started| now.as_second() - started.as_second());
-    match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
+    match started.and_then(|started| seconds_between(started, now)) {
         Some(seconds) => format!("{} so far", span(seconds)),
         None => "–".to_owned(),
     }
 }
 
+/// The headers of the columns of [`counts`].
+pub(super) fn count_headers() -> Markup {
+    html! { @for label in COUNTS { th.n scope="col" { (label) } } }
+}
+
+const COUNTS: [&str; 5] = ["Read", "Inserted", "Updated", "Rejected", "Errors"];
+
 /// The cells of the counts of a run.
-pub(super) fn rows(rows: &Rows) -> Markup {
-    let counts = [
-        ("Read", rows.read),
-        ("Inserted", rows.inserted),
-        ("Updated", rows.updated),
-        ("Rejected", rows.rejected),
-        ("Errors", rows.errors),
+pub(super) fn counts(rows: &Rows) -> Markup {
+    let values = [
+        rows.read,
+        rows.inserted,
+        rows.updated,
+        rows.rejected,
+        rows.errors,
     ];
     html! {
-        @for (label, value) in counts {
+        @for (label, value) in COUNTS.into_iter().zip(values) {
             td.n data-label=(label) { (value.map_or_else(|| "–".to_owned(), number)) }
         }
     }

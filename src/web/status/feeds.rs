@@ -8,7 +8,8 @@ use crate::snapshot::Snapshot;
 
 use super::condition::{AssessedFeed, Condition, Problem, is_running};
 use super::words::{
-    badge, count, distance, name, number, percent, span, state, state_words, time, whole,
+    badge, count, distance_and_time, name, number, percent, seconds_between, span, state,
+    state_words, time, whole,
 };
 use super::{links, marks};
 
@@ -126,18 +127,17 @@ fn detail(problem: &Problem, is_first: bool) -> Option<String> {
 
 /// For how long a run has been in progress.
 fn running(assessed: &AssessedFeed<'_>, now: Timestamp) -> Option<String> {
-    let seconds = now.as_second() - assessed.feed.running_since?.as_second();
-    let seconds = span(u64::try_from(seconds).ok()?);
+    let running = span(seconds_between(assessed.feed.running_since?, now)?);
     Some(match assessed.condition {
-        Condition::Running => format!("for {seconds}"),
-        _ => format!("running for {seconds}"),
+        Condition::Running => format!("for {running}"),
+        _ => format!("running for {running}"),
     })
 }
 
 pub(super) fn last_success(feed: &Feed, now: Timestamp) -> Markup {
     html! {
         @match feed.last_success {
-            Some(at) => { (distance(at, now)) " " small { (time(at)) } }
+            Some(at) => (distance_and_time(at, now)),
             None => "none known",
         }
     }
@@ -152,7 +152,7 @@ pub(super) fn due(assessed: &AssessedFeed<'_>, now: Timestamp) -> Markup {
     html! {
         @match (assessed.late_by(), assessed.feed.expected.due) {
             (Some(by), Some(due)) => { b.(class) { (span(by)) " late" } " " small { (time(due)) } }
-            (None, Some(due)) => { (distance(due, now)) " " small { (time(due)) } }
+            (None, Some(due)) => (distance_and_time(due, now)),
             (_, None) => span.quiet { "no schedule" },
         }
     }

@@ -9,7 +9,7 @@ use crate::jobs::{Job, State, Table};
 use crate::snapshot::Snapshot;
 
 use super::condition::is_muted;
-use super::feed::{rows, so_far};
+use super::feed::{count_headers, counts, so_far};
 use super::links;
 use super::paging::Paging;
 use super::words::{distance, name, span, state, time};
@@ -51,11 +51,7 @@ pub(super) fn jobs(snapshot: &Snapshot, page: Option<usize>, now: Timestamp) -> 
                         th scope="col" { "Table and job" }
                         th scope="col" { "Started (UTC)" }
                         th.n scope="col" { "Duration" }
-                        th.n scope="col" { "Read" }
-                        th.n scope="col" { "Inserted" }
-                        th.n scope="col" { "Updated" }
-                        th.n scope="col" { "Rejected" }
-                        th.n scope="col" { "Errors" }
+                        (count_headers())
                     }
                 }
                 tbody { @for shown in paging.of(&all) { (row(*shown, now)) } }
@@ -117,10 +113,10 @@ fn row(row: Row<'_>, now: Timestamp) -> Markup {
             }
         };
     };
-    let is_present = row.is_wrong_now || table.state != Some(State::Failed);
+    let is_current = row.is_wrong_now || table.state != Some(State::Failed);
     html! {
         tr {
-            td { (state(table.state.as_ref(), is_present)) }
+            td { (state(table.state.as_ref(), is_current)) }
             th.what scope="row" {
                 b { (name(&table.table)) } " "
                 span.id {
@@ -134,7 +130,7 @@ fn row(row: Row<'_>, now: Timestamp) -> Markup {
                 }
             }
             td.n data-label="Duration" { (duration(table, now)) }
-            (rows(&table.rows))
+            (counts(&table.rows))
         }
     }
 }

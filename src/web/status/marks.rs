@@ -70,13 +70,13 @@ impl Mark {
 
     fn class(self) -> &'static str {
         match self {
-            Self::Succeeded => "ok",
-            Self::Failed => "ko",
-            Self::FailedBefore => "was",
-            Self::Skipped => "no",
-            Self::Stopped => "ex",
-            Self::StoppedBefore => "exw",
-            Self::Unfinished => "on",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::FailedBefore => "failed-before",
+            Self::Skipped => "skipped",
+            Self::Stopped => "stopped",
+            Self::StoppedBefore => "stopped-before",
+            Self::Unfinished => "running",
         }
     }
 
@@ -202,14 +202,14 @@ fn line(first: usize, durations: &[Option<u64>]) -> String {
     path
 }
 
-/// The place of each value and its height; more than nothing is visible.
+/// The place of each value and its height; only 0 has none.
 fn heights(values: &[Option<u64>]) -> impl Iterator<Item = (usize, usize)> {
     let most = u128::from(values.iter().flatten().max().copied().unwrap_or(0).max(1));
-    let room = HEIGHT as u128 - 2;
+    let highest = HEIGHT as u128 - 2;
     let places = values.iter().enumerate();
     places.filter_map(move |(index, value)| {
         let value = u128::from((*value)?);
-        let height = usize::try_from((value * room).div_ceil(most)).unwrap_or(0);
+        let height = usize::try_from((value * highest).div_ceil(most)).unwrap_or(0);
         Some((index, height))
     })
 }

@@ -6,19 +6,21 @@ use maud::{Markup, html};
 use super::condition::{AssessedFeed, Condition};
 use super::paging::Paging;
 use super::summary::{AssessedTenant, Counts};
-use super::words::{count, distance, name, number, time};
+use super::words::{count, distance_and_time, name, number};
 use super::{feeds, jobs, links, marks, tenant, workflows};
 
-/// Tenants with their feeds on the page. If there are more, only feeds in
-/// trouble, and a list of all tenants.
+/// Tenants with their feeds on the page. If there are more tenants, only feeds
+/// in trouble are shown, and a list of all tenants.
 const SECTIONS: usize = 20;
-/// Feeds of all tenants together, and at least of each tenant.
+/// Feeds on the page, divided among the tenants.
 const FEEDS: usize = 100;
+/// Feeds of a tenant at least, however many tenants there are.
 const MIN_FEEDS: usize = 5;
 /// Rows on a page of the list of tenants.
 const PAGE_TENANTS: usize = 100;
-/// Failing tenants with their error, and with their name only.
+/// Failing tenants with their error.
 const OUTAGES: usize = 3;
+/// Further failing tenants, by name only.
 const NAMED_OUTAGES: usize = 50;
 /// Feeds that the headline names, per condition.
 const NAMED_FEEDS: usize = 5;
@@ -196,7 +198,7 @@ fn list(tenants: &[AssessedTenant<'_>], page: usize, now: Timestamp) -> Markup {
                             td { (assessed.sentence()) }
                             td.when data-label="Refreshed" {
                                 @match snapshot.status.last_success {
-                                    Some(at) => { (distance(at, now)) " " small { (time(at)) } }
+                                    Some(at) => (distance_and_time(at, now)),
                                     None => "never",
                                 }
                             }

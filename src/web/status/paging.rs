@@ -1,5 +1,7 @@
 //! Long lists in pages.
 
+use std::ops::Range;
+
 use maud::{Markup, html};
 
 use super::links;
@@ -27,23 +29,25 @@ impl Paging {
         (self.page + 1) * self.size < self.items
     }
 
+    fn range(self) -> Range<usize> {
+        let first = self.page * self.size;
+        first..self.items.min(first + self.size)
+    }
+
     /// The items of the page.
     pub(super) fn of<T>(self, items: &[T]) -> &[T] {
-        let first = self.page * self.size;
-        let end = items.len().min(first + self.size);
-        items.get(first..end).unwrap_or_default()
+        items.get(self.range()).unwrap_or_default()
     }
 
     /// Where the page is in the list, and links to the pages beside it;
     /// nothing if it is the only one. `link` is that of the first page.
     pub(super) fn links(self, what: &str, link: &str) -> Markup {
-        let first = self.page * self.size;
-        let end = self.items.min(first + self.size);
+        let range = self.range();
         let shown = |index: usize| number(index as u64);
         html! {
             @if self.items > self.size {
                 nav.more aria-label={ "Pages of " (what.to_lowercase()) } {
-                    (what) " " (shown(first + 1)) " to " (shown(end)) " of " (shown(self.items)) ". "
+                    (what) " " (shown(range.start + 1)) " to " (shown(range.end)) " of " (shown(self.items)) ". "
                     @if self.page > 0 { a href=(links::page(link, self.page - 1)) { "Previous" } " " }
                     @if self.has_more() { a href=(links::page(link, self.page + 1)) { "Next" } }
                 }

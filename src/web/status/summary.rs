@@ -34,21 +34,19 @@ impl Counts {
     /// Such as `1 feed failed, 2 late`, or that nothing is wrong. `before` is
     /// worse than any feed.
     pub(super) fn sentence(self, before: Option<String>) -> String {
-        let mut parts: Vec<String> = before.into_iter().collect();
-        let mut noun = " feed";
-        for condition in Condition::TROUBLE {
-            let feeds = self.of(condition);
-            if feeds > 0 {
-                let ending = if feeds > 1 && !noun.is_empty() {
-                    "s"
-                } else {
-                    ""
+        let conditions = Condition::TROUBLE.into_iter();
+        let troubles = conditions
+            .filter(|condition| self.of(*condition) > 0)
+            .enumerate()
+            .map(|(index, condition)| {
+                let feeds = self.of(condition) as u64;
+                let feeds = match index {
+                    0 => count(feeds, "feed"),
+                    _ => number(feeds),
                 };
-                let (feeds, word) = (number(feeds as u64), condition.word());
-                parts.push(format!("{feeds}{noun}{ending} {word}"));
-                noun = "";
-            }
-        }
+                format!("{feeds} {}", condition.word())
+            });
+        let parts: Vec<String> = before.into_iter().chain(troubles).collect();
         let (feeds, muted) = (self.feeds(), self.of(Condition::Muted));
         match (parts.is_empty(), feeds, muted) {
             (false, _, _) => parts.join(", "),
@@ -93,7 +91,7 @@ impl<'a> AssessedTenant<'a> {
 
     /// Whether the last refresh failed.
     pub(super) fn is_failing(&self) -> bool {
-        !self.snapshot.status.up && self.snapshot.status.failure.is_some()
+        self.snapshot.status.failure.is_some()
     }
 
     /// Worst first.

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::snapshot::{Snapshot, Status};
 
 use super::links;
-use super::words::{badge, count, distance, name, number, reason, span, time};
+use super::words::{badge, count, distance, distance_and_time, name, number, reason, span, time};
 
 /// Whether the last refresh succeeded.
 pub(super) fn up(status: &Status) -> Markup {
@@ -59,11 +59,11 @@ pub(super) fn notes(snapshot: &Snapshot, now: Timestamp) -> Markup {
                 @if missing.len() > MISSING { "and " (number((missing.len() - MISSING) as u64)) " more" }
             }
         }
-        @if let Some(sunset) = status.sunset.or(status.deprecation) {
+        @if let Some(date) = status.sunset.or(status.deprecation) {
             div.note.warn {
                 b { "This version of the API is deprecated" }
-                @if status.sunset.is_some() { "It is removed on " } @else { "It is deprecated since " }
-                (time(sunset)) " UTC, " (distance(sunset, now)) "."
+                @if status.sunset.is_some() { "Removal date: " } @else { "Deprecation date: " }
+                (time(date)) " UTC, " (distance(date, now)) "."
             }
         }
         @if !status.state_gap.is_zero() {
@@ -94,7 +94,7 @@ pub(super) fn facts(snapshot: &Snapshot, now: Timestamp) -> Markup {
                 dt { "Last successful refresh" }
                 dd {
                     @match status.last_success {
-                        Some(at) => { (distance(at, now)) " " small { (time(at)) } }
+                        Some(at) => (distance_and_time(at, now)),
                         None => "never",
                     }
                 }
@@ -130,7 +130,7 @@ fn token(expiry: Option<Timestamp>, now: Timestamp) -> Markup {
         @match expiry {
             None => "expiry unknown",
             Some(at) if at <= now => span.loud { "expired " (distance(at, now)) },
-            Some(at) => { "expires " (distance(at, now)) " " small { (time(at)) } }
+            Some(at) => { "expires " (distance_and_time(at, now)) }
         }
     }
 }

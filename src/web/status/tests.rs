@@ -1,4 +1,4 @@
-//! The fixed worlds that the pages are tested with.
+//! The tenants, feeds and jobs that the pages are tested with.
 
 use std::time::Duration;
 

@@ -80,6 +80,16 @@ pub(super) fn distance(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// A time relative to now, followed by the time.
+pub(super) fn distance_and_time(at: Timestamp, now: Timestamp) -> Markup {
+    html! { (distance(at, now)) " " small { (time(at)) } }
+}
+
+/// Whole seconds; `None` if `until` is before `from`.
+pub(super) fn seconds_between(from: Timestamp, until: Timestamp) -> Option<u64> {
+    u64::try_from(until.as_second() - from.as_second()).ok()
+}
+
 /// The largest unit only, for an age.
 fn coarse(seconds: u64) -> String {
     match seconds {
@@ -96,10 +106,9 @@ pub(super) fn time(time: Timestamp) -> Markup {
     html! { time datetime=(time) { (shown) } }
 }
 
-/// A state. Its symbol carries the same information as its colour.
-/// `is_present` says whether what it shows still lasts: only then a failure is
-/// red.
-pub(super) fn state(state: Option<&State>, is_present: bool) -> Markup {
+/// A state. Its symbol carries the same information as its colour. A failure
+/// that a later success has resolved is not `is_current`, and not red.
+pub(super) fn state(state: Option<&State>, is_current: bool) -> Markup {
     let (sign, class) = match state {
         Some(State::Failed) => ("✕", "bad"),
         Some(State::Succeeded) => ("✓", "good"),
@@ -110,7 +119,7 @@ pub(super) fn state(state: Option<&State>, is_present: bool) -> Markup {
         Some(State::Other(_)) | None => ("?", "warn"),
     };
     let class = match class {
-        "bad" | "warn" if !is_present => "",
+        "bad" | "warn" if !is_current => "",
         class => class,
     };
     badge(class, sign, &state_words(state))

@@ -34,7 +34,7 @@ fn a_failure_remains_one_while_the_next_run_is_in_progress() {
 }
 
 #[test]
-fn stopped_runs_are_told_from_failed_ones_and_skipped_ones_are_no_problem() {
+fn stopped_runs_are_no_failures_and_skipped_ones_no_problem() {
     let success = run(50, 10, State::Succeeded, 1);
     let after = |state: State| feed("Orders", vec![success.clone(), run(4, 1, state, 0)]);
     assert_eq!(assess(&after(State::Canceled)).0, Condition::Stopped);

@@ -74,10 +74,10 @@ fn charts_show_the_usual_range_behind_the_runs() {
     <svg viewBox="0 0 200 100" preserveAspectRatio="none" role="img" aria-label="Rows read of the latest 2 runs, oldest first from 10,000 to 10,100">
     <rect class="band" width="200" y="0" height="42.9">
     </rect>
-    <rect class="ok" x="181" width="8" y="27.9" height="72.1">
+    <rect class="succeeded" x="181" width="8" y="27.9" height="72.1">
     <title>2024-06-30 02:00, 10,100, succeeded</title>
     </rect>
-    <rect class="ok" x="191" width="8" y="28.6" height="71.4">
+    <rect class="succeeded" x="191" width="8" y="28.6" height="71.4">
     <title>2024-07-01 02:00, 10,000, succeeded</title>
     </rect>
     <path class="usual" d="M0 25h200">

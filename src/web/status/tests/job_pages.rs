@@ -19,10 +19,7 @@ fn failed_jobs_come_first_and_then_the_newest() {
     ];
     all.push(Arc::new(Job {
         id: "isj-6".into(),
-        workflow_id: None,
-        merged: 0,
-        failure: None,
-        tables: Vec::new(),
+        ..Job::default()
     }));
     insta::assert_snapshot!(text(&jobs(tenant("socktown", vec![], all), 0)), @"
     amperity_exporter 0.1.0All tenantsFeeds of socktownMetricsService discoveryHealthReadiness

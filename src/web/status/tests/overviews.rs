@@ -150,9 +150,9 @@ fn a_row_is_a_table_row_with_marks_and_bars_that_have_words() {
     </td>
     <td class="pic">
     <svg class="marks" viewBox="0 0 147 12" role="img" aria-label="Oldest first: 19 succeeded, 1 failed">
-    <path class="ok" d="M0 1v10h5v-10zM7 1v10h5v-10zM14 1v10h5v-10zM21 1v10h5v-10zM28 1v10h5v-10zM35 1v10h5v-10zM42 1v10h5v-10zM49 1v10h5v-10zM56 1v10h5v-10zM63 1v10h5v-10zM70 1v10h5v-10zM77 1v10h5v-10zM84 1v10h5v-10zM91 1v10h5v-10zM98 1v10h5v-10zM105 1v10h5v-10zM112 1v10h5v-10zM119 1v10h5v-10zM126 1v10h5v-10z">
+    <path class="succeeded" d="M0 1v10h5v-10zM7 1v10h5v-10zM14 1v10h5v-10zM21 1v10h5v-10zM28 1v10h5v-10zM35 1v10h5v-10zM42 1v10h5v-10zM49 1v10h5v-10zM56 1v10h5v-10zM63 1v10h5v-10zM70 1v10h5v-10zM77 1v10h5v-10zM84 1v10h5v-10zM91 1v10h5v-10zM98 1v10h5v-10zM105 1v10h5v-10zM112 1v10h5v-10zM119 1v10h5v-10zM126 1v10h5v-10z">
     </path>
-    <path class="ko" d="M133 1l5 10m0-10l-5 10">
+    <path class="failed" d="M133 1l5 10m0-10l-5 10">
     </path>
     </svg>
     </td>
@@ -237,7 +237,7 @@ fn only_what_is_wrong_now_is_red() {
     recovered.expected = nightly("Orders", 1).expected;
     let page = tenant_page(tenant("socktown", vec![recovered], vec![]));
     let body = page.split_once("<body>").unwrap().1;
-    for red in ["badge bad", "note bad", "loud", "class=\"ko\""] {
+    for red in ["badge bad", "note bad", "loud", "class=\"failed\""] {
         let in_tables = body
             .split_once("<p class=\"legend\"")
             .map_or(body, |parts| parts.0);
