@@ -64,7 +64,7 @@ pub(super) fn main(tenants: &[AssessedTenant<'_>], page: usize, now: Timestamp) 
         }
         @if page == 0 {
             (outages(tenants, now))
-            @for tenant in tenants.iter().take(SECTIONS) { (workflows::failed(tenant.snapshot, true, now)) }
+            @for notes in workflow_notes(tenants, now) { (notes) }
             @if tenants.len() > 1 { (attention(tenants)) }
             @for tenant in &shown {
                 @let feeds = if is_long { tenant.troubles() } else { tenant.feeds.len() };
@@ -97,6 +97,14 @@ fn outages(tenants: &[AssessedTenant<'_>], now: Timestamp) -> Markup {
             }
         }
     }
+}
+
+/// What is wrong with the workflows of the first tenants where anything is.
+fn workflow_notes(tenants: &[AssessedTenant<'_>], now: Timestamp) -> impl Iterator<Item = Markup> {
+    let notes = tenants
+        .iter()
+        .map(move |tenant| workflows::failed(tenant.snapshot, true, now));
+    notes.filter(|notes| !notes.0.is_empty()).take(SECTIONS)
 }
 
 /// The first feeds in trouble, with links.

@@ -85,6 +85,19 @@ fn failed_workflows_come_first_with_message_and_advice() {
 }
 
 #[test]
+fn a_failed_workflow_is_on_the_overview_however_many_tenants_are_fine() {
+    let failure = failure(Attribution::Unknown, "No file.");
+    let mut tenants: Vec<_> = (0..100)
+        .map(|index| Arc::new(tenant(&format!("tenant-{index:02}"), vec![], vec![])))
+        .collect();
+    tenants.push(Arc::new(with_workflows(&[failed_workflow(
+        "wf-1", "Nightly", 1, failure,
+    )])));
+    let page = overview(&tenants);
+    assert!(page.contains("Workflow <bdi>Nightly"), "{page}");
+}
+
+#[test]
 fn many_failed_workflows_take_little_space() {
     let runs: Vec<Job> = (0..500)
         .map(|n| {
