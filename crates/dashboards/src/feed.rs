@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::dashboard::{Dashboard, variable};
+use crate::detail::Detail;
 use crate::overview::{rows_by_outcome, runs_by_state};
 use crate::panel::Panel;
 use crate::query::{gained, share, state};
@@ -26,67 +27,21 @@ pub(crate) fn dashboard() -> Value {
     .json()
 }
 
-fn of_feed(family: &str) -> String {
-    format!("max(amperity_feed_{family}{{FEED}})")
-}
-
-fn time_of_feed(family: &str) -> String {
-    format!("{} * 1000", of_feed(family))
-}
+const FEED: Detail = Detail {
+    kind: "feed",
+    selector: "FEED",
+    labels: "tenant, table, feed",
+    running: "max(amperity:feed_running_seconds{FEED})",
+    usual_runs: "comparable runs",
+};
 
 fn numbers() -> Vec<Panel> {
     let last_run = |title, description: &str, family: &str, steps: Steps| {
-        let panel = Panel::stat(title, description, &of_feed(&format!("last_run_{family}")));
+        let panel = Panel::stat(title, description, &FEED.value(&format!("last_run_{family}")));
         panel.thresholds(steps).empty("No run")
     };
-    let late = "max(amperity:feed_problem{FEED,problem=\"late\"})";
-    vec![
-        Panel::stat(
-            "State",
-            "What the newest run of the feed is doing, or how it ended.",
-            &state("amperity_feed_state{FEED,STATE}", "tenant, table, feed"),
-        )
-        .options(json!({"colorMode": "background"}))
-        .unit("none")
-        .texts(STATES)
-        .empty("Unknown"),
-        Panel::stat(
-            "Due",
-            "When the next success should have ended, at the latest.",
-            &time_of_feed("due_timestamp_seconds"),
-        )
-        .unit("dateTimeFromNow")
-        .empty("Nothing expected"),
-        Panel::stat("Late by", "Time since the next success was due.", late)
-            .unit("dtdurations")
-            .thresholds((RED, &[]))
-            .empty("Not late"),
-        Panel::stat(
-            "Last success",
-            "When the newest succeeded run ended.",
-            &time_of_feed("last_success_timestamp_seconds"),
-        )
-        .unit("dateTimeFromNow")
-        .empty("Never"),
-        Panel::stat(
-            "Runs without success",
-            "Finished runs since the last success that did not succeed.",
-            &of_feed("failures_since_success"),
-        )
-        .thresholds(ANY_IS_WRONG)
-        .empty("Unknown"),
-        Panel::stat(
-            "Running for",
-            "How long the present run has been running.",
-            "max(amperity:feed_running_seconds{FEED})",
-        )
-        .unit("dtdurations")
-        .empty("Not running"),
-        Panel::stat("Usual duration", "Duration of comparable runs.", &of_feed("usual_duration_seconds"))
-            .unit("dtdurations")
-            .empty("Unknown"),
-        Panel::stat("Runs known", "On how many runs the expectations are based.", &of_feed("history_runs"))
-            .empty("None"),
+    let mut panels = FEED.numbers();
+    panels.extend([
         last_run("Rows read", "By the newest finished run.", "read_rows", (BLUE, &[])),
         last_run("Usual rows", "Rows that runs comparable to it read.", "usual_read_rows", (BLUE, &[]))
             .empty("Unknown"),
@@ -107,11 +62,12 @@ fn numbers() -> Vec<Panel> {
         )
         .default("decimals", json!(0))
         .empty("None"),
-    ]
+    ]);
+    panels
 }
 
 fn rows() -> Vec<Panel> {
-    let last_run = |family: &str| of_feed(&format!("last_run_{family}"));
+    let last_run = |family: &str| FEED.value(&format!("last_run_{family}"));
     let read = last_run("read_rows");
     let outcome = Panel::bars(
         "Rows by outcome",
@@ -127,7 +83,7 @@ fn rows() -> Vec<Panel> {
             .dashed("limit", RED, &last_run(&format!("{kind}_ratio_limit")))
     };
     vec![
-        rows_by_outcome(outcome, |counter| gained(counter, "", "{FEED}")).interval("5m"),
+        rows_by_outcome(outcome, |counter| gained(counter, FEED.labels, "{FEED}")).interval("5m"),
         Panel::steps(
             "Rows of a run",
             "Rows read by the newest finished run, and the range in which comparable runs lie.",
@@ -148,33 +104,9 @@ fn rows() -> Vec<Panel> {
 
 fn runs() -> Vec<Panel> {
     let by_state = Panel::bars("Runs by final state", "Finished runs of this feed.");
-    let success = of_feed("last_success_timestamp_seconds");
-    vec![
-        Panel::steps(
-            "Duration",
-            "Duration of the newest finished run and of the present one, with what is usual and the limit.",
-        )
-        .unit("s")
-        .empty("No run has finished yet.")
-        .colored("last run", BLUE, &of_feed("last_run_duration_seconds"))
-        .colored("present run", LIGHT_BLUE, "max(amperity:feed_running_seconds{FEED})")
-        .dashed("usual", GREY, &of_feed("usual_duration_seconds"))
-        .dashed("limit", RED, &of_feed("duration_limit_seconds")),
-        Panel::lines("Time since the last success", "Drops with each success. Above the dashed line the feed is late.")
-            .unit("s")
-            .empty("No success is known.")
-            .colored("since the last success", BLUE, &format!("time() - {success}"))
-            .dashed("due", RED, &format!("{} - {success}", of_feed("due_timestamp_seconds"))),
-        Panel::states(
-            "State history",
-            "What the newest run was doing.",
-            "state",
-            &state("amperity_feed_state{FEED,STATE}", "tenant, table, feed"),
-        )
-        .empty("The feed is not known."),
-        runs_by_state(by_state, "FEED"),
-        last_runs(),
-    ]
+    let mut panels = FEED.history();
+    panels.extend([runs_by_state(by_state, "FEED"), last_runs()]);
+    panels
 }
 
 /// The runs of the chosen time, also those that have left the exporter's page.

@@ -10,6 +10,7 @@
 //! and labels of every query with the exporter's catalogue.
 
 mod dashboard;
+mod detail;
 mod exporter;
 mod feed;
 mod overview;

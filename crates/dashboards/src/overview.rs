@@ -183,8 +183,9 @@ pub(crate) fn rows_by_outcome(panel: Panel, query: impl Fn(&str) -> String) -> P
 
 /// Stacked finished runs by final state.
 pub(crate) fn runs_by_state(panel: Panel, feeds: &str) -> Panel {
-    let runs =
-        |states: &str| gained("amperity_feed_runs_total", ", state", &format!("{{{feeds},state=~\"{states}\"}}"));
+    let runs = |states: &str| {
+        gained("amperity_feed_runs_total", "tenant, table, feed, state", &format!("{{{feeds},state=~\"{states}\"}}"))
+    };
     panel
         .interval("5m")
         .empty("No run has finished in this time.")
@@ -216,7 +217,7 @@ fn rows_and_runs() -> Vec<Panel> {
     let runs = Panel::bars("Runs by final state", "Finished runs. A run is one table of one ingest job.");
     vec![
         daily,
-        rows_by_outcome(recent, |counter| gained(counter, "", "{TENANTS}")).interval("5m"),
+        rows_by_outcome(recent, |counter| gained(counter, "tenant, table, feed", "{TENANTS}")).interval("5m"),
         runs_by_state(runs, "TENANTS"),
         Panel::lines("Feeds running", "Feeds with an unfinished run, by tenant.")
             .unit("none")

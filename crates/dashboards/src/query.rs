@@ -25,11 +25,12 @@ pub(crate) fn share(part: &str, whole: &str) -> String {
     format!("{part} / ({whole} > 0)")
 }
 
-/// What a counter of feeds gained in each interval of a graph. Without
-/// extrapolation, and the intervals do not overlap: bars add up to the total.
+/// What a counter gained in each interval of a graph, whichever exporter its
+/// series, by these labels, are from. Without extrapolation, and the intervals
+/// do not overlap: bars add up to the total.
 pub(crate) fn gained(counter: &str, labels: &str, selector: &str) -> String {
-    let now = format!("max by (tenant, table, feed{labels}) ({counter}{selector})");
-    let before = format!("max by (tenant, table, feed{labels}) ({counter}{selector} offset $__interval)");
+    let now = format!("max by ({labels}) ({counter}{selector})");
+    let before = format!("max by ({labels}) ({counter}{selector} offset $__interval)");
     format!("sum(clamp_min({now} - {before}, 0))")
 }
 

@@ -1,11 +1,12 @@
 //! One workflow over time, and the workflows' row of the overview.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::dashboard::{Dashboard, variable};
+use crate::detail::Detail;
 use crate::panel::Panel;
-use crate::query::state;
-use crate::style::{ANY_IS_WRONG, BLUE, GREEN, GREY, LIGHT_BLUE, PINK, RED, STATES, ZERO_IS_GOOD};
+use crate::query::{gained, state};
+use crate::style::{GREEN, GREY, LIGHT_BLUE, PINK, RED, STATES, ZERO_IS_GOOD};
 use crate::table::{Format, Label, Table};
 
 const WORKFLOW_LABELS: &[Label] = &[("tenant", "tenant"), ("workflow", "workflow"), ("type", "type")];
@@ -29,63 +30,17 @@ pub(crate) fn dashboard() -> Value {
     .json()
 }
 
-fn of_workflow(family: &str) -> String {
-    format!("max(amperity_workflow_{family}{{WORKFLOW}})")
-}
-
-fn time_of_workflow(family: &str) -> String {
-    format!("{} * 1000", of_workflow(family))
-}
-
-fn running() -> String {
-    format!("time() - {}", of_workflow("running_since_timestamp_seconds"))
-}
+const WORKFLOW: Detail = Detail {
+    kind: "workflow",
+    selector: "WORKFLOW",
+    labels: "tenant, workflow, type",
+    running: "time() - max(amperity_workflow_running_since_timestamp_seconds{WORKFLOW})",
+    usual_runs: "past runs",
+};
 
 fn numbers() -> Vec<Panel> {
-    let late = "max(amperity:workflow_problem{WORKFLOW,problem=\"late\"})";
-    vec![
-        Panel::stat(
-            "State",
-            "What the newest run of the workflow is doing, or how it ended.",
-            &state("amperity_workflow_state{WORKFLOW,STATE}", "tenant, workflow, type"),
-        )
-        .options(json!({"colorMode": "background"}))
-        .unit("none")
-        .texts(STATES)
-        .empty("Unknown"),
-        Panel::stat(
-            "Due",
-            "When the next success should have ended, at the latest.",
-            &time_of_workflow("due_timestamp_seconds"),
-        )
-        .unit("dateTimeFromNow")
-        .empty("Nothing expected"),
-        Panel::stat("Late by", "Time since the next success was due.", late)
-            .unit("dtdurations")
-            .thresholds((RED, &[]))
-            .empty("Not late"),
-        Panel::stat(
-            "Last success",
-            "When the newest succeeded run ended.",
-            &time_of_workflow("last_success_timestamp_seconds"),
-        )
-        .unit("dateTimeFromNow")
-        .empty("Never"),
-        Panel::stat(
-            "Runs without success",
-            "Finished runs since the last success that did not succeed.",
-            &of_workflow("failures_since_success"),
-        )
-        .thresholds(ANY_IS_WRONG)
-        .empty("Unknown"),
-        Panel::stat("Running for", "How long the present run has been running.", &running())
-            .unit("dtdurations")
-            .empty("Not running"),
-        Panel::stat("Usual duration", "Duration of past runs.", &of_workflow("usual_duration_seconds"))
-            .unit("dtdurations")
-            .empty("Unknown"),
-        Panel::stat("Runs known", "On how many runs the expectations are based.", &of_workflow("history_runs"))
-            .empty("None"),
+    let mut panels = WORKFLOW.numbers();
+    panels.push(
         Table::new(
             "Last run",
             "The newest finished run. If it failed: where, and who can fix it.",
@@ -107,43 +62,18 @@ fn numbers() -> Vec<Panel> {
         .panel()
         .empty("No run has finished.")
         .size(24, 4),
-    ]
+    );
+    panels
 }
 
 fn runs() -> Vec<Panel> {
-    let gained = |counter: &str, label: &str, value: &str| {
-        let series = format!("max by ({label}) ({counter}{{WORKFLOW,{label}=~\"{value}\"}}");
-        format!("sum(clamp_min({series}) - {series} offset $__interval), 0))")
+    let finished = |counter: &str, label: &str, values: &str| {
+        gained(counter, label, &format!("{{WORKFLOW,{label}=~\"{values}\"}}"))
     };
-    let runs = |states: &str| gained("amperity_workflow_runs_total", "state", states);
-    let failures = |source: &str| gained("amperity_workflow_failures_total", "attribution", source);
-    let success = of_workflow("last_success_timestamp_seconds");
-    vec![
-        Panel::steps(
-            "Duration",
-            "Duration of the newest finished run and of the present one, with what is usual and the limit.",
-        )
-        .unit("s")
-        .empty("No run has finished yet.")
-        .colored("last run", BLUE, &of_workflow("last_run_duration_seconds"))
-        .colored("present run", LIGHT_BLUE, &running())
-        .dashed("usual", GREY, &of_workflow("usual_duration_seconds"))
-        .dashed("limit", RED, &of_workflow("duration_limit_seconds")),
-        Panel::lines(
-            "Time since the last success",
-            "Drops with each success. Above the dashed line the workflow is late.",
-        )
-        .unit("s")
-        .empty("No success is known.")
-        .colored("since the last success", BLUE, &format!("time() - {success}"))
-        .dashed("due", RED, &format!("{} - {success}", of_workflow("due_timestamp_seconds"))),
-        Panel::states(
-            "State history",
-            "What the newest run was doing.",
-            "state",
-            &state("amperity_workflow_state{WORKFLOW,STATE}", "tenant, workflow, type"),
-        )
-        .empty("The workflow is not known."),
+    let runs = |states: &str| finished("amperity_workflow_runs_total", "state", states);
+    let failures = |source: &str| finished("amperity_workflow_failures_total", "attribution", source);
+    let mut panels = WORKFLOW.history();
+    panels.extend([
         Panel::bars("Runs by state", "Finished runs by the state in which they first ended.")
             .interval("5m")
             .empty("No run has finished in this time.")
@@ -157,7 +87,8 @@ fn runs() -> Vec<Panel> {
             .colored("platform", LIGHT_BLUE, &failures("platform"))
             .colored("unknown", GREY, &failures("unknown"))
             .size(24, 7),
-    ]
+    ]);
+    panels
 }
 
 fn feeds() -> Vec<Panel> {
@@ -218,11 +149,7 @@ pub(crate) fn overview() -> Vec<Panel> {
             )
             .size(12, 4),
         Table::new("All workflows", "Every workflow, the one that is due first at the top.", WORKFLOW_LABELS)
-            .column(
-                "state",
-                Format::Texts(STATES),
-                &state("amperity_workflow_state{TENANTS,STATE}", "tenant, workflow, type"),
-            )
+            .column("state", Format::Texts(STATES), &state("amperity_workflow_state{TENANTS,STATE}", WORKFLOW.labels))
             .column("failed runs", Format::Whole, &problem("failed"))
             .column("late by", DURATION, &problem("late"))
             .column("slow for", DURATION, &problem("slow"))
