@@ -55,6 +55,28 @@ missing() {
     done
 }
 
+# require TITLE PROGRAM...: skips and fails if a program is missing.
+require() {
+    local reason
+    reason="$(missing "${@:2}")"
+    [ -z "$reason" ] || { skip "$1" "$reason" && return 1; }
+}
+
+# require_root TITLE: skips and fails without root.
+require_root() {
+    [ "$(id -u)" -eq 0 ] || { skip "$1" "needs root" && return 1; }
+}
+
+# wait_until_up ADDRESS PAGE: waits at most 10 seconds for an exporter to have
+# refreshed a tenant. Writes its metrics to PAGE and prints the tenant's series.
+wait_until_up() {
+    for _ in $(seq 100); do
+        curl -fsS "http://$1/metrics" >"$2" 2>/dev/null && grep '^amperity_up{.*} 1' "$2" && return
+        sleep 0.1
+    done
+    return 1
+}
+
 for step in chart packages image workflows crate; do
     . "tests/shipping/$step.sh"
 done

@@ -74,13 +74,9 @@ the_kustomization_builds() {
 }
 
 step_chart() {
-    local reason
-    reason="$(missing go python3)"
+    require chart go python3 || return 0
     if ! python3 -c 'import yaml' 2>/dev/null; then
-        reason="python3-yaml is missing"
-    fi
-    if [ -n "$reason" ]; then
-        skip "chart" "$reason"
+        skip "chart" "python3-yaml is missing"
         return
     fi
     check "chart: programs" eval 'build_helm && build_helm_unittest && build_manifests && build_kustomize'

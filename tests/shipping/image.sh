@@ -70,8 +70,8 @@ END
 }
 
 # Runs the image's program as a container engine does: process 1, read-only root,
-# a folder for the demo's files, the image's user, no capabilities; beside it the image's health check, which has
-# to follow the port of process 1.
+# a folder for the demo's files, the image's user, no capabilities. The image's
+# health check runs beside it and has to find the port of process 1.
 image_is_healthy_and_unhealthy() {
     local container root process child status=0 page
     container="$(buildah_here from --pull-never "$image_name")"
@@ -84,11 +84,7 @@ image_is_healthy_and_unhealthy() {
                 /usr/local/bin/amperity_exporter demo --web.listen-address=127.0.0.1:10162" >"$shipping/container.log" 2>&1 &
     process=$!
     page="$(mktemp)"
-    for _ in $(seq 100); do
-        curl -fsS http://127.0.0.1:10162/metrics >"$page" 2>/dev/null && grep -q '^amperity_up{.*} 1' "$page" && break
-        sleep 0.1
-    done
-    grep '^amperity_up{.*} 1' "$page" || { cat "$shipping/container.log" && status=1; }
+    wait_until_up 127.0.0.1:10162 "$page" || { cat "$shipping/container.log" && status=1; }
     child="$(cat "/proc/$process/task/$process/children")"
     child="${child%% *}"
     health "$child" || { echo "the health check is red" && status=1; }
@@ -112,15 +108,8 @@ health() {
 }
 
 step_image() {
-    local reason
-    reason="$(missing buildah debootstrap unshare nsenter setpriv curl python3)"
-    if [ "$(id -u)" -ne 0 ]; then
-        reason="needs root, to make stand-ins of the base images"
-    fi
-    if [ -n "$reason" ]; then
-        skip "image" "$reason"
-        return
-    fi
+    require_root image || return 0
+    require image buildah debootstrap unshare nsenter setpriv curl python3 || return 0
     check "image: stand-ins of the base images" eval 'builder_base && runtime_base'
     check "image: builds" image_builds
     check "image: labels, user, health check" image_has_labels_and_no_root

@@ -160,11 +160,7 @@ END
     ) --web.listen-address=127.0.0.1:10161" 2>"$shipping/exporter.log" &
     exporter=$!
     page="$shipping/page"
-    for _ in $(seq 100); do
-        curl -fsS http://127.0.0.1:10161/metrics >"$page" 2>/dev/null && grep -q '^amperity_up{tenant="socktown"} 1' "$page" && break
-        sleep 0.1
-    done
-    grep '^amperity_up{tenant="socktown"} 1' "$page" || { cat "$shipping/exporter.log" && status=1; }
+    wait_until_up 127.0.0.1:10161 "$page" || { cat "$shipping/exporter.log" && status=1; }
     has "$root" /var/lib/amperity_exporter/state.db || status=1
     kill "$simulator" "$exporter"
     wait "$exporter" || status=1
@@ -172,15 +168,8 @@ END
 }
 
 step_packages() {
-    local reason
-    reason="$(missing go objdump debootstrap rpm rpmlint lintian systemd-analyze)"
-    if [ "$(id -u)" -ne 0 ]; then
-        reason="needs root, to install packages in folders of their own"
-    fi
-    if [ -n "$reason" ]; then
-        skip "packages" "$reason"
-        return
-    fi
+    require_root packages || return 0
+    require packages go objdump debootstrap rpm rpmlint lintian systemd-analyze curl || return 0
     check "packages: programs" build_nfpm
     check "packages: two builds are identical" build_packages
     check "packages: lintian and rpmlint" lint_packages

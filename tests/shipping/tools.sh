@@ -49,10 +49,6 @@ build_helm_unittest() {
         github.com/vmware-labs/yaml-jsonpath=github.com/helm-unittest/yaml-jsonpath@v0.4.0
 }
 
-build_kubeconform() {
-    build kubeconform github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
-}
-
 build_actionlint() {
     build actionlint github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 }

@@ -2,12 +2,7 @@
 # that are found by a variable, and variables of the script that sources another.
 
 step_workflows() {
-    local reason
-    reason="$(missing go python3 shellcheck)"
-    if [ -n "$reason" ]; then
-        skip "workflows" "$reason"
-        return
-    fi
+    require workflows go python3 shellcheck || return 0
     check "workflows: programs" eval 'build_actionlint && python_program zizmor 1.32.0'
     check "workflows: actionlint" actionlint
     check "workflows: zizmor" zizmor --offline --quiet --persona=pedantic .github/workflows
