@@ -1,19 +1,20 @@
-//! The table of versions in `docs/INSTALL.md`, from the files of the tests.
+//! The table of tested versions in `docs/INSTALL.md`, from the files that set
+//! them.
 
 use std::fs;
 use std::io;
 
-const HEADING: &str = "| with | version | by |\n|---|---|---|\n";
+const HEADING: &str = "| with | version | tested by |\n|---|---|---|\n";
 
 /// Replaces the table.
 ///
 /// # Errors
-/// If a file cannot be read or written, or has not the expected contents.
+/// If a file cannot be read or written, or does not contain what is expected.
 pub(crate) fn write() -> io::Result<()> {
     fs::write(crate::repository("docs/INSTALL.md"), document()?)
 }
 
-/// `docs/INSTALL.md` with its table made anew.
+/// `docs/INSTALL.md` with a new table.
 fn document() -> io::Result<String> {
     let document = read("docs/INSTALL.md")?;
     let (text, _) = document

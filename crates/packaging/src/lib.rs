@@ -1,6 +1,6 @@
-//! What packages and charts of `amperity_exporter` contain beside the program,
-//! as far as it can be generated. A crate of its own, so that the program does
-//! not contain the generators.
+//! Generates what the packages and the chart of `amperity_exporter` contain
+//! besides the program. A crate of its own, so that the program does not contain
+//! the generators.
 
 use std::fs;
 use std::io;

@@ -20,7 +20,7 @@ pub(crate) fn text() -> io::Result<String> {
     let mut text = "amperity_exporter contains these Rust crates.\n".to_owned();
     let packages = array(&metadata["packages"]);
     for package in packages.filter(|package| crates.contains(str(&package["id"]))) {
-        // What has no source is part of this repository.
+        // Crates of this repository have no source.
         if package["source"].is_null() {
             continue;
         }

@@ -15,12 +15,12 @@ fn chart(file: &str) -> String {
 /// Replaces the table in the chart's README.
 ///
 /// # Errors
-/// If a file cannot be read or written, or has not the expected contents.
+/// If a file cannot be read or written, or does not contain what is expected.
 pub(crate) fn write() -> io::Result<()> {
     fs::write(chart("README.md"), readme()?)
 }
 
-/// The chart's README with its table made anew.
+/// The chart's README with a new table.
 fn readme() -> io::Result<String> {
     let readme = fs::read_to_string(chart("README.md"))?;
     let (text, _) = readme
