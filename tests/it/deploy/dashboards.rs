@@ -1,5 +1,5 @@
-//! What makes the import of a dashboard fail, or look wrong. Grafana itself
-//! is not at hand in these tests.
+//! What would make the import of a dashboard fail or a panel look wrong. These
+//! tests run without Grafana.
 
 use std::collections::BTreeSet;
 
@@ -67,7 +67,7 @@ fn dashboards_are_the_output_of_their_generator() {
 }
 
 #[test]
-fn a_dashboard_has_a_name_of_its_own_and_none_of_a_database() {
+fn a_dashboard_has_a_unique_uid_and_no_id() {
     let mut uids = BTreeSet::new();
     for (name, dashboard) in dashboards() {
         assert_eq!(dashboard["id"], Value::Null, "{name}");
@@ -113,7 +113,7 @@ fn data_source_and_tenant_are_variables() {
 }
 
 #[test]
-fn panels_have_ids_of_their_own_and_do_not_overlap() {
+fn panels_have_unique_ids_and_do_not_overlap() {
     for (name, dashboard) in dashboards() {
         let mut ids = BTreeSet::new();
         let mut cells = BTreeSet::new();
@@ -131,7 +131,7 @@ fn panels_have_ids_of_their_own_and_do_not_overlap() {
 }
 
 #[test]
-fn every_panel_has_a_known_type_a_title_a_description_a_unit_and_words_for_nothing() {
+fn every_panel_has_a_known_type_a_title_a_description_a_unit_and_a_text_for_no_data() {
     for (name, dashboard) in dashboards() {
         for panel in array(&dashboard, "panels") {
             let kind = text(panel, "type");
@@ -173,7 +173,7 @@ fn every_panel_has_a_known_type_a_title_a_description_a_unit_and_words_for_nothi
 }
 
 #[test]
-fn every_colour_is_one_the_colour_blind_can_tell() {
+fn every_colour_is_one_that_colour_blind_people_can_tell_apart() {
     for (name, dashboard) in dashboards() {
         let named = every(&dashboard, "fixedColor")
             .into_iter()
@@ -185,7 +185,7 @@ fn every_colour_is_one_the_colour_blind_can_tell() {
 }
 
 #[test]
-fn every_state_has_its_word_and_colour() {
+fn every_state_has_a_text() {
     for (name, dashboard) in dashboards() {
         for panel in panels(&dashboard) {
             if text(panel, "type") != "state-timeline" {
@@ -201,7 +201,7 @@ fn every_state_has_its_word_and_colour() {
 }
 
 #[test]
-fn dashboards_lead_to_each_other_with_variables_and_time() {
+fn dashboards_link_to_each_other_with_variables_and_time() {
     let dashboards = dashboards();
     for (name, dashboard) in &dashboards {
         assert!(
