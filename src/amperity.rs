@@ -103,6 +103,18 @@ struct Call {
     observed: Observed,
 }
 
+/// A request for one job or run by its id.
+struct ById {
+    path: [&'static str; 2],
+    query: Option<&'static str>,
+    endpoint: Endpoint,
+    /// What is requested, in messages.
+    noun: &'static str,
+    /// Returns the answer, `None` without an id, and how many strings were
+    /// shortened.
+    parse: fn(&[u8]) -> Result<(Option<Job>, u64), serde_json::Error>,
+}
+
 /// A request without a usable answer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
@@ -192,28 +204,47 @@ impl Client {
     }
 
     async fn fetch_job(&self, id: &str, call: &mut Call) -> Result<Job, ApiError> {
-        let name = format!("GET ingest/jobs/{}", clean(id, 100, &[]));
-        let explained = |failure| self.explained(&name, Endpoint::IngestJob, &failure, call);
+        let request = ById {
+            path: ["ingest", "jobs"],
+            query: None,
+            endpoint: Endpoint::IngestJob,
+            noun: "job",
+            parse: parse::job,
+        };
+        self.fetch_by_id(&request, id, call).await
+    }
+
+    async fn fetch_by_id(
+        &self,
+        request: &ById,
+        id: &str,
+        call: &mut Call,
+    ) -> Result<Job, ApiError> {
+        let ById { endpoint, noun, .. } = *request;
+        let name = format!("GET {}/{}", request.path.join("/"), clean(id, 100, &[]));
+        let explained = |failure| self.explained(&name, endpoint, &failure, call);
         // A URL drops these path segments, and the request would be for a list.
         if matches!(id, "" | "." | "..") || id.contains(char::is_control) {
-            return Err(explained(Failure::permanent(
-                Reason::NotFound,
-                "not the id of a job",
-            )));
+            let text = format!("not the id of a {noun}");
+            return Err(explained(Failure::permanent(Reason::NotFound, text)));
         }
-        let url = self.url(&["ingest", "jobs", id]).map_err(explained)?;
-        let body = self.get(&name, Endpoint::IngestJob, &url, call).await?;
-        let job = parse::off_thread(body, parse::job).await;
+        let [first, second] = request.path;
+        let mut url = self.url(&[first, second, id]).map_err(explained)?;
+        if request.query.is_some() {
+            url.set_query(request.query);
+        }
+        let body = self.get(&name, endpoint, &url, call).await?;
+        let answer = parse::off_thread(body, request.parse).await;
         let malformed = |text: String| {
             let failure = Failure::permanent(Reason::Malformed, text);
-            self.explained(&name, Endpoint::IngestJob, &failure, call)
+            self.explained(&name, endpoint, &failure, call)
         };
-        let (job, shortened) = job.map_err(malformed)?;
+        let (job, shortened) = answer.map_err(malformed)?;
         self.count_shortened(shortened);
-        let job = job.ok_or_else(|| malformed("the answer is a job without an id".to_owned()))?;
+        let job = job.ok_or_else(|| malformed(format!("the answer is a {noun} without an id")))?;
         if *job.id != *label::bounded(id) {
             let other = clean(&job.id, 100, &[]);
-            return Err(malformed(format!("the answer is another job, {other}")));
+            return Err(malformed(format!("the answer is another {noun}, {other}")));
         }
         Ok(job)
     }

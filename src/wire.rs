@@ -123,12 +123,8 @@ pub fn objects(text: &[u8]) -> u64 {
 /// # Errors
 /// If the text is not JSON, or not an object.
 pub fn read_job<T>(text: &[u8], read: impl FnOnce(&Job<'_>) -> T) -> Result<T, serde_json::Error> {
-    match parse(text) {
-        Ok(job) => Ok(read(&job)),
-        Err(error) => parse(&repair::repaired(text))
-            .map(|job| read(&job))
-            .map_err(|_| error),
-    }
+    let mut repaired = Vec::new();
+    Ok(read(&parse_or_repair(text, &mut repaired)?))
 }
 
 /// Reads the answer to `GET /ingest/jobs`, with `None` for each entry that
@@ -164,12 +160,8 @@ pub fn read_workflow<T>(
     text: &[u8],
     read: impl FnOnce(&WorkflowRun<'_>) -> T,
 ) -> Result<T, serde_json::Error> {
-    match parse(text) {
-        Ok(run) => Ok(read(&run)),
-        Err(error) => parse(&repair::repaired(text))
-            .map(|run| read(&run))
-            .map_err(|_| error),
-    }
+    let mut repaired = Vec::new();
+    Ok(read(&parse_or_repair(text, &mut repaired)?))
 }
 
 /// Reads the answer to `GET /workflow/runs`, with `None` for each entry that is
@@ -181,17 +173,11 @@ pub fn read_workflows(
     text: &[u8],
     mut read: impl FnMut(Option<&WorkflowRun<'_>>),
 ) -> Result<Option<String>, serde_json::Error> {
-    let mut read_all = |list: WorkflowList<'_>| {
-        list.data.iter().for_each(|OneOf(run)| read(run.as_ref()));
-        let token = list.next_token.as_deref().unwrap_or_default();
-        (!token.is_empty()).then(|| token.to_owned())
-    };
-    match parse(text) {
-        Ok(list) => Ok(read_all(list)),
-        Err(error) => parse(&repair::repaired(text))
-            .map(read_all)
-            .map_err(|_| error),
-    }
+    let mut repaired = Vec::new();
+    let list: WorkflowList<'_> = parse_or_repair(text, &mut repaired)?;
+    list.data.iter().for_each(|OneOf(run)| read(run.as_ref()));
+    let token = list.next_token.0.filter(|token| !token.is_empty());
+    Ok(token.map(Cow::into_owned))
 }
 
 /// A page of runs of workflows.
@@ -211,6 +197,17 @@ struct JobList<'a> {
 }
 
 /// Reads an object.
+/// Parses the text, or what it is when repaired. The error is that of the text.
+fn parse_or_repair<'a, T: Deserialize<'a>>(
+    text: &'a [u8],
+    repaired: &'a mut Vec<u8>,
+) -> Result<T, serde_json::Error> {
+    parse(text).or_else(|error| {
+        *repaired = repair::repaired(text);
+        parse(repaired).map_err(|_| error)
+    })
+}
+
 fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
     let OneOf(object) = serde_json::from_slice(text)?;
     object.ok_or_else(|| serde::de::Error::custom("not an object"))

@@ -5,9 +5,8 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::pacing::Priority;
-use super::redact::clean;
-use super::{ApiError, Call, Client, Reply, WorkflowPage, parse};
-use crate::jobs::{Job, label};
+use super::{ApiError, ById, Call, Client, Reply, WorkflowPage, parse};
+use crate::jobs::Job;
 use crate::telemetry::{Endpoint, Reason};
 
 /// Runs on one page. The API documents no largest number.
@@ -99,34 +98,13 @@ impl Client {
     }
 
     async fn fetch_workflow(&self, id: &str, call: &mut Call) -> Result<Job, ApiError> {
-        let (name, endpoint) = (
-            format!("GET workflow/runs/{}", clean(id, 100, &[])),
-            Endpoint::WorkflowRun,
-        );
-        let explained = |failure| self.explained(&name, endpoint, &failure, call);
-        // A URL drops these path segments, and the request would be for a list.
-        if matches!(id, "" | "." | "..") || id.contains(char::is_control) {
-            let text = "not the id of a workflow";
-            return Err(explained(Failure::permanent(Reason::NotFound, text)));
-        }
-        let mut url = self.url(&["workflow", "runs", id]).map_err(explained)?;
-        url.query_pairs_mut().append_pair("view", "verbose");
-        let body = self.get(&name, endpoint, &url, call).await?;
-        let run = parse::off_thread(body, parse::workflow).await;
-        let malformed = |text: String| {
-            let failure = Failure::permanent(Reason::Malformed, text);
-            self.explained(&name, endpoint, &failure, call)
+        let request = ById {
+            path: ["workflow", "runs"],
+            query: Some("view=verbose"),
+            endpoint: Endpoint::WorkflowRun,
+            noun: "workflow",
+            parse: parse::workflow,
         };
-        let (run, shortened) = run.map_err(malformed)?;
-        self.count_shortened(shortened);
-        let run =
-            run.ok_or_else(|| malformed("the answer is a workflow without an id".to_owned()))?;
-        if *run.id != *label::bounded(id) {
-            let other = clean(&run.id, 100, &[]);
-            return Err(malformed(format!(
-                "the answer is another workflow, {other}"
-            )));
-        }
-        Ok(run)
+        self.fetch_by_id(&request, id, call).await
     }
 }

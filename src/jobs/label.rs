@@ -30,10 +30,6 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 /// How many of a job's strings are too long to be label values as they are.
 pub(crate) fn count_too_long(job: &wire::Job<'_>) -> u64 {
-    let too_long = |text: &Text<'_>| {
-        let length = text.as_deref().map_or(0, str::len);
-        u64::from(length > MAX_BYTES)
-    };
     let of_tables = job.tables.0.iter().map(|table| {
         let files = table.files.0.iter();
         let of_files = files.map(|file| too_long(&file.file_id) + too_long(&file.name));
@@ -41,6 +37,12 @@ pub(crate) fn count_too_long(job: &wire::Job<'_>) -> u64 {
         of_table.iter().sum::<u64>() + of_files.sum::<u64>()
     });
     too_long(&job.id) + too_long(&job.workflow_id) + of_tables.sum::<u64>()
+}
+
+/// 1 for a string that is too long to be a label value as it is.
+pub(super) fn too_long(text: &Text<'_>) -> u64 {
+    let length = text.as_deref().map_or(0, str::len);
+    u64::from(length > MAX_BYTES)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::label::{MAX_BYTES, bounded};
+use super::label::{bounded, too_long};
 use super::{Job, Rows, State, Table, label, timestamp};
 use crate::config::short_type;
 use crate::wire;
@@ -137,10 +137,6 @@ fn without_personal_data(message: &str, run: &wire::WorkflowRun<'_>) -> String {
 
 /// How many of a run's strings are too long to be label values as they are.
 pub(crate) fn count_too_long(run: &wire::WorkflowRun<'_>) -> u64 {
-    let too_long = |text: &wire::Text<'_>| {
-        let length = text.as_deref().map_or(0, str::len);
-        u64::from(length > MAX_BYTES)
-    };
     let of_run = [&run.id, &run.name, &run.workflow_type, &run.state].map(too_long);
     let error = run.error.0.as_ref();
     of_run.iter().sum::<u64>() + error.map_or(0, |error| too_long(&error.error_type))
