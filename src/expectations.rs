@@ -135,8 +135,6 @@ pub struct Expected {
     pub usual_rejected_ratio: Option<f64>,
     /// A greater share is unusual.
     pub rejected_ratio_limit: Option<f64>,
-    /// Finished runs that did not succeed since the last success.
-    pub failures_since_success: u64,
     /// On how many runs all this rests.
     pub history_runs: u64,
 }
@@ -145,7 +143,6 @@ pub struct Expected {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
     runs: u64,
-    failures_since_success: u64,
     first: Option<Past>,
     last_success: Option<Past>,
     last_read: Option<u64>,
@@ -227,8 +224,6 @@ pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
         return Learned::default();
     };
     let last_success = past.iter().rev().find(|run| run.succeeded).copied();
-    let failed_since =
-        |run: &&Past| !run.succeeded && last_success.is_none_or(|success| run.end > success.end);
     let schedule = Schedule::learn(&past, &spans(unobserved));
     let next_start = schedule
         .as_ref()
@@ -239,7 +234,6 @@ pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
     };
     Learned {
         runs: past.len() as u64,
-        failures_since_success: past.iter().filter(failed_since).count() as u64,
         first: past.first().copied(),
         last_success,
         last_read: last.read,
@@ -274,7 +268,6 @@ impl Learned {
             error_ratio_limit: self.errors.map(|ratio| ratio.limit),
             usual_rejected_ratio: self.rejected.map(|ratio| ratio.usual),
             rejected_ratio_limit: self.rejected.map(|ratio| ratio.limit),
-            failures_since_success: self.failures_since_success,
             history_runs: self.runs,
         };
         if let Some(known) = known {
