@@ -65,9 +65,8 @@ pub(in crate::exposition) static FEED_GAUGES: [Gauge<Feed>; 11] = [
         "amperity_feed_last_run_duration_seconds",
         FEED,
         |feed| {
-            let run = feed.last_run.as_ref()?;
-            let elapsed = run.ended_at?.as_millisecond() - run.started_at?.as_millisecond();
-            (elapsed >= 0).then_some(Value::Milliseconds(elapsed))
+            let duration = feed.last_run.as_ref()?.duration_ms()?;
+            Some(Value::milliseconds(duration))
         },
         "Duration of the feed's latest finished run.",
     ),

@@ -43,7 +43,7 @@ What `GET /workflow/runs` returns is used as follows:
 | `error.message` | its first line is on the status page, in the log and in the state file; never a label, since it can be any text. E-mail addresses and the principal are removed |
 | `error.data` | not read: its content is not documented |
 | `principal_id`, `principal_name`, `principal_email` | personal data: read only to remove them from the message, and never exported, stored or logged |
-| `tenant` | not read: it is the tenant that was asked for |
+| `tenant` | not read: it is the configured tenant |
 | `launched_version`, `current_version` | not read: ids of configurations, which no other request explains |
 | `warn_after_ms` | not read: Amperity sends that warning itself; compare `amperity_workflow_duration_limit_seconds` |
 | `task_instances` | not read: tasks have no stable identity, and the error of a failed one is that of the run |
