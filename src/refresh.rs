@@ -22,6 +22,7 @@ use crate::amperity::{ApiError, Client, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Mode};
 use crate::exposition::Page;
+use crate::feeds::RunHistory;
 use crate::feeds::store::Store;
 use crate::jobs::Job;
 use crate::snapshot::Snapshot;
@@ -73,6 +74,15 @@ pub struct Environment {
     pub store: Store,
     /// How the API is reached.
     pub connect: Arc<Connect>,
+}
+
+impl Environment {
+    /// Saves a history of a tenant. A failure is counted; the store logs it.
+    async fn save(&self, tenant: &str, history: &mut RunHistory) {
+        if self.store.save(tenant, history).await.is_err() {
+            self.telemetry.state_write_failures.inc();
+        }
+    }
 }
 
 impl fmt::Debug for Environment {

@@ -31,14 +31,14 @@ impl TenantState {
         self.list(environment, started, &mut outcome).await;
         self.fetch_jobs(deadline, &mut outcome).await;
         self.check_credentials(deadline, &mut outcome).await;
-        self.refresh_workflows(deadline, &mut outcome).await;
+        let complete = self.refresh_workflows(deadline, &mut outcome).await;
         self.clock.end_refresh(outcome.has_answer());
         self.all_jobs_failed = outcome.all_jobs_failed();
         self.known.expire(&self.settings, outcome.now);
         let ended = self.clock.translate(environment.clock.now());
         let began = before(ended, started.elapsed());
         self.update_feeds(environment, &outcome, began).await;
-        self.update_workflows(environment, began).await;
+        self.update_workflows(environment, complete, began).await;
         outcome.decide(&self.known, self.status.up);
         self.report(&outcome);
         self.conclude(outcome.failure, environment.clock.now());

@@ -35,8 +35,6 @@ pub(super) struct TenantState {
     pub(super) feeds: RunHistory,
     pub(super) expectations: FeedExpectations,
     pub(super) workflows: Workflows,
-    /// Whether this refresh has listed all workflows that may have changed.
-    pub(super) workflows_complete: bool,
     pub(super) status: Status,
     pub(super) telemetry: TenantTelemetry,
     pub(super) clock: ApiClock,
@@ -81,7 +79,6 @@ impl TenantState {
             feeds,
             expectations: FeedExpectations::default(),
             workflows: Workflows::new(workflows),
-            workflows_complete: false,
             status: Status::default(),
             telemetry,
             clock: ApiClock::default(),
@@ -174,19 +171,11 @@ impl TenantState {
             _ => dropped.max(self.status.feeds_dropped),
         };
         self.log.feeds_dropped(tenant, self.status.feeds_dropped);
-        self.save(environment).await;
         let (tenant, rules) = (&self.settings.tenant, &self.settings.feed_rules);
+        environment.save(tenant, &mut self.feeds).await;
         self.expectations
             .learn(tenant, rules, &mut self.feeds, &environment.store)
             .await;
-    }
-
-    async fn save(&mut self, environment: &Environment) {
-        let store = &environment.store;
-        let saved = store.save(&self.settings.tenant, &mut self.feeds).await;
-        if saved.is_err() {
-            environment.telemetry.state_write_failures.inc();
-        }
     }
 
     /// Sets `amperity_up` and what goes with it.

@@ -19,6 +19,7 @@ mod known_jobs;
 mod outcome;
 mod properties;
 mod requests;
+mod workflows;
 
 const NOW: &str = "2024-07-01T12:00:00Z";
 const DAY: Duration = Duration::from_hours(24);

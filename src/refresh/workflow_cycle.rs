@@ -25,18 +25,19 @@ const MAX_PAGES: usize = 50;
 const MAX_PAGES_OF_REFRESH: usize = 200;
 
 impl TenantState {
-    /// Requests what has changed, if there is time and the API answers.
+    /// Requests what has changed, if there is time and the API answers. Returns
+    /// whether all runs that may have changed were listed.
     pub(super) async fn refresh_workflows(
         &mut self,
         deadline: Instant,
         outcome: &mut RefreshOutcome,
-    ) {
+    ) -> bool {
         let now = outcome.now;
         if !self.settings.collect.workflows
             || !outcome.has_answer()
             || !self.workflows.may_request(now)
         {
-            return;
+            return false;
         }
         // The page of ingest jobs waits for this.
         let deadline = deadline.min(Instant::now() + self.times.budget / 2);
@@ -45,8 +46,8 @@ impl TenantState {
         self.workflows
             .concluded(failure.map(|error| error.reason), now);
         self.status.workflows_up = Some(failure.is_none());
-        self.workflows_complete = requested.is_ok() && self.workflows.discovery.is_complete();
         self.log.workflows(&self.settings.tenant, failure);
+        failure.is_none() && self.workflows.discovery.is_complete()
     }
 
     async fn request_workflows(
@@ -146,12 +147,8 @@ impl TenantState {
         outcome: &mut RefreshOutcome,
     ) {
         let types = Arc::clone(&self.settings.workflow_types);
-        for id in self.workflows.unexplained(&mut runs, now) {
-            let included = |run: &Job| {
-                let mut tables = run.tables.iter();
-                run.id == id && tables.any(|table| types.include(&table.feed))
-            };
-            let Some(place) = runs.iter().position(included) else {
+        for id in self.workflows.unexplained(&mut runs, &types, now) {
+            let Some(place) = runs.iter().position(|run| run.id == id) else {
                 continue;
             };
             // Without an answer the failure stays unexplained.
@@ -188,9 +185,14 @@ impl TenantState {
     }
 
     /// Enters the answers in the history and saves it before anything of it is
-    /// on the page. The refresh began at `began` by the API's clock.
-    pub(super) async fn update_workflows(&mut self, environment: &Environment, began: Timestamp) {
-        let complete = std::mem::take(&mut self.workflows_complete);
+    /// on the page. The refresh began at `began` by the API's clock; `complete`
+    /// says whether it listed all runs that may have changed.
+    pub(super) async fn update_workflows(
+        &mut self,
+        environment: &Environment,
+        complete: bool,
+        began: Timestamp,
+    ) {
         let runs = std::mem::take(&mut self.workflows.unobserved);
         if !self.settings.collect.workflows || !complete && runs.is_empty() {
             return;
@@ -223,14 +225,11 @@ impl TenantState {
             );
         }
         self.status.workflows_dropped = workflows.history.dropped();
-        let store = &environment.store;
-        if store.save(tenant, &mut workflows.history).await.is_err() {
-            environment.telemetry.state_write_failures.inc();
-        }
+        environment.save(tenant, &mut workflows.history).await;
         let rules = Arc::default();
         workflows
             .expectations
-            .learn(tenant, &rules, &mut workflows.history, store)
+            .learn(tenant, &rules, &mut workflows.history, &environment.store)
             .await;
     }
 }

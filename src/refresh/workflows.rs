@@ -194,28 +194,33 @@ impl Workflows {
         self.watched.remove(id);
     }
 
-    /// Failed runs without an error, which the list may leave out, to be
-    /// requested by id. Those requested before get the error from then.
-    pub(super) fn unexplained(&self, runs: &mut [Job], now: Timestamp) -> Vec<Arc<str>> {
+    /// Failed runs of these types without an error, which the list may leave
+    /// out, to be requested by id. Those requested before get the error from
+    /// then.
+    pub(super) fn unexplained(
+        &self,
+        runs: &mut [Job],
+        types: &WorkflowTypes,
+        now: Timestamp,
+    ) -> Vec<Arc<str>> {
+        let ended_from = Some(before(now, RETRY_WATCH));
         let mut unexplained = Vec::new();
         for run in runs {
-            let Some(failure) = &mut run.failure else {
+            let (Some(failure), Some(table)) = (&mut run.failure, run.tables.first()) else {
                 continue;
             };
-            if !failure.is_unexplained() {
+            if !failure.is_unexplained() || !types.include(&table.feed) {
                 continue;
             }
             if let Some(known) = self.errors.get(&run.id) {
                 *failure = Arc::clone(known);
-            } else if run
-                .tables
-                .iter()
-                .any(|table| table.ended_at >= Some(before(now, RETRY_WATCH)))
+            } else if table.ended_at >= ended_from
+                && unexplained.len() < MAX_BY_ID
+                && !unexplained.contains(&run.id)
             {
                 unexplained.push(Arc::clone(&run.id));
             }
         }
-        unexplained.truncate(MAX_BY_ID);
         unexplained
     }
 
@@ -292,9 +297,10 @@ impl Workflows {
         stale_after: Duration,
     ) -> Vec<Feed> {
         let mut workflows = self.history.feeds();
-        workflows.retain(|workflow| types.include(&workflow.feed));
+        // What is not shown keeps what was learned, for when it is again.
         self.expectations
             .add_to(&mut workflows, &[], now, stale_after);
+        workflows.retain(|workflow| types.include(&workflow.feed));
         workflows
     }
 }
