@@ -85,15 +85,15 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::{after, before};
-use crate::config::FeedRule;
-use crate::expectations::Expected;
-use crate::jobs::{Job, State, Table};
+use crate::jobs::{Job, Table};
 use changes::Changes;
 use observed::{JobTimes, ObservedRun};
 use record::{FeedRecord, Recorded};
 
 mod changes;
 mod failures;
+mod feed;
+mod kind;
 mod observed;
 mod record;
 mod run;
@@ -103,6 +103,8 @@ mod tests;
 mod totals;
 
 pub use failures::{FailedRun, Failures};
+pub use feed::{Feed, FeedId};
+pub use kind::HistoryKind;
 pub use run::Run;
 pub use totals::Totals;
 
@@ -117,57 +119,6 @@ const COVERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// known to have a hundredth of them; a hostile API could have any number.
 const MAX_FEEDS: usize = 50_000;
 
-/// What a history is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HistoryKind {
-    /// The runs of feeds.
-    #[default]
-    Feeds,
-    /// The runs of workflows.
-    Workflows,
-}
-
-/// A feed of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FeedId {
-    /// The table's name.
-    pub table: Arc<str>,
-    /// The feed's id.
-    pub feed: Arc<str>,
-}
-
-/// One feed of one table, as the page shows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Feed {
-    /// The table's name.
-    pub table: Arc<str>,
-    /// The feed's id.
-    pub feed: Arc<str>,
-    /// The state of the newest run, finished or not.
-    pub state: Option<State>,
-    /// The start of the newest unfinished run.
-    pub running_since: Option<Timestamp>,
-    /// The newest finished run.
-    pub last_run: Option<Arc<Run>>,
-    /// The latest finished runs, oldest first: the last 20, preceded by some
-    /// unsuccessful ones.
-    pub recent_runs: Arc<[Arc<Run>]>,
-    /// The end of the newest succeeded run.
-    pub last_success: Option<Timestamp>,
-    /// Failed, stopped and canceled runs since the newest succeeded one.
-    pub failures_since_success: u64,
-    /// What is expected of it.
-    pub expected: Expected,
-    /// What a person knows about it, by `feeds.expect`.
-    pub rule: Option<Arc<FeedRule>>,
-    /// What was counted.
-    pub totals: Totals,
-    /// Why runs failed; empty for a feed.
-    pub failures: Failures,
-    /// When the counters began.
-    pub created: Timestamp,
-}
-
 /// What is known of one tenant's feeds and runs.
 #[derive(Clone, Debug, Default)]
 pub struct RunHistory {
@@ -175,7 +126,7 @@ pub struct RunHistory {
     /// A run first seen finished that ended before this is history. `None`
     /// before the first observation. Never falls.
     history_until: Option<Timestamp>,
-    /// The last time all runs were asked for.
+    /// The last time all runs were requested.
     covered_until: Option<Timestamp>,
     /// Since when there was no gap in which runs could be missed.
     covered_since: Option<Timestamp>,
@@ -197,7 +148,7 @@ pub struct RunHistory {
 type Tables = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<FeedRecord>>>;
 
 impl RunHistory {
-    /// A history that knows nothing: runs that finished before its first
+    /// An empty history: runs that finished before its first
     /// [`observe`](Self::observe) are not counted.
     #[must_use]
     pub fn new() -> Self {
@@ -224,7 +175,7 @@ impl RunHistory {
     /// has no room for it would not be counted.
     ///
     /// `now` is the time by the API's clock at which the refresh *began*: a
-    /// run that ends while the answers travel has then ended after it.
+    /// run that ends during the refresh has then ended after it.
     pub fn observe<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>, now: Timestamp) {
         self.observe_part(jobs, now);
         if let Some(covered_until) = self.covered_until {
@@ -298,7 +249,7 @@ impl RunHistory {
                     let feeds = self.tables.entry(Arc::clone(&table.table)).or_default();
                     let record = Arc::new(FeedRecord::new(now));
                     feeds.insert(Arc::clone(&table.feed), record);
-                    self.changes.feed(feed_id(table));
+                    self.changes.feed(FeedId::of(table));
                 }
                 runs.push(ObservedRun::new(job, table, times, now));
             }
@@ -311,7 +262,7 @@ impl RunHistory {
         if let Some(record) = record_mut(&mut self.tables, run.table)
             && record.record_open(run)
         {
-            self.changes.feed(feed_id(run.table));
+            self.changes.feed(FeedId::of(run.table));
         }
     }
 
@@ -319,7 +270,7 @@ impl RunHistory {
         let Some(record) = record_mut(&mut self.tables, observed.table) else {
             return;
         };
-        let feed = || feed_id(observed.table);
+        let feed = || FeedId::of(observed.table);
         match record.record_finished(observed, new, self.kind) {
             Recorded::Nothing => {}
             Recorded::Record => {
@@ -341,11 +292,7 @@ impl RunHistory {
     /// they left the list, and after a restart.
     #[must_use]
     pub fn unfinished(&self) -> BTreeSet<Arc<str>> {
-        let records = self.tables.values().flat_map(BTreeMap::values);
-        records
-            .flat_map(|record| record.open_jobs())
-            .cloned()
-            .collect()
+        self.open_runs().map(|(job, _)| Arc::clone(job)).collect()
     }
 
     /// The open runs of all feeds, and when they began: the ids of their jobs,
@@ -373,10 +320,7 @@ impl RunHistory {
         let changes = &mut self.changes;
         self.tables.retain(|table, feeds| {
             feeds.retain(|feed, record| {
-                let id = || FeedId {
-                    table: Arc::clone(table),
-                    feed: Arc::clone(feed),
-                };
+                let id = || FeedId::new(table, feed);
                 if record.end_unseen(horizon) {
                     changes.feed(id());
                 }
@@ -414,7 +358,7 @@ impl RunHistory {
     /// memory; otherwise [`Store::runs`](store::Store::runs) reads them.
     #[must_use]
     pub(crate) fn runs_in_memory(&self, feed: &FeedId) -> Option<Arc<[Arc<Run>]>> {
-        let record = self.tables.get(&feed.table)?.get(&feed.feed)?;
+        let record = self.record(feed)?;
         (record.recent.len() < record::RECENT).then(|| Arc::clone(&record.recent))
     }
 
@@ -424,15 +368,11 @@ impl RunHistory {
     }
 
     fn ids(&self) -> impl Iterator<Item = FeedId> {
-        self.tables.iter().flat_map(|(table, feeds)| {
-            feeds.keys().map(|feed| FeedId {
-                table: Arc::clone(table),
-                feed: Arc::clone(feed),
-            })
-        })
+        let tables = self.tables.iter();
+        tables.flat_map(|(table, feeds)| feeds.keys().map(|feed| FeedId::new(table, feed)))
     }
 
-    /// When all runs were last asked for, in this process or before it.
+    /// When all runs were last requested, in this process or before it.
     #[must_use]
     pub fn covered_until(&self) -> Option<Timestamp> {
         self.covered_until
@@ -470,8 +410,7 @@ impl RunHistory {
         for (table, feeds) in &mut self.tables {
             for (feed, record) in feeds {
                 if record.end_open_runs(&ended) {
-                    let (table, feed) = (Arc::clone(table), Arc::clone(feed));
-                    self.changes.feed(FeedId { table, feed });
+                    self.changes.feed(FeedId::new(table, feed));
                 }
             }
         }
@@ -491,13 +430,6 @@ impl RunHistory {
 
 fn record_mut<'a>(tables: &'a mut Tables, table: &Table) -> Option<&'a mut Arc<FeedRecord>> {
     tables.get_mut(&table.table)?.get_mut(&table.feed)
-}
-
-fn feed_id(table: &Table) -> FeedId {
-    FeedId {
-        table: Arc::clone(&table.table),
-        feed: Arc::clone(&table.feed),
-    }
 }
 
 /// The millisecond after `time`.

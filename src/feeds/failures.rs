@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{HistoryKind, Run};
+use super::Run;
 use crate::jobs::{Attribution, MAX_COUNT, WorkflowFailure};
 
 /// The failures of a workflow; empty for a feed.
@@ -63,14 +63,5 @@ impl Failures {
             run: Arc::clone(&run.job),
             failure: failure.clone(),
         }));
-    }
-}
-
-impl HistoryKind {
-    /// Whether a run that ends another time in another state counts as another
-    /// run. The rows of a table that were loaded after a retry are new; a
-    /// workflow that goes on after it failed is one run that ended later.
-    pub(super) fn counts_outcome_again(self) -> bool {
-        self == Self::Feeds
     }
 }

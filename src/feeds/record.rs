@@ -306,10 +306,6 @@ impl FeedRecord {
         }
     }
 
-    pub(super) fn open_jobs(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.open.keys()
-    }
-
     /// Ends, uncounted, the open runs of some jobs. Returns whether there were
     /// any.
     pub(super) fn end_open_runs(self: &mut Arc<Self>, ended: impl Fn(&str) -> bool) -> bool {

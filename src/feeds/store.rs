@@ -23,6 +23,7 @@ use super::{FeedId, HistoryKind, Run, RunHistory};
 pub(in crate::feeds) use database::Database;
 pub use error::StoreError;
 
+mod connection;
 mod database;
 mod error;
 mod file;

@@ -2,7 +2,7 @@
 //! against a model, in [`model`].
 
 use super::*;
-use crate::jobs::{MAX_COUNT, Rows, Table};
+use crate::jobs::{MAX_COUNT, Rows, State, Table};
 
 mod counting;
 mod latest;

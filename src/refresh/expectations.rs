@@ -104,10 +104,7 @@ impl FeedExpectations {
         let present = last.and_then(|last| outage(last, now, stale_after));
         let unobserved: Vec<Unobserved> = self.unobserved.iter().copied().chain(present).collect();
         for feed in feeds.iter_mut() {
-            let id = FeedId {
-                table: Arc::clone(&feed.table),
-                feed: Arc::clone(&feed.feed),
-            };
+            let id = FeedId::new(&feed.table, &feed.feed);
             let Some(known) = self.known.get(&id) else {
                 continue;
             };

@@ -19,7 +19,7 @@ pub enum StoreError {
     #[error(
         "the state file {} was written by a newer amperity_exporter (format {version}, this one \
          knows {}); run the newer one, or move the file away to start the counters anew",
-        path.display(), super::database::VERSION
+        path.display(), super::connection::VERSION
     )]
     Newer {
         /// The file.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::DatabaseError;
-use super::row::{Columns, kind_name, required, state_named};
+use super::row::{Columns, required, state_named};
 use crate::feeds::record::{FeedRecord, Newest, OpenRun, RECENT, day};
 use crate::feeds::{FailedRun, FeedId, HistoryKind, Run, RunHistory, Totals};
 use crate::jobs::{Attribution, Rows, State, WorkflowFailure};
@@ -28,7 +28,7 @@ pub(super) fn history(
 ) -> Result<Option<i64>, DatabaseError> {
     let mut find =
         connection.prepare_cached("SELECT id FROM tenants WHERE tenant = ?1 AND kind = ?2")?;
-    let key = params![tenant, kind_name(kind)];
+    let key = params![tenant, kind.as_str()];
     Ok(find.query_row(key, |row| row.get(0)).optional()?)
 }
 

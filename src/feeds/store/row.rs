@@ -57,8 +57,8 @@ impl Columns {
 
     pub(super) fn kind(&mut self) -> Result<HistoryKind, DatabaseError> {
         let name = required(self.text()?)?;
-        let kinds = [HistoryKind::Feeds, HistoryKind::Workflows];
-        let kind = kinds.into_iter().find(|kind| kind_name(*kind) == &*name);
+        let mut kinds = HistoryKind::ALL.into_iter();
+        let kind = kinds.find(|kind| kind.as_str() == &*name);
         kind.ok_or_else(|| DatabaseError::damaged("a kind of history is not known"))
     }
 
@@ -78,14 +78,6 @@ impl Columns {
 /// The value of a column that is never NULL.
 pub(super) fn required<T>(value: Option<T>) -> Result<T, DatabaseError> {
     value.ok_or_else(|| DatabaseError::damaged("a value is missing"))
-}
-
-/// The name a kind of history is stored with.
-pub(super) fn kind_name(kind: HistoryKind) -> &'static str {
-    match kind {
-        HistoryKind::Feeds => "feeds",
-        HistoryKind::Workflows => "workflows",
-    }
 }
 
 /// A state by the name it was stored with: not parsed, so that it comes back

@@ -9,9 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::DatabaseError;
-use super::row::{
-    count, insert, kind_name, optional_count, optional_text, optional_time, text, time,
-};
+use super::row::{count, insert, optional_count, optional_text, optional_time, text, time};
 use crate::feeds::changes::{Changes, FeedChange};
 use crate::feeds::record::FeedRecord;
 use crate::feeds::{Failures, FeedId, HistoryKind, Run, RunHistory};
@@ -113,7 +111,7 @@ pub(super) fn write_history(
     let columns = vec![
         Value::Integer(id),
         text(tenant),
-        text(kind_name(history.kind)),
+        text(history.kind.as_str()),
         optional_time(history.history_until),
         optional_time(history.covered_since),
         optional_time(history.covered_until),

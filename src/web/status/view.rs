@@ -68,8 +68,6 @@ impl View {
 fn find_feed(snapshot: &Snapshot, table: Option<&str>, feed: &str) -> Option<FeedId> {
     let is_it =
         |other: &&Feed| *other.feed == *feed && table.is_none_or(|table| *other.table == *table);
-    snapshot.feeds.iter().find(is_it).map(|found| FeedId {
-        table: Arc::clone(&found.table),
-        feed: Arc::clone(&found.feed),
-    })
+    let found = snapshot.feeds.iter().find(is_it)?;
+    Some(FeedId::new(&found.table, &found.feed))
 }
