@@ -4,9 +4,9 @@
 //!
 //! The checks in their order: path 404, method 405, token 401, tenant and
 //! version 400, another tenant 403, rate limit 429, window 400, id 404. The
-//! vendor documents no order; this one tells a client without a token nothing.
-//! For workflows the key's policy is checked before the query.
-//! Faults are applied last.
+//! vendor documents no order; with this one a client without a token learns
+//! nothing. For workflows the key's policy is checked before the query. Faults
+//! are applied last.
 
 use std::io::Write as _;
 use std::sync::Arc;

@@ -83,6 +83,12 @@ fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request
     request
 }
 
+/// A valid request for `socktown` in a world whose tokens are generated.
+fn authorized(simulator: &Simulator, target: &str) -> Request<Bytes> {
+    let token = &simulator.credentials()[0].token;
+    with(get(target), "authorization", &format!("Bearer {token}"))
+}
+
 fn token_request(body: &'static str) -> Request<Bytes> {
     Request::post("/api/v0/oauth2/token")
         .header("x-amperity-tenant", "socktown")

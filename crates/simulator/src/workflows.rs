@@ -39,16 +39,11 @@ impl Inner {
             .map(|tenant| tenant.workflow_runs(query.created.start..end))
             .unwrap_or_default();
         runs.retain(|run| {
-            let elapsed = now.as_millisecond() - run.started.as_millisecond();
-            let progress = run.progress(u64::try_from(elapsed).unwrap_or(0));
-            let ended = progress.ended.and_then(|elapsed| {
-                let end = run.started.as_millisecond().checked_add_unsigned(elapsed)?;
-                Timestamp::from_millisecond(end).ok()
+            let progress = run.progress(now);
+            let in_window = query.ended.as_ref().is_none_or(|window| {
+                let ended = progress.ended;
+                ended.is_some_and(|ended| window.contains(&ended))
             });
-            let in_window = query
-                .ended
-                .as_ref()
-                .is_none_or(|window| ended.is_some_and(|end| window.contains(&end)));
             let state = query.state.as_deref();
             let workflow_type = query.workflow_type.as_deref();
             in_window

@@ -95,10 +95,8 @@ async fn responses_match_the_vendors_document() {
     };
     let simulator = simulator(World::demo(1, start()));
     simulator.set(|options| options.requests_per_second = usize::MAX);
-    let token = simulator.credentials()[0].token.clone();
     let check = |path: &str, target: &str| {
-        let request = with(get(target), "authorization", &format!("Bearer {token}"));
-        let (status, mut body) = ask(&simulator, &request);
+        let (status, mut body) = ask(&simulator, &authorized(&simulator, target));
         if status != 200 {
             // In the vendor's prose, but not in the schema.
             let error = body.as_object_mut().unwrap();

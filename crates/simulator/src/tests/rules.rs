@@ -335,8 +335,7 @@ async fn a_revoked_token_is_401_and_a_new_one_is_valid() {
 #[tokio::test(start_paused = true)]
 async fn a_response_is_compressed_if_accepted() {
     let simulator = simulator(World::demo(1, start()));
-    let token = simulator.credentials()[0].token.clone();
-    let request = with(get(TODAY), "authorization", &format!("Bearer {token}"));
+    let request = authorized(&simulator, TODAY);
     let plain = simulator.respond(&request).response.into_body();
     for (accepted, compressed) in [
         ("gzip", true),

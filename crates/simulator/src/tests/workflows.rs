@@ -41,6 +41,13 @@ fn ids(simulator: &Simulator, query: &str) -> Vec<String> {
     list(simulator, query).0
 }
 
+/// The id of the feed that the workflow `Loyalty program` loads.
+fn loyalty_feed(simulator: &Simulator) -> String {
+    let mut feeds = simulator.feeds("socktown").into_iter();
+    let feed = feeds.find(|(table, _)| table == "Loyalty members");
+    feed.unwrap().1
+}
+
 #[tokio::test(start_paused = true)]
 async fn windows_and_filters_are_optional_and_combine() {
     let simulator = simulator(world());
@@ -240,13 +247,17 @@ async fn a_failed_run_that_is_retried_goes_on_under_the_same_id() {
 async fn every_generated_job_names_a_workflow_that_is_listed_and_found() {
     let simulator = simulator(World::demo(1, start()));
     simulator.set(|options| options.requests_per_second = usize::MAX);
-    let token = simulator.credentials()[0].token.clone();
-    let authorized = |target: &str| with(get(target), "authorization", &format!("Bearer {token}"));
     let (_, jobs) = ask(
         &simulator,
-        &authorized("/ingest/jobs?created_from=2024-07-01T11:30&created_to=2024-07-01T12:01"),
+        &authorized(
+            &simulator,
+            "/ingest/jobs?created_from=2024-07-01T11:30&created_to=2024-07-01T12:01",
+        ),
     );
-    let (_, list) = ask(&simulator, &authorized("/workflow/runs?limit=1000"));
+    let (_, list) = ask(
+        &simulator,
+        &authorized(&simulator, "/workflow/runs?limit=1000"),
+    );
     let runs = list["data"].as_array().unwrap();
     let by_id: BTreeMap<&str, &Value> = runs
         .iter()
@@ -261,7 +272,10 @@ async fn every_generated_job_names_a_workflow_that_is_listed_and_found() {
             run["created_at"].as_str() <= job["tables"][0]["started_at"].as_str(),
             "{run} {job}"
         );
-        let (status, found) = ask(&simulator, &authorized(&format!("/workflow/runs/{id}")));
+        let (status, found) = ask(
+            &simulator,
+            &authorized(&simulator, &format!("/workflow/runs/{id}")),
+        );
         assert_eq!((status.as_u16(), &found["name"]), (200, &run["name"]));
     }
     let types: BTreeSet<&str> = runs
@@ -278,11 +292,7 @@ async fn a_workflow_that_fails_before_ingest_leaves_no_job() {
         (Attribution::Platform, "platform"),
     ] {
         let simulator = simulator(World::healthy(1, start()));
-        let (_, feed) = simulator
-            .feeds("socktown")
-            .into_iter()
-            .find(|(table, _)| table == "Loyalty members")
-            .unwrap();
+        let feed = loyalty_feed(&simulator);
         let incident = Incident::FailsBeforeIngest(attribution);
         let job = simulator
             .schedule_incident("socktown", &feed, incident)
@@ -306,28 +316,16 @@ async fn a_workflow_that_fails_before_ingest_leaves_no_job() {
 #[tokio::test(start_paused = true)]
 async fn a_retried_workflow_starts_its_job_late() {
     let simulator = simulator(World::healthy(1, start()));
-    let (_, feed) = simulator
-        .feeds("socktown")
-        .into_iter()
-        .find(|(table, _)| table == "Loyalty members")
-        .unwrap();
+    let feed = loyalty_feed(&simulator);
     let incident = Incident::Retried(Attribution::Customer);
     let job = simulator
         .schedule_incident("socktown", &feed, incident)
         .unwrap();
     tokio::time::advance(Duration::from_mins(10)).await;
-    let token = simulator.credentials()[0].token.clone();
-    let target = format!("/ingest/jobs/{job}");
-    let (_, job) = ask(
-        &simulator,
-        &with(get(&target), "authorization", &format!("Bearer {token}")),
-    );
+    let fetch = |target: String| ask(&simulator, &authorized(&simulator, &target)).1;
+    let job = fetch(format!("/ingest/jobs/{job}"));
     let id = job["workflow_id"].as_str().unwrap();
-    let target = format!("/workflow/runs/{id}");
-    let (_, run) = ask(
-        &simulator,
-        &with(get(&target), "authorization", &format!("Bearer {token}")),
-    );
+    let run = fetch(format!("/workflow/runs/{id}"));
     assert_eq!(run["state"], "succeeded");
     let time = |text: &Value| text.as_str().unwrap().parse::<Timestamp>().unwrap();
     let delay = time(&job["tables"][0]["started_at"]).duration_since(time(&run["created_at"]));

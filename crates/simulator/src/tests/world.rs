@@ -25,8 +25,7 @@ fn state_index(state: &str) -> usize {
 /// A demo simulator and a request for its list of the day.
 fn demo(world: World) -> (Simulator, Request<Bytes>) {
     let simulator = simulator(world);
-    let token = simulator.credentials()[0].token.clone();
-    let request = with(get(TODAY), "authorization", &format!("Bearer {token}"));
+    let request = authorized(&simulator, TODAY);
     (simulator, request)
 }
 

@@ -175,8 +175,7 @@ impl SimulatedTenant {
         let mut totals: BTreeMap<(String, String), WorkflowTotals> = BTreeMap::new();
         let end = started.end.min(crate::just_after(now));
         for run in self.workflow_runs(started.start..end) {
-            let elapsed = now.as_millisecond() - run.started.as_millisecond();
-            let Some(outcome) = run.first_end(u64::try_from(elapsed).unwrap_or(0)) else {
+            let Some(outcome) = run.first_end(now) else {
                 continue;
             };
             let key = (run.name.clone(), run.workflow_type.clone());

@@ -77,8 +77,7 @@ pub struct Principal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WorkflowProgress<'a> {
     pub(crate) state: &'static str,
-    /// Milliseconds from the start of the run to its end.
-    pub(crate) ended: Option<u64>,
+    pub(crate) ended: Option<Timestamp>,
     pub(crate) error: Option<&'a WorkflowError>,
     /// Whether tasks after the first one have started.
     pub(crate) is_past_first_task: bool,
@@ -145,8 +144,9 @@ impl WorkflowRun {
         self
     }
 
-    /// The progress `elapsed` milliseconds after the start.
-    pub(crate) fn progress(&self, elapsed: u64) -> WorkflowProgress<'_> {
+    /// The progress at `now`, which is not before the start.
+    pub(crate) fn progress(&self, now: Timestamp) -> WorkflowProgress<'_> {
+        let elapsed = self.elapsed(now);
         let mut ended_at: u64 = 0;
         let mut progress = WorkflowProgress {
             state: "started",
@@ -173,7 +173,7 @@ impl WorkflowRun {
             }
             progress = WorkflowProgress {
                 state: attempt.outcome.state(),
-                ended: Some(ended_at),
+                ended: Some(self.after(ended_at)),
                 error: attempt.outcome.error(),
                 is_past_first_task,
             };
@@ -181,12 +181,26 @@ impl WorkflowRun {
         progress
     }
 
-    /// The state in which the run first ended, and the error, `elapsed`
-    /// milliseconds after the start.
-    pub(crate) fn first_end(&self, elapsed: u64) -> Option<&WorkflowOutcome> {
+    /// How the run first ended, if it has by `now`.
+    pub(crate) fn first_end(&self, now: Timestamp) -> Option<&WorkflowOutcome> {
         let first = self.attempts.first()?;
         let end = milliseconds(first.pause).saturating_add(milliseconds(first.duration));
-        (elapsed >= end).then_some(&first.outcome)
+        (self.elapsed(now) >= end).then_some(&first.outcome)
+    }
+
+    /// Milliseconds from the start to `now`.
+    fn elapsed(&self, now: Timestamp) -> u64 {
+        let elapsed = now.as_millisecond() - self.started.as_millisecond();
+        u64::try_from(elapsed).unwrap_or(0)
+    }
+
+    /// The time so many milliseconds after the start.
+    fn after(&self, elapsed: u64) -> Timestamp {
+        super::at(
+            self.started
+                .as_millisecond()
+                .saturating_add_unsigned(elapsed),
+        )
     }
 }
 

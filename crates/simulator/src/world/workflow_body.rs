@@ -79,11 +79,8 @@ struct TaskBody {
 impl WorkflowBody {
     /// The run at `now`, which is not before its start.
     pub(crate) fn of(run: &WorkflowRun, tenant: &str, view: View, now: Timestamp) -> Self {
-        let start = run.started.as_millisecond();
-        let elapsed = u64::try_from(now.as_millisecond() - start).unwrap_or(0);
-        let progress = run.progress(elapsed);
-        let time = |elapsed: u64| iso8601(super::at(start.saturating_add_unsigned(elapsed)));
-        let ended_at = progress.ended.map(time);
+        let progress = run.progress(now);
+        let ended_at = progress.ended.map(iso8601);
         Self {
             id: run.id.clone(),
             state: progress.state,
