@@ -41,7 +41,7 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// A whole, valid configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// When the API is asked.
+    /// When data is fetched from the API.
     pub refresh: Refresh,
     /// The tenants, ordered by name, each name once.
     pub tenants: Vec<Arc<Tenant>>,
@@ -75,7 +75,7 @@ impl Settings {
     }
 }
 
-/// When the API is asked.
+/// When data is fetched from the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refresh {
     /// On a clock or on each scrape.
@@ -103,7 +103,7 @@ pub struct Tenant {
     pub tenant: Arc<str>,
     /// How its API is reached.
     pub api: Api,
-    /// How it is asked to let us in.
+    /// How requests are authorized.
     pub credentials: Credentials,
     /// Jobs that are always on the page, ordered, each once.
     pub jobs: Vec<Arc<str>>,
@@ -158,7 +158,7 @@ pub struct CaFile {
     pub pem: Arc<[u8]>,
 }
 
-/// How the API is asked to let us in.
+/// How requests are authorized.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Credentials {
     /// An access token made by hand.

@@ -1,4 +1,4 @@
-//! Where the settings come from: a file, flags and environment, or both, asked
+//! Where the settings come from: a file, flags and environment, or both, read
 //! again at each reload. What was given by flag or environment is put into
 //! the file's own structure, so that there is one validation for all of it.
 

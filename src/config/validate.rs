@@ -52,7 +52,7 @@ const MAX_JOBS: usize = 10_000;
 const RESPONSE_BYTES: u64 = 64 << 20;
 const PAGE_BYTES: u64 = 256 << 20;
 
-/// What holds for every tenant that says nothing else.
+/// The settings of tenants that have none of their own.
 struct General {
     max_jobs: usize,
     response_bytes: u64,

@@ -10,7 +10,7 @@ use super::label::bounded;
 pub enum State {
     /// Waits for its turn.
     Scheduled,
-    /// Was told to begin.
+    /// Its start was requested.
     Started,
     /// Has begun.
     InProgress,
@@ -20,7 +20,7 @@ pub enum State {
     Finalizing,
     /// Ended well.
     Succeeded,
-    /// Was asked to stop.
+    /// Its stop was requested.
     Stopping,
     /// Ended because somebody stopped it.
     Stopped,
@@ -97,8 +97,8 @@ impl State {
         }
     }
 
-    /// Whether nothing changes after it. Of a state this version does not
-    /// know that cannot be said.
+    /// Whether nothing changes after it; `false` for a state that this
+    /// version does not know.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         Self::TERMINAL.contains(self)

@@ -2,7 +2,7 @@
 //! go in with the time they came, what is on the page comes out.
 //!
 //! `limits.jobs` bounds what is kept: of discovered jobs the newest. The others
-//! are counted, and feeds are told of them all the same.
+//! are counted, and the feeds take them in all the same.
 //!
 //! [`super::plan`] reads it to decide what to request next.
 
@@ -57,7 +57,7 @@ pub(super) struct Entry {
     /// When an answer first named it.
     first_seen: Option<Timestamp>,
     /// When it was last requested or listed, successfully or not.
-    pub(super) asked_at: Option<Timestamp>,
+    pub(super) requested_at: Option<Timestamp>,
     /// Why the last request failed.
     pub(super) failure: Option<Reason>,
     /// When the first one failed since the last good answer.
@@ -109,7 +109,7 @@ impl Entry {
 
     fn answered(&mut self, job: Job, now: Timestamp) -> Arc<Job> {
         self.first_seen.get_or_insert(now);
-        self.asked_at = Some(now);
+        self.requested_at = Some(now);
         self.failure = None;
         self.failing_since = None;
         match &self.job {
@@ -204,7 +204,7 @@ impl KnownJobs {
         let Some(entry) = self.jobs.get_mut(id) else {
             return false;
         };
-        entry.asked_at = Some(now);
+        entry.requested_at = Some(now);
         entry.failure = Some(reason);
         entry.failing_since.get_or_insert(now);
         if reason != Reason::NotFound {

@@ -109,12 +109,12 @@ fn due_since(entry: &Entry, now: Timestamp) -> Option<Timestamp> {
     } else {
         Duration::ZERO
     };
-    let Some(asked) = entry.asked_at else {
+    let Some(requested) = entry.requested_at else {
         return Some(Timestamp::MIN);
     };
     // The list of this refresh has just shown it.
-    let fresh = entry.failure.is_none() && asked == now;
-    (!fresh && elapsed(asked, now) >= rest).then(|| after(asked, rest))
+    let fresh = entry.failure.is_none() && requested == now;
+    (!fresh && elapsed(requested, now) >= rest).then(|| after(requested, rest))
 }
 
 /// A negative time, from a clock that was set back, counts as a long one: one

@@ -16,7 +16,7 @@ use crate::config::{self, Settings};
 use crate::feeds::RunHistory;
 use crate::telemetry::Reason;
 
-/// What the supervisor is told to do.
+/// A command to the supervisor.
 #[derive(Debug)]
 enum Message {
     /// Apply a configuration, whole or not at all.
@@ -46,7 +46,7 @@ impl Supervisor {
             while let Some(message) = inbox.recv().await {
                 match message {
                     Message::Apply(settings, reply) => {
-                        // Whoever asked may have left.
+                        // The receiver may be gone.
                         let _ = reply.send(task.apply(&settings).await);
                     }
                     Message::Stop(reply) => {

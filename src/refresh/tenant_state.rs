@@ -104,6 +104,10 @@ impl TenantState {
             self.unobserved = self.known.answered();
         }
         self.workflows.start_over();
+        if !settings.collect.workflows {
+            self.status.workflows_up = None;
+            self.status.workflows_dropped = 0;
+        }
         self.settings = settings;
         self.times = times;
         self.client = client;
@@ -234,7 +238,6 @@ impl TenantState {
             let (types, stale_after) = (&settings.workflow_types, self.times.stale_after);
             self.workflows.shown(types, now, stale_after)
         } else {
-            self.status.workflows_up = None;
             Vec::new()
         };
         let workflow_names = self.workflow_names(&selection.jobs, &feeds);

@@ -1,5 +1,5 @@
 //! The task of one tenant. It owns the tenant's state, receives messages, and
-//! runs at most one refresh at a time, by interval or when a scrape asks for
+//! runs at most one refresh at a time, by interval or when a scrape needs
 //! one. A scrape that comes during a refresh waits for that one.
 
 use std::future::Future;
@@ -19,7 +19,7 @@ use crate::snapshot::Snapshot;
 /// Messages that may wait for a tenant's task.
 const INBOX: usize = 64;
 
-/// What a tenant's task is told to do.
+/// A command to a tenant's task.
 #[derive(Debug)]
 enum Message {
     /// Refresh now. Answered when the result is published.
@@ -261,7 +261,7 @@ impl TenantTask {
             }
         });
         for done in self.waiting.drain(..) {
-            // Whoever asked may have left.
+            // The receiver may be gone.
             let _ = done.send(());
         }
         cancelled_by

@@ -102,11 +102,11 @@ async fn of_a_page_that_is_not_the_apis_only_the_content_type_is_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn the_vendors_message_is_cut_and_loses_its_control_characters() {
-    let said = format!(
+    let body = format!(
         r#"{{"message":"one\ntwo \u001b[31m{}"}}"#,
         "é".repeat(10_000)
     );
-    let error = refusal(&socktown(), 400, &said).await.to_string();
+    let error = refusal(&socktown(), 400, &body).await.to_string();
     assert!(error.contains("one two  [31mééé"), "{error}");
     assert!(error.chars().count() < 500 && !error.contains(char::is_control));
 }

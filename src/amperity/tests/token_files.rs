@@ -59,22 +59,22 @@ async fn a_token_file_that_is_unusable_from_the_start_is_an_error_with_advice() 
     let unusable = client(&tenant, &script);
     let error = unusable.job(JOB, within(60)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::Unauthorized);
-    let told = error.to_string();
+    let text = error.to_string();
     assert!(
-        told.ends_with("token.jwt: the file's content must not be blank"),
-        "{told}"
+        text.ends_with("token.jwt: the file's content must not be blank"),
+        "{text}"
     );
 
     for more_than_a_token in ["one\ntwo", "Bearer one"] {
         std::fs::write(&path, more_than_a_token).unwrap();
         let unusable = client(&tenant, &script);
         let error = unusable.job(JOB, within(60)).await.outcome.unwrap_err();
-        let told = error.to_string();
+        let text = error.to_string();
         assert!(
-            told.ends_with(
+            text.ends_with(
                 "must be the token alone: one line, no white space, no word `Bearer` before it"
             ),
-            "{told}"
+            "{text}"
         );
     }
     assert!(script.calls().is_empty());
@@ -89,9 +89,9 @@ async fn the_error_of_an_expired_token_says_when_it_expired() {
         .await
         .outcome
         .unwrap_err();
-    let told = error.to_string();
+    let text = error.to_string();
     assert!(
-        told.contains("it expired at 2024-06-01T04:00:00Z. Write a new one into /"),
-        "{told}"
+        text.contains("it expired at 2024-06-01T04:00:00Z. Write a new one into /"),
+        "{text}"
     );
 }

@@ -215,10 +215,10 @@ async fn refused_client_credentials_are_unauthorized_whatever_the_status() {
             .outcome
             .unwrap_err();
         assert_eq!(error.reason, Reason::Unauthorized);
-        let told = error.to_string();
+        let text = error.to_string();
         assert!(
-            told.contains("check oauth2.client_id and the client secret"),
-            "{told}"
+            text.contains("check oauth2.client_id and the client secret"),
+            "{text}"
         );
         assert_eq!(script.lines().len(), 1);
     }

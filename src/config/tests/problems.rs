@@ -1,4 +1,4 @@
-//! What is said about a configuration that means nothing.
+//! The errors of invalid configurations.
 
 use std::fs;
 
@@ -209,8 +209,8 @@ fn no_secret_is_repeated_wherever_it_was_written() {
             // The one form that looks like a misspelt key.
             if token != "hunter: hunter" && token != "{hunter: }" && !text.contains("hunter: x") {
                 assert!(
-                    !said.contains("unter") && !said.contains("eyJ"),
-                    "{text}\n{said}"
+                    !shown.contains("unter") && !shown.contains("eyJ"),
+                    "{text}\n{shown}"
                 );
             }
         }

@@ -109,7 +109,7 @@ impl Tenant {
         RunHistory {
             history_until: self.history_until,
             covered_until: self.covered_until,
-            // Nothing is said about gaps; this is the careful answer.
+            // The file does not have it; the latest time is safe.
             covered_since: self.covered_until,
             tables: tables.collect(),
             ..RunHistory::default()

@@ -93,14 +93,14 @@ proptest! {
         let now = now + minutes(later);
         let due: BTreeSet<Arc<str>> = plan::due(&known.jobs, now, usize::MAX).into_iter().collect();
         for (id, entry) in known.jobs.entries() {
-            let rest = entry.asked_at.map(|asked| now.duration_since(asked).unsigned_abs());
+            let rest = entry.requested_at.map(|requested| now.duration_since(requested).unsigned_abs());
             let rested = |long: Duration| rest.is_none_or(|rest| rest >= long);
             if entry.is_settled() {
                 prop_assert_eq!(due.contains(id), entry.configured && rested(RECHECK));
             } else if entry.failure == Some(Reason::NotFound) {
                 prop_assert_eq!(due.contains(id), rested(UNKNOWN_RECHECK));
-            } else if entry.asked_at != Some(now) {
-                prop_assert!(due.contains(id), "{id} is not asked for");
+            } else if entry.requested_at != Some(now) {
+                prop_assert!(due.contains(id), "{id} is not requested");
             }
         }
     }
@@ -125,6 +125,6 @@ proptest! {
             }
             now += Duration::from_secs(1);
         }
-        prop_assert!(missing.is_empty(), "never asked for: {missing:?}");
+        prop_assert!(missing.is_empty(), "never requested: {missing:?}");
     }
 }

@@ -168,15 +168,15 @@ fn an_unknown_configured_id_is_requested_again_but_not_each_time() {
 fn jobs_that_did_not_get_their_turn_come_first_the_next_time() {
     let tenant = tenant(&["a", "b", "c"], None);
     let mut known = Known::new(&tenant);
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     for minute in 0..3 {
         let now = now() + minutes(minute);
         for id in plan::due(&known.jobs, now, 1) {
-            asked.push(id.to_string());
+            requested.push(id.to_string());
             known.jobs.fetched(job(&id, Some(ago(DAY)), false), now);
         }
     }
-    assert_eq!(asked, ["a", "b", "c"]);
+    assert_eq!(requested, ["a", "b", "c"]);
 }
 
 #[test]

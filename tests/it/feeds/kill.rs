@@ -60,7 +60,7 @@ async fn every_run_is_counted_exactly_once_across_kills() {
     let state = folder.path().join("state.db");
     let arguments = arguments(&folder, &upstream);
 
-    // The first one lives until it has said what is history.
+    // The first process runs until its page shows what is history.
     let first = Process::start(&arguments).await;
     let created = creation_times(&first).await;
     first.kill().await;

@@ -97,8 +97,8 @@ fn table(dice: &mut Rng, pipeline: usize, feed: usize) -> Table {
         .rows(rows)
 }
 
-/// What all counters of a tenant's feeds and workflows must be once everything that was
-/// scripted has finished and was counted: all runs but those that were
+/// What all counters of a tenant's feeds and workflows must be once everything
+/// that was scripted has finished and was counted: all runs but those that were
 /// history when the first list was answered.
 pub(super) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
     let log = simulator.log();

@@ -10,21 +10,22 @@ const SECRET: &str = "s3cr3t-t0k3n";
 /// What the binary says of this file, without the folder it lies in.
 fn refused(written: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let said = refused_by(&mut with_file(
+    let printed = refused_by(&mut with_file(
         folder.path(),
         &written.replace("SECRET", SECRET),
     ));
     let folder = folder.path().display().to_string();
-    said.replace(&format!("{folder}/"), "")
+    printed
+        .replace(&format!("{folder}/"), "")
         .replace(&folder, "FOLDER")
 }
 
 fn refused_by(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(!said.contains(SECRET), "{said}");
-    said.trim_end().to_owned()
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{printed}");
+    assert!(!printed.contains(SECRET), "{printed}");
+    printed.trim_end().to_owned()
 }
 
 #[test]
@@ -43,8 +44,8 @@ fn every_mistake_is_named_with_its_place_and_its_remedy() {
         "tenants:\n  - tenant: socktown\n    authorization: SECRET\n    jobs: [isj-1]\n".to_owned(),
         format!("{tenant}    jobs: [isj-1\n"),
     ];
-    let said: Vec<String> = mistakes.iter().map(|written| refused(written)).collect();
-    insta::assert_snapshot!(said.join("\n--\n"), @r#"
+    let printed: Vec<String> = mistakes.iter().map(|written| refused(written)).collect();
+    insta::assert_snapshot!(printed.join("\n--\n"), @r#"
     amperity_exporter: amperity_exporter.yml:1: unknown field "intervall" in refresh; expected one of mode, interval, max_age, stale_after
     --
     amperity_exporter: amperity_exporter.yml:4: repeated field "tenant" in tenants[0]; keep one of them
@@ -95,14 +96,14 @@ fn a_ca_file_that_turns_out_to_be_damaged_is_bad_configuration_too() {
     let written = "api: {tls_config: {ca_file: ca.pem}}\n\
                    tenants:\n  - {tenant: socktown, authorization: {credentials: t}, jobs: [a]}\n";
     std::fs::write(&file, written).unwrap();
-    let said = refused_by(
+    let printed = refused_by(
         binary()
             .arg("--web.listen-address=127.0.0.1:0")
             .arg(format!("--config.file={}", file.display())),
     );
     assert!(
-        said.contains("ca.pem: a certificate in it is damaged"),
-        "{said}"
+        printed.contains("ca.pem: a certificate in it is damaged"),
+        "{printed}"
     );
 }
 

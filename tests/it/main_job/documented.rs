@@ -85,8 +85,8 @@ async fn promtool_has_nothing_to_say_against_the_page() {
     std::io::Write::write_all(&mut stdin, page.0.as_bytes()).unwrap();
     drop(stdin);
     let output = promtool.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert_eq!(String::from_utf8(said).unwrap(), "");
+    let printed = [output.stdout, output.stderr].concat();
+    assert_eq!(String::from_utf8(printed).unwrap(), "");
     assert!(output.status.success());
 }
 

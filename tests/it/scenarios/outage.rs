@@ -86,7 +86,7 @@ async fn data_that_is_stale_leaves_the_page_and_the_feeds_stay() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_slow_down_while_429s_come_and_recover_afterwards() {
-    // Nobody's list: 120 running jobs, each asked for by its id.
+    // No list: 120 running jobs, each requested by its id.
     let jobs: Vec<String> = (0..120).map(|n| format!("isj-{n}")).collect();
     let running = jobs.iter().map(|id| job(id, -60, hours(5)));
     let mut tenant = tenant("socktown");

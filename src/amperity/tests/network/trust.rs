@@ -95,7 +95,7 @@ async fn a_peer_that_does_not_speak_tls_is_a_tls_failure() {
 
 #[tokio::test]
 async fn a_ca_file_without_a_usable_certificate_is_an_error_that_names_it() {
-    let told = |pem: &str| {
+    let problem = |pem: &str| {
         let ca_file = CaFile {
             path: "/etc/ca.pem".into(),
             pem: pem.as_bytes().into(),
@@ -111,8 +111,8 @@ async fn a_ca_file_without_a_usable_certificate_is_an_error_that_names_it() {
         assert_eq!(error.reason, Reason::Tls);
         error.to_string()
     };
-    insta::assert_snapshot!(told("no PEM"), @"tls_config.ca_file /etc/ca.pem: no certificate in it; it needs PEM blocks that begin with -----BEGIN CERTIFICATE-----");
-    let damaged = told("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    insta::assert_snapshot!(problem("no PEM"), @"tls_config.ca_file /etc/ca.pem: no certificate in it; it needs PEM blocks that begin with -----BEGIN CERTIFICATE-----");
+    let damaged = problem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let expected = "tls_config.ca_file /etc/ca.pem: a certificate in it is damaged: ";
     assert!(damaged.starts_with(expected), "{damaged}");
 }
