@@ -115,8 +115,8 @@ const LISTED: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
 /// that the API does not list any more.
 const COVERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Feeds of one tenant, about one and a half million series. No tenant is
-/// known to have a hundredth of them; a hostile API could have any number.
+/// Feeds of one tenant, almost three million series. No tenant is known to have
+/// a hundredth of them; a hostile API could have any number.
 const MAX_FEEDS: usize = 50_000;
 
 /// What is known of one tenant's feeds and runs.

@@ -97,6 +97,26 @@ fn documented_feed() -> Feed {
     }
 }
 
+/// A feed with a value for every family.
+fn feed_with_all_lines() -> Feed {
+    let mut feed = documented_feed();
+    feed.running_since = Some(time(1));
+    feed.expected = Expected {
+        due: Some(time(1)),
+        usual_duration: Some(1.0),
+        duration_limit: Some(1.0),
+        usual_read_rows: Some(1.0),
+        low_read_rows: Some(1.0),
+        high_read_rows: Some(1.0),
+        usual_error_ratio: Some(0.5),
+        error_ratio_limit: Some(0.5),
+        usual_rejected_ratio: Some(0.5),
+        rejected_ratio_limit: Some(0.5),
+        ..Expected::default()
+    };
+    feed
+}
+
 fn snapshot(tenant: &str, jobs: Vec<Job>, feeds: Vec<Feed>) -> Snapshot {
     Snapshot {
         tenant: tenant.into(),

@@ -139,8 +139,9 @@ impl StateLog {
                 limit,
                 jobs_dropped = status.jobs_dropped,
                 feeds_dropped = status.feeds_dropped,
+                workflows_dropped = status.workflows_dropped,
                 "the tenant's page would be larger than limits.page_bytes; the oldest jobs and \
-                 the newest feeds are left out: raise the limit or shorten discovery.window"
+                 the newest feeds and workflows are left out: raise the limit or shorten discovery.window"
             ),
             Some(true) => {
                 tracing::info!(tenant, limit, "the page fits in limits.page_bytes again");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::catalogue::{Family, Kind, families, markdown, snapshot_families};
+use super::super::limit::{FEED_LINES, TABLE_LINES, WORKFLOW_LINES};
 use super::*;
 
 #[test]
@@ -59,22 +60,7 @@ fn no_label_is_reserved_by_prometheus_or_common_target_labels() {
 
 #[test]
 fn pages_match_the_catalogue() {
-    let mut running = documented_feed();
-    running.running_since = Some(time(1));
-    running.expected = Expected {
-        due: Some(time(1)),
-        usual_duration: Some(1.0),
-        duration_limit: Some(1.0),
-        usual_read_rows: Some(1.0),
-        low_read_rows: Some(1.0),
-        high_read_rows: Some(1.0),
-        usual_error_ratio: Some(0.5),
-        error_ratio_limit: Some(0.5),
-        usual_rejected_ratio: Some(0.5),
-        rejected_ratio_limit: Some(0.5),
-        ..Expected::default()
-    };
-    let mut full = snapshot("t", vec![documented_job()], vec![running]);
+    let mut full = snapshot("t", vec![documented_job()], vec![feed_with_all_lines()]);
     full.configured = [("isj-1f73r9u2".into(), true)].into();
     full.status.token_expiry = Some(time(1));
     full.status.deprecation = Some(time(1));
@@ -110,4 +96,7 @@ fn pages_match_the_catalogue() {
     assert_eq!(per_feed, [47, 58], "in METRICS.md");
     let per_workflow = [&page, &open_metrics].map(|page| count(page, "amperity_workflow_"));
     assert_eq!(per_workflow, [30, 38], "in METRICS.md");
+    let estimated = [TABLE_LINES, FEED_LINES, WORKFLOW_LINES];
+    let most = [per_table, per_feed[1], per_workflow[1]].map(|lines| lines as u64);
+    assert_eq!(estimated, most);
 }

@@ -64,3 +64,25 @@ fn long_and_escaped_labels_count_with_the_bytes_they_take() {
     assert!(length(&limited) <= 4_000_000, "{}", length(&limited));
     assert!(limited.jobs.len() > 20);
 }
+
+#[test]
+fn long_labels_of_feeds_and_workflows_count_with_all_their_lines() {
+    let long: Arc<str> = "x".repeat(1000).into();
+    let mut limited = full();
+    for job in Arc::make_mut(&mut limited.jobs) {
+        Arc::make_mut(job).tables[0].table = Arc::clone(&long);
+    }
+    for feed in Arc::make_mut(&mut limited.feeds) {
+        *feed = Feed {
+            table: Arc::clone(&long),
+            feed: Arc::clone(&feed.feed),
+            ..feed_with_all_lines()
+        };
+    }
+    limited.workflows = Arc::clone(&limited.feeds);
+    assert!(limit_page(&mut limited, 4_000_000));
+    assert!(length(&limited) <= 4_000_000, "{}", length(&limited));
+    assert!(limited.feeds.len() > 20 && limited.workflows.len() > 5);
+    let dropped = 500 - limited.workflows.len();
+    assert_eq!(limited.status.workflows_dropped, dropped);
+}
