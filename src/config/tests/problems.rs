@@ -205,7 +205,7 @@ fn no_secret_is_repeated_wherever_it_was_written() {
             let Err(error) = Folder::with(&text).source().load() else {
                 continue;
             };
-            let said = format!("{error} {error:?}");
+            let shown = format!("{error} {error:?}");
             // The one form that looks like a misspelt key.
             if token != "hunter: hunter" && token != "{hunter: }" && !text.contains("hunter: x") {
                 assert!(
