@@ -110,10 +110,11 @@ struct ById {
     endpoint: Endpoint,
     /// What is requested, in messages.
     noun: &'static str,
-    /// Returns the answer, `None` without an id, and how many strings were
-    /// shortened.
-    parse: fn(&[u8]) -> Result<(Option<Job>, u64), serde_json::Error>,
+    parse: ParseOne,
 }
+
+/// Returns the entry, `None` without an id, and how many strings were shortened.
+type ParseOne = fn(&[u8]) -> Result<(Option<Job>, u64), serde_json::Error>;
 
 /// A request without a usable answer.
 #[derive(Clone, Debug, thiserror::Error)]
