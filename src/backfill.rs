@@ -1,10 +1,10 @@
 //! The past as `OpenMetrics` with timestamps: what the exporter would have
 //! exposed at each step, for `promtool tsdb create-blocks-from openmetrics`.
 //!
-//! A [`Replay`] goes through a tenant's jobs once, from one refresh to the
-//! next. It shows each job as it was at that time, and gives it to the same
-//! run history, snapshot and writer as a live refresh. [`write_step`] adds
-//! the time to each line of the page.
+//! A [`Replay`] goes through a tenant's jobs and workflow runs once, from one
+//! refresh to the next. It shows each one as it was at that time, and gives it
+//! to the same run history, snapshot and writer as a live refresh.
+//! [`write_step`] adds the time to each line of the page.
 //!
 //! # What differs from a live exporter
 //!
@@ -22,12 +22,13 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 mod jobs_file;
+mod jobs_in_time;
 mod replay;
 mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use jobs_file::{JobsError, JobsFile};
+pub use jobs_file::{JobsError, JobsFile, Records};
 pub use replay::{Replay, ReplayOptions};
 pub use samples::{Families, Labels};
 

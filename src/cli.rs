@@ -98,7 +98,9 @@ pub struct Backfill {
     pub(crate) settings: Option<config::Source>,
     /// The file of jobs in place of the API's answers.
     pub(crate) jobs: Option<PathBuf>,
-    /// The tenant of that file.
+    /// The file of workflow runs beside it.
+    pub(crate) workflow_runs: Option<PathBuf>,
+    /// The tenant of these files.
     pub(crate) tenant: Option<String>,
     /// The time between two samples of a series.
     pub(crate) step: Duration,
@@ -167,6 +169,7 @@ pub fn parse(
             Command::Backfill(Backfill {
                 settings,
                 jobs: flags.jobs_file,
+                workflow_runs: flags.workflow_runs_file,
                 tenant: flags.jobs_tenant,
                 step: flags.step,
                 families: backfill::Families::new(&flags.families),

@@ -36,6 +36,7 @@ mod known_jobs;
 mod outcome;
 mod plan;
 mod publisher;
+mod remembered;
 mod state_log;
 mod supervisor;
 mod tenant_state;
@@ -43,7 +44,7 @@ mod tenant_task;
 #[cfg(test)]
 mod tests;
 mod workflow_cycle;
-mod workflows;
+pub(crate) mod workflows;
 
 use publisher::{Published, Publisher};
 use supervisor::Supervisor;

@@ -1,5 +1,5 @@
-//! Reads ingest jobs from a file, one by one: a JSON array, JSON lines, or
-//! objects in a row, of any size in all.
+//! Reads ingest jobs or workflow runs from a file, one by one: a JSON array,
+//! JSON lines, or objects in a row, of any size in all.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,19 +18,55 @@ const MAX_JOB: usize = 128 << 20;
 /// How many jobs may be out of order.
 const LOOKAHEAD: usize = 20_000;
 
-/// Why jobs cannot be read.
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Records {
+    /// Ingest jobs.
+    Jobs,
+    /// Runs of workflows.
+    WorkflowRuns,
+}
+
+impl Records {
+    /// The word for one of them.
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Jobs => "job",
+            Self::WorkflowRuns => "workflow run",
+        }
+    }
+
+    /// The request that lists them.
+    const fn request(self) -> &'static str {
+        match self {
+            Self::Jobs => "GET /ingest/jobs",
+            Self::WorkflowRuns => "GET /workflow/runs",
+        }
+    }
+
+    fn parse(self, text: &[u8]) -> Result<Option<Job>, serde_json::Error> {
+        match self {
+            Self::Jobs => wire::read_job(text, Job::from_wire),
+            Self::WorkflowRuns => wire::read_workflow(text, Job::from_wire_workflow),
+        }
+    }
+}
+
+/// Why jobs or workflow runs cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum JobsError {
     /// The file cannot be read.
-    #[error("cannot read the jobs: {0}")]
+    #[error("cannot read the file: {0}")]
     Read(#[from] io::Error),
-    /// One of the jobs is not valid.
+    /// One of the records is not valid.
     #[error(
-        "job {number} is not an ingest job as the Amperity API gives it: {problem}; the file must \
-         hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer \
-         of GET /ingest/jobs"
+        "{0} {number} is not as the Amperity API gives it: {problem}; the file must hold {0}s, as \
+         a JSON array or one per line, such as the elements of `data` in the answer of {1}",
+        .records.noun(), .records.request()
     )]
     Invalid {
+        /// What the file should hold.
+        records: Records,
         /// Which one, from 1.
         number: u64,
         /// What is wrong with it.
@@ -39,12 +75,15 @@ pub enum JobsError {
     /// The run history in memory cannot be used.
     #[error(transparent)]
     History(#[from] StoreError),
-    /// A job started long before the ones read earlier.
+    /// A record started long before the ones read earlier.
     #[error(
-        "job {id} started at {start}, before jobs that stand more than {LOOKAHEAD} jobs ahead of \
-         it: sort the file by the time the jobs started"
+        "{0} {id} started at {start}, before {0}s that stand more than {LOOKAHEAD} entries ahead \
+         of it: sort the file by the time the {0}s started",
+        .records.noun()
     )]
     Unsorted {
+        /// What the file holds.
+        records: Records,
         /// Its id.
         id: String,
         /// When it started.
@@ -52,9 +91,10 @@ pub enum JobsError {
     },
 }
 
-/// The jobs of a file, in the order in which they started. Jobs without any
-/// time are left out.
+/// The jobs or workflow runs of a file, in the order in which they started.
+/// Those without any time are left out.
 pub struct JobsFile<R> {
+    records: Records,
     objects: Objects<R>,
     read: u64,
     waiting: BinaryHeap<Reverse<Waiting>>,
@@ -63,9 +103,10 @@ pub struct JobsFile<R> {
 }
 
 impl<R: BufRead> JobsFile<R> {
-    /// The jobs that `reader` gives.
-    pub fn new(reader: R) -> Self {
+    /// The records that `reader` gives.
+    pub fn new(reader: R, records: Records) -> Self {
         Self {
+            records,
             objects: Objects(reader),
             read: 0,
             waiting: BinaryHeap::new(),
@@ -74,17 +115,18 @@ impl<R: BufRead> JobsFile<R> {
         }
     }
 
-    /// Reads one more job of the file; `None` at its end.
+    /// Reads one more entry of the file; `None` at its end.
     fn read(&mut self) -> Result<Option<Job>, JobsError> {
         let Some(object) = self.objects.next()? else {
             return Ok(None);
         };
         self.read += 1;
         let invalid = |problem: String| JobsError::Invalid {
+            records: self.records,
             number: self.read,
             problem,
         };
-        let job = wire::read_job(&object, Job::from_wire);
+        let job = self.records.parse(&object);
         let job = job.map_err(|error| invalid(error.to_string()))?;
         let job = job.ok_or_else(|| invalid("it has no id".to_owned()))?;
         Ok(Some(job))
@@ -106,8 +148,11 @@ impl<R: BufRead> JobsFile<R> {
             return Ok(None);
         };
         if start < self.latest {
-            let id = job.id.to_string();
-            return Err(JobsError::Unsorted { id, start });
+            return Err(JobsError::Unsorted {
+                records: self.records,
+                id: job.id.to_string(),
+                start,
+            });
         }
         self.latest = start;
         Ok(Some(job))
@@ -205,7 +250,7 @@ impl<R: BufRead> Objects<R> {
                 return Ok(Some(object));
             }
             if object.len() > MAX_JOB {
-                let message = "a job of more than 128 MiB, or no end of one";
+                let message = "an entry of more than 128 MiB, or one without an end";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
         }
@@ -219,7 +264,7 @@ mod tests {
     fn ids(text: &str) -> Result<Vec<String>, JobsError> {
         // The smallest buffer there is, so that every object is in pieces.
         let reader = io::BufReader::with_capacity(1, text.as_bytes());
-        let jobs = JobsFile::new(reader);
+        let jobs = JobsFile::new(reader, Records::Jobs);
         jobs.map(|job| job.map(|job| job.id.to_string())).collect()
     }
 
@@ -243,8 +288,8 @@ mod tests {
     fn errors_say_which_job_and_what_to_do() {
         let good = job("one", "2026-11-01T00:00:00Z");
         let error = |text: &str| ids(text).unwrap_err().to_string();
-        insta::assert_snapshot!(error(&format!("{good}\n{{\"data\": []}}")), @"job 2 is not an ingest job as the Amperity API gives it: it has no id; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
-        insta::assert_snapshot!(error(&format!("{good}\n{{\"id\": ")), @"job 2 is not an ingest job as the Amperity API gives it: EOF while parsing a value at line 1 column 7; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
+        insta::assert_snapshot!(error(&format!("{good}\n{{\"data\": []}}")), @"job 2 is not as the Amperity API gives it: it has no id; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
+        insta::assert_snapshot!(error(&format!("{good}\n{{\"id\": ")), @"job 2 is not as the Amperity API gives it: EOF while parsing a value at line 1 column 7; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
     }
 
     #[test]
@@ -255,6 +300,6 @@ mod tests {
         });
         let text: String = newest_first.collect();
         let error = ids(&text).unwrap_err().to_string();
-        insta::assert_snapshot!(error, @"job isj-20000 started at 2033-05-17T22:00:00Z, before jobs that stand more than 20000 jobs ahead of it: sort the file by the time the jobs started");
+        insta::assert_snapshot!(error, @"job isj-20000 started at 2033-05-17T22:00:00Z, before jobs that stand more than 20000 entries ahead of it: sort the file by the time the jobs started");
     }
 }

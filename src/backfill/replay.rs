@@ -1,20 +1,20 @@
 //! One tenant's past, refresh by refresh: what the exporter would have known
 //! at each time, by the code that serves.
 
-use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::JobsError;
-use super::jobs_file::first_time;
+use super::jobs_in_time::JobsInTime;
 use crate::clock::before;
-use crate::config::{DEFAULT_STALE_AFTER, FeedRules};
+use crate::config::{DEFAULT_STALE_AFTER, FeedRules, WorkflowTypes};
 use crate::feeds::RunHistory;
 use crate::feeds::store::Store;
-use crate::jobs::{Job, Rows, State, Table};
+use crate::jobs::Job;
 use crate::refresh::expectations::FeedExpectations;
+use crate::refresh::workflows::Workflows;
 use crate::snapshot::{Failure, Snapshot, Status};
 use crate::telemetry::Reason;
 
@@ -29,6 +29,8 @@ pub struct ReplayOptions {
     pub jobs: bool,
     /// Whether those of single files are.
     pub files: bool,
+    /// The types of workflows that are written, as `workflows.types`.
+    pub workflow_types: Arc<WorkflowTypes>,
     /// As `feeds.forget_after`.
     pub forget_after: Duration,
     /// What is known of the feeds beforehand, as `feeds.expect`.
@@ -40,43 +42,73 @@ pub struct Replay<I: Iterator> {
     options: ReplayOptions,
     jobs: JobsInTime<I>,
     feeds: RunHistory,
-    store: Store,
     expectations: FeedExpectations,
+    /// `None` if workflow runs are not collected.
+    workflows: Option<ReplayedWorkflows<I>>,
+    store: Store,
     status: Status,
 }
 
+struct ReplayedWorkflows<I: Iterator> {
+    runs: JobsInTime<I>,
+    known: Workflows,
+}
+
 impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
-    /// A tenant of which nothing is known yet. `jobs` are in the order in
-    /// which they started.
-    pub fn new(options: ReplayOptions, jobs: I) -> Self {
+    /// A tenant of which nothing is known yet. `jobs` and `workflow_runs` are in
+    /// the order in which they started.
+    pub fn new(options: ReplayOptions, jobs: I, workflow_runs: Option<I>) -> Self {
+        let workflows = workflow_runs.map(|runs| ReplayedWorkflows {
+            runs: JobsInTime::new(runs, options.window),
+            known: Workflows::new(RunHistory::of_workflows()),
+        });
         Self {
             jobs: JobsInTime::new(jobs, options.window),
             options,
             feeds: RunHistory::new(),
-            store: Store::in_memory(),
             expectations: FeedExpectations::default(),
+            workflows,
+            store: Store::in_memory(),
             status: Status::default(),
         }
     }
 
-    /// When the first job started.
+    /// When the first job or workflow run started.
     ///
     /// # Errors
-    /// If the first job cannot be read.
+    /// If the first one cannot be read.
     pub fn first(&mut self) -> Result<Option<Timestamp>, JobsError> {
-        self.jobs.first()
+        let mut first = self.jobs.first()?;
+        if let Some(workflows) = &mut self.workflows {
+            first = first.into_iter().chain(workflows.runs.first()?).min();
+        }
+        Ok(first)
     }
 
     /// Whether nothing happens any more.
     pub fn is_over(&mut self) -> bool {
-        self.jobs.is_over()
+        let workflows = self.workflows.as_mut();
+        self.jobs.is_over() && workflows.is_none_or(|workflows| workflows.runs.is_over())
     }
 
     /// A refresh that succeeds at a time later than that of the last one.
     ///
     /// # Errors
-    /// If the next job cannot be read.
+    /// If the next job or workflow run cannot be read.
     pub async fn refresh(&mut self, now: Timestamp) -> Result<Snapshot, JobsError> {
+        self.refresh_feeds(now).await?;
+        self.status = Status {
+            up: true,
+            last_success: Some(now),
+            state_gap: self.feeds.state_gap(),
+            feeds_dropped: self.feeds.dropped(),
+            ..Status::default()
+        };
+        self.refresh_workflows(now).await?;
+        Ok(self.snapshot(now))
+    }
+
+    async fn refresh_feeds(&mut self, now: Timestamp) -> Result<(), JobsError> {
         let changed = self.jobs.advance(now)?;
         let ReplayOptions { tenant, rules, .. } = &self.options;
         self.expectations
@@ -89,14 +121,38 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
                 .learn(tenant, rules, &mut self.feeds, &self.store)
                 .await;
         }
-        self.status = Status {
-            up: true,
-            last_success: Some(now),
-            state_gap: self.feeds.state_gap(),
-            feeds_dropped: self.feeds.dropped(),
-            ..Status::default()
+        Ok(())
+    }
+
+    async fn refresh_workflows(&mut self, now: Timestamp) -> Result<(), JobsError> {
+        let Some(ReplayedWorkflows { runs, known }) = &mut self.workflows else {
+            return Ok(());
         };
-        Ok(self.snapshot(now))
+        let ReplayOptions {
+            tenant,
+            workflow_types,
+            forget_after,
+            ..
+        } = &self.options;
+        let changed: Vec<Job> = runs
+            .advance(now)?
+            .iter()
+            .map(|run| (**run).clone())
+            .collect();
+        let has_changed = !changed.is_empty();
+        known.answered(changed, workflow_types, now);
+        known.update_history(true, now, DEFAULT_STALE_AFTER, before(now, *forget_after));
+        if has_changed {
+            self.store.save(tenant, &mut known.history).await?;
+            let history = &mut known.history;
+            known
+                .expectations
+                .learn(tenant, &Arc::default(), history, &self.store)
+                .await;
+        }
+        self.status.workflows_up = Some(true);
+        self.status.workflows_dropped = known.history.dropped();
+        Ok(())
     }
 
     /// A refresh that fails: the page keeps what was known.
@@ -120,152 +176,19 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
             Vec::new()
         };
         self.status.jobs = jobs.len();
-        Snapshot {
+        let mut snapshot = Snapshot {
             status: self.status.clone(),
             jobs: jobs.into(),
             feeds: feeds.into(),
             files: self.options.files,
             ..Snapshot::empty(Arc::clone(&self.options.tenant))
-        }
-    }
-}
-
-/// A job that has begun, and what there is to see of it.
-struct Begun {
-    /// As it was in the end.
-    job: Arc<Job>,
-    shown: Arc<Job>,
-    /// When there is more to see; `None` if never.
-    changes_at: Option<Timestamp>,
-}
-
-/// The jobs of a tenant at each time, from one pass over them.
-pub(super) struct JobsInTime<I: Iterator> {
-    upcoming: Peekable<I>,
-    begun: Vec<Begun>,
-    /// How long a job stays once it is over.
-    window: Duration,
-}
-
-impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
-    /// `jobs` in the order in which they started.
-    pub(super) fn new(jobs: I, window: Duration) -> Self {
-        Self {
-            upcoming: jobs.peekable(),
-            begun: Vec::new(),
-            window,
-        }
-    }
-
-    /// When the first job started.
-    pub(super) fn first(&mut self) -> Result<Option<Timestamp>, E> {
-        if let Some(Err(error)) = self.upcoming.next_if(Result::is_err) {
-            return Err(error);
-        }
-        let first = self.upcoming.peek().and_then(|job| job.as_ref().ok());
-        Ok(first.and_then(first_time))
-    }
-
-    /// Whether nothing changes any more.
-    pub(super) fn is_over(&mut self) -> bool {
-        self.upcoming.peek().is_none() && self.begun.iter().all(|begun| begun.changes_at.is_none())
-    }
-
-    /// Goes on to a later time. Returns the jobs that have changed since, and
-    /// those that are unfinished.
-    pub(super) fn advance(&mut self, now: Timestamp) -> Result<Vec<Arc<Job>>, E> {
-        let horizon = before(now, self.window);
-        self.begun
-            .retain(|begun| !begun.shown.is_finished() || first_time(&begun.job) >= Some(horizon));
-        let mut changed = Vec::new();
-        for begun in &mut self.begun {
-            if begun.changes_at.is_some_and(|at| at <= now) {
-                (begun.shown, begun.changes_at) = as_of(&begun.job, now);
-                changed.push(Arc::clone(&begun.shown));
-            } else if !begun.shown.is_finished() {
-                changed.push(Arc::clone(&begun.shown));
-            }
-        }
-        let has_begun = |job: &Result<Job, E>| {
-            job.as_ref().map_or(true, |job| {
-                first_time(job).is_some_and(|start| start <= now)
-            })
         };
-        while let Some(job) = self.upcoming.next_if(has_begun) {
-            let job = Arc::new(job?);
-            let (shown, changes_at) = as_of(&job, now);
-            changed.push(Arc::clone(&shown));
-            self.begun.push(Begun {
-                job,
-                shown,
-                changes_at,
-            });
+        if let Some(ReplayedWorkflows { known, .. }) = &mut self.workflows {
+            let types = &self.options.workflow_types;
+            let names = known.names(&snapshot.jobs, &snapshot.feeds);
+            snapshot.workflow_names = names.into();
+            snapshot.workflows = known.shown(types, now, DEFAULT_STALE_AFTER).into();
         }
-        Ok(changed)
-    }
-
-    /// The jobs on the page, ordered by id.
-    pub(super) fn shown(&self) -> Vec<Arc<Job>> {
-        let mut jobs: Vec<_> = self
-            .begun
-            .iter()
-            .map(|begun| Arc::clone(&begun.shown))
-            .collect();
-        jobs.sort_by(|one, two| one.id.cmp(&two.id));
-        jobs
-    }
-}
-
-/// A job as it was at a time, and when it changed next.
-fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
-    let last = job
-        .tables
-        .iter()
-        .filter_map(|table| table.ended_at.max(table.started_at))
-        .max();
-    let mut next: Option<Timestamp> = None;
-    let mut is_final = true;
-    let tables = job.tables.iter().map(|table| {
-        // What ended without a time had done so when the job was over.
-        let end = table.finished.then(|| table.ended_at.or(last)).flatten();
-        let start = table.started_at.or(end);
-        let changes = [start, end].into_iter().flatten().filter(|at| *at > now);
-        next = next.into_iter().chain(changes).min();
-        if end.is_some_and(|end| end <= now) {
-            return table.clone();
-        }
-        is_final = false;
-        unfinished(table, start.is_some_and(|start| start <= now))
-    });
-    let tables: Vec<Table> = tables.collect();
-    if is_final {
-        return (Arc::clone(job), None);
-    }
-    let shown = Job {
-        id: Arc::clone(&job.id),
-        workflow_id: job.workflow_id.clone(),
-        tables,
-        merged: job.merged,
-        failure: None,
-    };
-    (Arc::new(shown), next)
-}
-
-/// A table before its end. How far it had come by then is not known.
-fn unfinished(table: &Table, started: bool) -> Table {
-    let state = if started {
-        State::Running
-    } else {
-        State::Scheduled
-    };
-    Table {
-        table: Arc::clone(&table.table),
-        feed: Arc::clone(&table.feed),
-        state: Some(state),
-        finished: false,
-        rows: Rows::default(),
-        started_at: table.started_at.filter(|_| started),
-        ended_at: None,
-        files: Vec::new(),
+        snapshot
     }
 }

@@ -2,8 +2,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::jobs::Job;
-use crate::wire;
 
 /// Customers waits until Orders is loaded.
 const JOB: &str = r#"{"id": "isj-1", "workflow_id": "wf-1", "tables": [
@@ -12,21 +10,31 @@ const JOB: &str = r#"{"id": "isj-1", "workflow_id": "wf-1", "tables": [
     {"table_name": "Customers", "feed_id": "df-2", "state": "failed", "read": 7,
      "started_at": "2026-06-01T04:02:10Z", "ended_at": "2026-06-01T04:03:00Z"}]}"#;
 
-fn replay(jobs: &[&str]) -> Replay<impl Iterator<Item = Result<Job, JobsError>> + use<>> {
-    let parsed = jobs.iter().map(|job| {
-        Ok(wire::read_job(job.as_bytes(), Job::from_wire)
-            .unwrap()
-            .unwrap())
-    });
+/// The workflow that ran the job, and failed with its second table.
+const WORKFLOW: &str = r#"{"id": "wf-1", "name": "Nightly", "type": "courier.group/run",
+    "state": "failed", "created_at": "2026-06-01T04:00:00Z", "ended_at": "2026-06-01T04:03:00Z",
+    "error": {"attribution": "customer", "type": "task.ingest/threshold", "message": "Too many."}}"#;
+
+type FileReplay = Replay<JobsFile<std::io::Cursor<String>>>;
+
+fn replay(jobs: &[&str]) -> FileReplay {
+    replay_with(jobs, None)
+}
+
+fn replay_with(jobs: &[&str], workflow_runs: Option<&[&str]>) -> FileReplay {
+    let file =
+        |lines: &[&str], records| JobsFile::new(std::io::Cursor::new(lines.join("\n")), records);
+    let runs = workflow_runs.map(|runs| file(runs, Records::WorkflowRuns));
     let options = ReplayOptions {
         tenant: Arc::from("socktown"),
         window: Duration::from_hours(1),
         jobs: true,
         files: false,
+        workflow_types: Arc::default(),
         forget_after: Duration::from_hours(35 * 24),
         rules: Arc::default(),
     };
-    Replay::new(options, parsed.collect::<Vec<_>>().into_iter())
+    Replay::new(options, file(jobs, Records::Jobs), runs)
 }
 
 /// The samples of a step that are not 0, without those of other families.
@@ -70,6 +78,48 @@ async fn each_step_shows_what_was_known_then_and_nothing_later() {
     amperity_ingest_state{job="amperity",tenant="socktown",job_id="isj-1",table="Orders",feed="df-1",state="succeeded"} 1 1780286580
     "#);
     assert!(replay.is_over());
+}
+
+#[tokio::test]
+async fn workflows_are_shown_as_they_were_known_then() {
+    let other = WORKFLOW.replace("courier.group", "campaign.send");
+    let mut replay = replay_with(&[JOB], Some(&[WORKFLOW, &other.replace("wf-1", "wf-2")]));
+    assert_eq!(replay.first().unwrap(), Some(time("04:00:00")));
+    let mut out = String::new();
+    for minute in ["03:59:00", "04:02:00", "04:03:00"].map(time) {
+        let snapshot = replay.refresh(minute).await.unwrap();
+        let families = ["amperity_workflow*", "amperity_ingest_job_info"];
+        out += &samples(&snapshot, &families, minute);
+    }
+    insta::assert_snapshot!(out, @r#"
+    amperity_workflows_up{job="amperity",tenant="socktown"} 1 1780286340
+    amperity_ingest_job_info{job="amperity",tenant="socktown",job_id="isj-1",workflow_id="wf-1",workflow="Nightly"} 1 1780286520
+    amperity_workflow_info{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group",workflow_id="",error_type="",attribution=""} 1 1780286520
+    amperity_workflow_running_since_timestamp_seconds{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group"} 1780286400 1780286520
+    amperity_workflow_state{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group",state="running"} 1 1780286520
+    amperity_workflows_up{job="amperity",tenant="socktown"} 1 1780286520
+    amperity_ingest_job_info{job="amperity",tenant="socktown",job_id="isj-1",workflow_id="wf-1",workflow="Nightly"} 1 1780286580
+    amperity_workflow_failures_since_success{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group"} 1 1780286580
+    amperity_workflow_failures_total{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group",attribution="customer"} 1 1780286580
+    amperity_workflow_history_runs{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group"} 1 1780286580
+    amperity_workflow_info{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group",workflow_id="wf-1",error_type="task.ingest/threshold",attribution="customer"} 1 1780286580
+    amperity_workflow_last_run_duration_seconds{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group"} 180 1780286580
+    amperity_workflow_last_run_ended_timestamp_seconds{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group"} 1780286580 1780286580
+    amperity_workflow_last_run_started_timestamp_seconds{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group"} 1780286400 1780286580
+    amperity_workflow_runs_total{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group",state="failed"} 1 1780286580
+    amperity_workflow_state{job="amperity",tenant="socktown",workflow="Nightly",type="courier_group",state="failed"} 1 1780286580
+    amperity_workflows_up{job="amperity",tenant="socktown"} 1 1780286580
+    "#);
+    assert!(replay.is_over());
+}
+
+#[tokio::test]
+async fn without_workflow_runs_there_are_no_families_of_workflows() {
+    let mut replay = replay(&[JOB]);
+    let now = time("04:10:00");
+    let snapshot = replay.refresh(now).await.unwrap();
+    let families = ["amperity_workflow*"];
+    assert_eq!(samples(&snapshot, &families, now), "");
 }
 
 #[tokio::test]

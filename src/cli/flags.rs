@@ -148,6 +148,11 @@ pub(super) struct BackfillFlags {
     #[arg(long = "jobs", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) jobs_file: Option<PathBuf>,
 
+    /// Read the workflow runs from this file, in the same way; without it a file of jobs comes
+    /// without workflows
+    #[arg(long = "workflow-runs", value_name = "FILE", value_hint = ValueHint::FilePath, requires = "jobs_file")]
+    pub(super) workflow_runs_file: Option<PathBuf>,
+
     /// The tenant of these jobs; needed unless the configuration has only one
     #[arg(long = "tenant", value_name = "TENANT", requires = "jobs_file")]
     pub(super) jobs_tenant: Option<String>,

@@ -1,31 +1,25 @@
 //! `amperity_exporter backfill`: writes the past as OpenMetrics.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
+use jiff::Timestamp;
 
-use crate::amperity::Client;
-use crate::backfill::{self, END, JobsError, JobsFile, Labels, Replay, ReplayOptions};
+use crate::backfill::{self, END, JobsError, JobsFile, Labels, Records, Replay, ReplayOptions};
 use crate::cli::Backfill;
-use crate::clock::{Clock, after, before};
+use crate::clock::{Clock, after};
 use crate::config::{self, DEFAULT_FORGET_AFTER, DEFAULT_WINDOW, Settings, Tenant};
 use crate::jobs::Job;
-use crate::telemetry::Telemetry;
 
-/// How far back the API lists jobs.
-const LISTED: i64 = 7;
+mod listed;
+mod progress;
 
-/// As many jobs as are listed in one request are those of a day.
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-
-/// Steps between two progress lines.
-const PROGRESS: u64 = 500;
+use listed::{Listed, listed};
+use progress::Progress;
 
 type Jobs = Box<dyn Iterator<Item = Result<Job, JobsError>>>;
 
@@ -49,19 +43,25 @@ pub(super) async fn run(
     let mut until = None;
     if let Some(file) = &options.jobs {
         let tenant = tenant_of_file(settings.as_ref(), options.tenant.as_deref())?;
-        let jobs: Jobs = Box::new(JobsFile::new(open(file)?));
-        replays.push(Replay::new(tenant, jobs));
+        let runs = options.workflow_runs.as_deref();
+        if file == Path::new("-") && runs == Some(file) {
+            bail!("--jobs and --workflow-runs cannot both be read from standard input");
+        }
+        let runs = runs.map(|file| read_file("--workflow-runs", file, Records::WorkflowRuns));
+        let jobs = read_file("--jobs", file, Records::Jobs)?;
+        replays.push(Replay::new(tenant, jobs, runs.transpose()?));
     } else {
         let settings = settings.context("give --config.file, or a file of jobs by --jobs")?;
         let now = clock.now();
         until = Some(now);
         for tenant in &settings.tenants {
-            let jobs = listed(tenant, clock, now).await?;
-            let jobs: Jobs = Box::new(jobs.into_iter().map(Ok));
-            replays.push(Replay::new(
-                replay_options(tenant, settings.forget_after),
+            let Listed {
                 jobs,
-            ));
+                workflow_runs,
+            } = listed(tenant, clock, now).await?;
+            let boxed = |jobs: Vec<Job>| -> Jobs { Box::new(jobs.into_iter().map(Ok)) };
+            let options = replay_options(tenant, settings.forget_after);
+            replays.push(Replay::new(options, boxed(jobs), workflow_runs.map(boxed)));
         }
     }
     write(&options, replays, until, out).await
@@ -127,6 +127,7 @@ fn tenant_of_file(
             window: DEFAULT_WINDOW,
             jobs: true,
             files: false,
+            workflow_types: Arc::default(),
             forget_after: DEFAULT_FORGET_AFTER,
             rules: Arc::default(),
         });
@@ -151,74 +152,18 @@ fn replay_options(tenant: &Tenant, forget_after: Duration) -> ReplayOptions {
         window: tenant.discovery.unwrap_or(DEFAULT_WINDOW),
         jobs: tenant.collect.jobs,
         files: tenant.collect.files,
+        workflow_types: Arc::clone(&tenant.workflow_types),
         forget_after,
         rules: Arc::clone(&tenant.feed_rules),
     }
 }
 
-fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
-    if file == Path::new("-") {
-        return Ok(Box::new(BufReader::new(io::stdin())));
-    }
-    let opened = File::open(file).with_context(|| format!("--jobs: {}", file.display()))?;
-    Ok(Box::new(BufReader::with_capacity(1 << 16, opened)))
-}
-
-/// What the API lists, by the day: one answer for all could be too large.
-async fn listed(tenant: &Tenant, clock: &Clock, now: Timestamp) -> anyhow::Result<Vec<Job>> {
-    let telemetry = Telemetry::new()?;
-    let client = Client::new(tenant, telemetry.tenant(&tenant.tenant), clock.clone())?;
-    let mut jobs = Vec::new();
-    for days in (0..LISTED).rev() {
-        let to = before(now, DAY * i32::try_from(days)?);
-        let deadline = Instant::now() + 4 * tenant.api.timeout;
-        let answer = client.jobs(before(to, DAY), to, deadline).await.outcome;
-        let listing = answer.with_context(|| format!("tenant {}", tenant.tenant))?;
-        jobs.extend(listing.jobs);
-    }
-    // Jobs that have not begun have no place in the past.
-    jobs.retain(|job| job.started_at().is_some());
-    jobs.sort_by_key(Job::started_at);
-    Ok(jobs)
-}
-
-/// A line on the terminal that says how far it is.
-struct Progress {
-    until: Option<Timestamp>,
-    is_shown: bool,
-    steps: u64,
-    samples: u64,
-}
-
-impl Progress {
-    fn new(until: Option<Timestamp>) -> Self {
-        Self {
-            until,
-            is_shown: io::stderr().is_terminal(),
-            steps: 0,
-            samples: 0,
-        }
-    }
-
-    fn step(&mut self, time: Timestamp) {
-        self.steps += 1;
-        if self.is_shown && self.steps.is_multiple_of(PROGRESS) {
-            let until = self
-                .until
-                .map_or(String::new(), |until| format!(" of {until:.0}"));
-            let samples = self.samples;
-            // A terminal that is gone does not matter.
-            let _ = write!(io::stderr(), "\r{time:.0}{until}, {samples} samples ");
-        }
-    }
-
-    fn end(&self) {
-        if self.is_shown {
-            let (steps, samples) = (self.steps, self.samples);
-            let _ = writeln!(
-                io::stderr(),
-                "\r{samples} samples in {steps} steps            "
-            );
-        }
-    }
+fn read_file(flag: &str, file: &Path, records: Records) -> anyhow::Result<Jobs> {
+    let reader: Box<dyn BufRead> = if file == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        let opened = File::open(file).with_context(|| format!("{flag}: {}", file.display()))?;
+        Box::new(BufReader::with_capacity(1 << 16, opened))
+    };
+    Ok(Box::new(JobsFile::new(reader, records)))
 }

@@ -19,7 +19,7 @@ use crate::amperity::{ApiError, Client, Observed};
 use crate::clock::before;
 use crate::config;
 use crate::exposition::limit_page;
-use crate::feeds::{Feed, RunHistory};
+use crate::feeds::RunHistory;
 use crate::jobs::Job;
 use crate::snapshot::{Failure, Snapshot, Status};
 use crate::telemetry::TenantTelemetry;
@@ -233,14 +233,13 @@ impl TenantState {
             self.expectations
                 .add_to(&mut feeds, &selection.jobs, now, stale_after);
         }
-        let workflows = if settings.collect.workflows {
+        let (mut workflows, mut workflow_names) = (Vec::new(), BTreeMap::new());
+        if settings.collect.workflows {
             let now = self.clock.translate(now);
             let (types, stale_after) = (&settings.workflow_types, self.times.stale_after);
-            self.workflows.shown(types, now, stale_after)
-        } else {
-            Vec::new()
-        };
-        let workflow_names = self.workflow_names(&selection.jobs, &feeds);
+            workflows = self.workflows.shown(types, now, stale_after);
+            workflow_names = self.workflows.names(&selection.jobs, &feeds);
+        }
         let mut snapshot = Snapshot {
             tenant: Arc::clone(&settings.tenant),
             status: self.status.clone(),
@@ -255,20 +254,6 @@ impl TenantState {
         let over = limit_page(&mut snapshot, settings.page_bytes);
         self.log.page_limit(settings, over, &snapshot.status);
         snapshot
-    }
-
-    /// The names of the workflows that jobs and feeds refer to, by the ids of
-    /// their runs.
-    fn workflow_names(&self, jobs: &[Arc<Job>], feeds: &[Feed]) -> BTreeMap<Arc<str>, Arc<str>> {
-        if !self.settings.collect.workflows {
-            return BTreeMap::new();
-        }
-        let of_jobs = jobs.iter().filter_map(|job| job.workflow_id.as_ref());
-        let last_runs = feeds.iter().filter_map(|feed| feed.last_run.as_ref());
-        let of_feeds = last_runs.filter_map(|run| run.workflow_id.as_ref());
-        let named = of_jobs.chain(of_feeds);
-        let named = named.filter_map(|id| Some((Arc::clone(id), self.workflows.name(id)?.clone())));
-        named.collect()
     }
 }
 

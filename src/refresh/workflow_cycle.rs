@@ -193,29 +193,21 @@ impl TenantState {
         complete: bool,
         began: Timestamp,
     ) {
-        let runs = std::mem::take(&mut self.workflows.unobserved);
-        if !self.settings.collect.workflows || !complete && runs.is_empty() {
+        let nothing_new = self.workflows.unobserved.is_empty();
+        if !self.settings.collect.workflows || !complete && nothing_new {
+            self.workflows.unobserved.clear();
             return;
         }
         if self.clock.is_disputed() {
             // As for feeds: when the time is right, all are listed again.
+            self.workflows.unobserved.clear();
             self.workflows.start_over();
             return;
         }
         let stale_after = self.times.stale_after;
         let forget_before = before(began, self.times.forget_after);
         let workflows = &mut self.workflows;
-        if complete {
-            let covered_until = workflows.history.covered_until();
-            workflows
-                .expectations
-                .observe(covered_until, began, stale_after);
-            workflows.history.observe(&runs, began);
-        } else {
-            workflows.history.observe_part(&runs, began);
-        }
-        workflows.expire(began);
-        let forgotten = workflows.history.forget(forget_before);
+        let forgotten = workflows.update_history(complete, began, stale_after, forget_before);
         let tenant = &self.settings.tenant;
         if forgotten > 0 {
             tracing::info!(

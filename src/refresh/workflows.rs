@@ -7,7 +7,7 @@
 //! the runs that ended since the last hour are listed, which shows retries of
 //! older runs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use super::discovery::{Discovery, Window};
 use super::expectations::FeedExpectations;
+use super::remembered::Remembered;
 use crate::amperity::{WorkflowTime, WorkflowWindow};
 use crate::clock::{after, before};
 use crate::config::{MAX_WINDOW, WorkflowTypes};
@@ -40,16 +41,14 @@ const RETRY_RECHECK: Duration = Duration::from_mins(5);
 const MAX_BY_ID: usize = 8;
 /// The first list is requested in pieces of this length.
 const PIECE: Duration = Duration::from_hours(24);
-/// Names and errors of runs that are remembered, each in two generations.
-const REMEMBERED: usize = 20_000;
 /// The longest time between two attempts while requests fail.
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// The workflows of one tenant, as far as they are known.
 #[derive(Debug)]
-pub(super) struct Workflows {
-    pub(super) history: RunHistory,
-    pub(super) expectations: FeedExpectations,
+pub(crate) struct Workflows {
+    pub(crate) history: RunHistory,
+    pub(crate) expectations: FeedExpectations,
     pub(super) discovery: Discovery,
     /// Runs that the history has not seen yet, of all types.
     pub(super) unobserved: Vec<Job>,
@@ -69,7 +68,7 @@ pub(super) struct Workflows {
 }
 
 impl Workflows {
-    pub(super) fn new(history: RunHistory) -> Self {
+    pub(crate) fn new(history: RunHistory) -> Self {
         let mut names = Remembered::default();
         for workflow in history.feeds() {
             for run in &*workflow.recent_runs {
@@ -235,7 +234,7 @@ impl Workflows {
 
     /// Takes in answers about runs of any type. Returns those that have failed
     /// since the last list.
-    pub(super) fn answered(
+    pub(crate) fn answered(
         &mut self,
         runs: Vec<Job>,
         types: &WorkflowTypes,
@@ -274,8 +273,30 @@ impl Workflows {
         failed
     }
 
+    /// Enters the answers in the history. `complete` says whether all runs that
+    /// may have changed are among them. Returns how many workflows had no run
+    /// since `forget_before` and are forgotten.
+    pub(crate) fn update_history(
+        &mut self,
+        complete: bool,
+        now: Timestamp,
+        stale_after: Duration,
+        forget_before: Timestamp,
+    ) -> usize {
+        let runs = std::mem::take(&mut self.unobserved);
+        if complete {
+            let covered_until = self.history.covered_until();
+            self.expectations.observe(covered_until, now, stale_after);
+            self.history.observe(&runs, now);
+        } else {
+            self.history.observe_part(&runs, now);
+        }
+        self.expire(now);
+        self.history.forget(forget_before)
+    }
+
     /// Drops what is not needed any more.
-    pub(super) fn expire(&mut self, now: Timestamp) {
+    fn expire(&mut self, now: Timestamp) {
         let watched_from = before(now, RETRY_WATCH);
         self.watched.retain(|_, ended_at| *ended_at >= watched_from);
         let open: HashSet<&Arc<str>> = self.history.open_runs().map(|(id, _)| id).collect();
@@ -284,13 +305,20 @@ impl Workflows {
             .retain(|id, _| watched.contains_key(id) || open.contains(id));
     }
 
-    /// The name of the workflow that a run belongs to.
-    pub(super) fn name(&self, run: &str) -> Option<&Arc<str>> {
-        self.names.get(run)
+    /// The names of the workflows that jobs and feeds refer to, by the ids of
+    /// their runs.
+    pub(crate) fn names(&self, jobs: &[Arc<Job>], feeds: &[Feed]) -> BTreeMap<Arc<str>, Arc<str>> {
+        let of_jobs = jobs.iter().filter_map(|job| job.workflow_id.as_ref());
+        let last_runs = feeds.iter().filter_map(|feed| feed.last_run.as_ref());
+        let of_feeds = last_runs.filter_map(|run| run.workflow_id.as_ref());
+        of_jobs
+            .chain(of_feeds)
+            .filter_map(|id| Some((Arc::clone(id), self.names.get(id)?.clone())))
+            .collect()
     }
 
     /// The workflows for the page, ordered by name and type.
-    pub(super) fn shown(
+    pub(crate) fn shown(
         &mut self,
         types: &WorkflowTypes,
         now: Timestamp,
@@ -302,40 +330,5 @@ impl Workflows {
             .add_to(&mut workflows, &[], now, stale_after);
         workflows.retain(|workflow| types.include(&workflow.feed));
         workflows
-    }
-}
-
-/// Values by the ids of runs. When there are too many, those not inserted
-/// lately are dropped.
-#[derive(Debug)]
-struct Remembered<T> {
-    recent: HashMap<Arc<str>, T>,
-    older: HashMap<Arc<str>, T>,
-}
-
-impl<T> Default for Remembered<T> {
-    fn default() -> Self {
-        Self {
-            recent: HashMap::new(),
-            older: HashMap::new(),
-        }
-    }
-}
-
-impl<T> Remembered<T> {
-    fn insert(&mut self, id: Arc<str>, value: T) {
-        if self.recent.len() >= REMEMBERED {
-            self.older = std::mem::take(&mut self.recent);
-        }
-        self.recent.insert(id, value);
-    }
-
-    fn get(&self, id: &str) -> Option<&T> {
-        self.recent.get(id).or_else(|| self.older.get(id))
-    }
-
-    fn remove(&mut self, id: &str) {
-        self.recent.remove(id);
-        self.older.remove(id);
     }
 }

@@ -2,11 +2,17 @@
 
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
+use amperity_exporter::clock::Clock;
+use amperity_simulator::{
+    Job, SimulatedTenant, Table, WorkflowError, WorkflowOutcome, WorkflowRun, World,
+};
 use tempfile::TempDir;
 
 use crate::support::process::binary;
 use crate::support::prometheus::Prometheus;
+use crate::support::upstream::Upstream;
 
 /// Three nights of one feed, the second one failed; the newest job first.
 const JOBS: &str = r#"[
@@ -76,6 +82,55 @@ async fn prometheus_shows_the_past_that_was_backfilled() {
     assert_eq!(value(running, "2026-06-02T02:03:00Z").await, Some(0.0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn workflow_runs_of_the_api_are_included_if_the_key_has_the_policy() {
+    let now = Clock::system().now();
+    let ago = |minutes: i64| now - jiff::SignedDuration::from_mins(minutes);
+    let run =
+        |id: &str, minutes| WorkflowRun::new(id, "Nightly", "courier.group/run", ago(minutes));
+    let missing = WorkflowOutcome::Failed(WorkflowError::missing_file());
+    let tenant = SimulatedTenant::new("socktown")
+        .job(Job::new("isj-1", ago(200)).table(Table::new("Orders", "df-1")))
+        // Longer than a step: what had ended before the first one is not counted.
+        .workflow_run(run("wf-1", 200).lasting(Duration::from_mins(10)))
+        .workflow_run(run("wf-2", 100).ending(missing));
+    let upstream = Upstream::serve(World::empty().tenant(tenant)).await;
+    // The error of a run is then requested by its id.
+    upstream
+        .simulator
+        .set(|options| options.workflow_overviews = true);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("exporter.yml");
+    std::fs::write(&file, upstream.configuration("")).unwrap();
+    let written = async || {
+        let mut command = tokio::process::Command::from(binary());
+        command.arg("backfill").arg("--step=5m");
+        command.arg(format!("--config.file={}", file.display()));
+        let output = command.output().await.unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{message}");
+        (String::from_utf8(output.stdout).unwrap(), message)
+    };
+
+    let (text, message) = written().await;
+    assert_eq!(message, "");
+    let labels = r#"tenant="socktown",workflow="Nightly",type="courier_group""#;
+    let last = |series: &str| text.lines().rfind(|line| line.starts_with(series)).unwrap();
+    let value = |series: &str| last(series).split(' ').nth(1).unwrap().to_owned();
+    let failures = format!("amperity_workflow_failures_total{{{labels},attribution=\"customer\"}}");
+    assert_eq!(value(&failures), "1");
+    let runs = format!("amperity_workflow_runs_total{{{labels},state=\"succeeded\"}}");
+    assert_eq!(value(&runs), "1");
+
+    assert!(upstream.simulator.set_workflow_policy("socktown", false));
+    let (text, message) = written().await;
+    assert!(
+        message.starts_with("tenant socktown: workflow runs are left out: "),
+        "{message}"
+    );
+    assert!(!text.contains("amperity_workflow") && text.contains("amperity_feed_runs_total"));
+}
+
 #[test]
 fn errors_of_the_backfill_say_what_to_do() {
     let folder = TempDir::new().unwrap();
@@ -85,5 +140,5 @@ fn errors_of_the_backfill_say_what_to_do() {
         format!("{}: {message}", output.status.code().unwrap())
     };
     insta::assert_snapshot!(error(JOBS, &[]), @"1: amperity_exporter: say by --tenant whose jobs these are");
-    insta::assert_snapshot!(error("{\"data\": []}", &["--tenant=t"]), @"1: amperity_exporter: job 1 is not an ingest job as the Amperity API gives it: it has no id; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
+    insta::assert_snapshot!(error("{\"data\": []}", &["--tenant=t"]), @"1: amperity_exporter: job 1 is not as the Amperity API gives it: it has no id; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
 }

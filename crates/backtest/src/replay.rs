@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use amperity_exporter::backfill::{
-    self, Families, JobsError, JobsFile, Labels, Replay, ReplayOptions,
+    self, Families, JobsError, JobsFile, Labels, Records, Replay, ReplayOptions,
 };
 use amperity_exporter::jobs::Job;
 use jiff::{SignedDuration, Timestamp};
@@ -41,17 +41,18 @@ impl<'a> Exporter<'a> {
             file.push(b'\n');
         }
         let replay = |(tenant, file): (&'static str, Vec<u8>)| {
-            let jobs: Jobs = Box::new(JobsFile::new(std::io::Cursor::new(file)));
+            let jobs: Jobs = Box::new(JobsFile::new(std::io::Cursor::new(file), Records::Jobs));
             let options = ReplayOptions {
                 tenant: tenant.into(),
                 window: Duration::from_hours(7 * 24),
                 // Final records do not say how a run progressed.
                 jobs: false,
                 files: false,
+                workflow_types: std::sync::Arc::default(),
                 forget_after: Duration::from_hours(35 * 24),
                 rules: std::sync::Arc::default(),
             };
-            (tenant, Replay::new(options, jobs))
+            (tenant, Replay::new(options, jobs, None))
         };
         let name = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Ok(Self {
