@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use amperity_exporter::exposition::{Encoding, Format, Page, RenderedSnapshot, SampleLines};
-use amperity_exporter::jobs::{Job, Rows, State, Table};
+use amperity_exporter::jobs::{Files, Job, Rows, State, Table};
 use amperity_exporter::snapshot::{Snapshot, Status};
 use amperity_exporter::telemetry::{Endpoint, Telemetry};
 use amperity_exporter::wire;
@@ -86,7 +86,7 @@ fn snapshot() -> Result<Snapshot> {
             },
             started_at: Some(Timestamp::from_millisecond(start)?),
             ended_at: Some(Timestamp::from_millisecond(start + 93_421)?),
-            files: vec![],
+            files: Files::default(),
         })
     };
     let job = |number: usize| -> Result<Arc<Job>> {

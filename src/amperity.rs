@@ -65,6 +65,8 @@ pub struct Client {
     queue: RequestQueue,
     /// The most objects a response may hold.
     max_objects: u64,
+    /// Whether the series of single files are wanted.
+    files: bool,
     telemetry: TenantTelemetry,
     shortened_logged: Once,
 }
@@ -181,9 +183,15 @@ impl Client {
             auth: Auth::new(tenant),
             queue: RequestQueue::new(tenant, transport, telemetry.clone(), clock),
             max_objects: (tenant.api.response_bytes / BYTES_PER_OBJECT).max(1),
+            files: tenant.collect.files,
             telemetry,
             shortened_logged: Once::new(),
         }
+    }
+
+    /// The most objects an answer may hold.
+    pub(crate) fn max_objects(&self) -> u64 {
+        self.max_objects
     }
 
     /// `GET /ingest/jobs/{id}`, with retries, until `deadline` at most.
@@ -242,10 +250,14 @@ impl Client {
         };
         let (job, shortened) = answer.map_err(malformed)?;
         self.count_shortened(shortened);
-        let job = job.ok_or_else(|| malformed(format!("the answer is a {noun} without an id")))?;
+        let mut job =
+            job.ok_or_else(|| malformed(format!("the answer is a {noun} without an id")))?;
         if *job.id != *label::bounded(id) {
             let other = clean(&job.id, 100, &[]);
             return Err(malformed(format!("the answer is another {noun}, {other}")));
+        }
+        if !self.files {
+            job.drop_files();
         }
         Ok(job)
     }
@@ -273,7 +285,9 @@ impl Client {
             .append_pair("created_from", &format!("{from:.3}"))
             .append_pair("created_to", &format!("{to:.3}"));
         let body = self.get(name, endpoint, &url, call).await?;
-        let listing = parse::off_thread(body, parse::jobs).await.map_err(|text| {
+        let files = self.files;
+        let listing = parse::off_thread(body, move |body| parse::jobs(body, files)).await;
+        let listing = listing.map_err(|text| {
             let failure = Failure::permanent(Reason::Malformed, text);
             self.explained(name, endpoint, &failure, call)
         })?;

@@ -87,13 +87,16 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::{after, before};
 use crate::jobs::{Job, Table};
 use changes::Changes;
-use observed::{JobTimes, ObservedRun};
-use record::{FeedRecord, Recorded};
+use limits::Sightings;
+use observed::ObservedRun;
+use record::{FeedRecord, Recorded, Unknown};
 
 mod changes;
 mod failures;
 mod feed;
+mod finished;
 mod kind;
+mod limits;
 mod observed;
 mod record;
 mod run;
@@ -115,10 +118,6 @@ const LISTED: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
 /// that the API does not list any more.
 const COVERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Feeds of one tenant, almost three million series. No tenant is known to have
-/// a hundredth of them; a hostile API could have any number.
-const MAX_FEEDS: usize = 50_000;
-
 /// What is known of one tenant's feeds and runs.
 #[derive(Clone, Debug, Default)]
 pub struct RunHistory {
@@ -139,6 +138,10 @@ pub struct RunHistory {
     gap: Duration,
     /// See [`RunHistory::dropped`].
     dropped: usize,
+    /// Keys of runs that ended before this may have been dropped because of
+    /// their number.
+    keys_dropped_until: Option<Timestamp>,
+    sightings: Sightings,
     /// What the store does not have yet.
     changes: Changes,
     /// See [`RunHistory::take_updated`].
@@ -197,13 +200,10 @@ impl RunHistory {
         let first = self.history_until.is_none();
         let history_until = self.history_until.unwrap_or(now);
         let listed_from = before(now, LISTED);
-        let mut finished_jobs = HashSet::new();
-        let jobs = jobs.into_iter().inspect(|job| {
-            if job.is_finished() {
-                finished_jobs.insert(&*job.id);
-            }
-        });
-        let runs = self.runs_of_known_feeds(jobs, now);
+        let jobs: Vec<&Job> = jobs.into_iter().collect();
+        let finished_jobs = jobs.iter().filter(|job| job.is_finished());
+        let finished_jobs: HashSet<&str> = finished_jobs.map(|job| &*job.id).collect();
+        let runs = self.runs_of_kept_feeds(&jobs, now);
         let (finished, open): (Vec<&ObservedRun<'_>>, Vec<_>) =
             runs.iter().partition(|run| run.table.finished);
         let mut latest_end = Timestamp::MIN;
@@ -211,7 +211,14 @@ impl RunHistory {
         for run in finished {
             finished_runs.insert(run.key());
             latest_end = latest_end.max(run.end.unwrap_or(latest_end));
-            self.record_finished(run, !first && !run.ended_before(history_until));
+            let unknown = if self.may_be_dropped(run) {
+                Unknown::Ignored
+            } else if first || run.ended_before(history_until) {
+                Unknown::History
+            } else {
+                Unknown::New
+            };
+            self.record_finished(run, unknown);
         }
         for run in open {
             if !finished_runs.contains(&run.key()) {
@@ -226,52 +233,24 @@ impl RunHistory {
                 record.drop_keys_before(kept_from);
             }
         }
-    }
-
-    /// The runs of all jobs, but for those of new feeds beyond the limit.
-    fn runs_of_known_feeds<'a>(
-        &mut self,
-        jobs: impl IntoIterator<Item = &'a Job>,
-        now: Timestamp,
-    ) -> Vec<ObservedRun<'a>> {
-        let mut runs = Vec::new();
-        let mut dropped = HashSet::new();
-        let mut known: usize = self.tables.values().map(BTreeMap::len).sum();
-        for job in jobs {
-            let times = JobTimes::new(job);
-            for table in &job.tables {
-                if !self.knows(table) {
-                    if known >= MAX_FEEDS {
-                        dropped.insert((&*table.table, &*table.feed));
-                        continue;
-                    }
-                    known += 1;
-                    let feeds = self.tables.entry(Arc::clone(&table.table)).or_default();
-                    let record = Arc::new(FeedRecord::new(now));
-                    feeds.insert(Arc::clone(&table.feed), record);
-                    self.changes.feed(FeedId::of(table));
-                }
-                runs.push(ObservedRun::new(job, table, times, now));
-            }
-        }
-        self.dropped = dropped.len();
-        runs
+        self.enforce_limits();
     }
 
     fn record_open(&mut self, run: &ObservedRun<'_>) {
-        if let Some(record) = record_mut(&mut self.tables, run.table)
+        if let Some(record) = self.record_mut(&run.table.table, &run.table.feed)
             && record.record_open(run)
         {
             self.changes.feed(FeedId::of(run.table));
         }
     }
 
-    fn record_finished(&mut self, observed: &ObservedRun<'_>, new: bool) {
-        let Some(record) = record_mut(&mut self.tables, observed.table) else {
+    fn record_finished(&mut self, observed: &ObservedRun<'_>, unknown: Unknown) {
+        let kind = self.kind;
+        let Some(record) = self.record_mut(&observed.table.table, &observed.table.feed) else {
             return;
         };
         let feed = || FeedId::of(observed.table);
-        match record.record_finished(observed, new, self.kind) {
+        match record.record_finished(observed, unknown, kind) {
             Recorded::Nothing => {}
             Recorded::Record => {
                 self.changes.feed(feed());
@@ -298,7 +277,7 @@ impl RunHistory {
     /// The open runs of all feeds, and when they began: the ids of their jobs,
     /// in any order.
     pub(crate) fn open_runs(&self) -> impl Iterator<Item = (&Arc<str>, Timestamp)> {
-        let records = self.tables.values().flat_map(BTreeMap::values);
+        let records = self.records();
         records.flat_map(|record| record.open.iter().map(|(job, run)| (job, run.place)))
     }
 
@@ -386,7 +365,8 @@ impl RunHistory {
         self.gap
     }
 
-    /// Feeds of the last observation beyond the limit.
+    /// Feeds of the last observation beyond the limit, and those that were
+    /// replaced by others.
     #[must_use]
     pub fn dropped(&self) -> usize {
         self.dropped
@@ -399,6 +379,14 @@ impl RunHistory {
 
     fn record(&self, id: &FeedId) -> Option<&Arc<FeedRecord>> {
         self.tables.get(&id.table)?.get(&id.feed)
+    }
+
+    fn record_mut(&mut self, table: &str, feed: &str) -> Option<&mut Arc<FeedRecord>> {
+        self.tables.get_mut(table)?.get_mut(feed)
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Arc<FeedRecord>> {
+        self.tables.values().flat_map(BTreeMap::values)
     }
 
     fn records_mut(&mut self) -> impl Iterator<Item = &mut Arc<FeedRecord>> {
@@ -422,14 +410,11 @@ impl RunHistory {
         let listed_from = self.observed_at.or(self.covered_until);
         let listed_from = listed_from.map(|now| before(now, LISTED));
         let history_until = self.history_until?;
-        Some(record::day(
-            listed_from.unwrap_or(history_until).min(history_until),
-        ))
+        let kept_from = listed_from.unwrap_or(history_until).min(history_until);
+        Some(record::day(kept_from.max(
+            self.keys_dropped_until.unwrap_or(kept_from),
+        )))
     }
-}
-
-fn record_mut<'a>(tables: &'a mut Tables, table: &Table) -> Option<&'a mut Arc<FeedRecord>> {
-    tables.get_mut(&table.table)?.get_mut(&table.feed)
 }
 
 /// The millisecond after `time`.

@@ -57,8 +57,8 @@ pub struct Table {
     pub started_at: Option<Timestamp>,
     /// When loading ended; never set while the table is unfinished.
     pub ended_at: Option<Timestamp>,
-    /// The files read, at most one entry per name, ordered by name.
-    pub files: Vec<File>,
+    /// The files read.
+    pub files: Files,
 }
 
 /// Row counts by outcome; `None` where the API gave no usable number.
@@ -87,6 +87,16 @@ impl Rows {
             errors: self.errors.max(other.errors),
         }
     }
+}
+
+/// The files of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// How many there are.
+    pub count: u64,
+    /// At most one entry per name, ordered by name. Empty unless the series of
+    /// single files are wanted: a job may have very many.
+    pub entries: Vec<File>,
 }
 
 /// One file of a table.
@@ -122,6 +132,13 @@ impl Job {
             tables,
             failure: None,
         })
+    }
+
+    /// Drops the entries of single files; their number stays.
+    pub(crate) fn drop_files(&mut self) {
+        for table in &mut self.tables {
+            table.files.entries = Vec::new();
+        }
     }
 
     /// Whether all of its tables are. A job without tables has not begun.
@@ -165,7 +182,10 @@ impl Table {
             },
             started_at: timestamp(&table.started_at),
             ended_at,
-            files: table.files.0.iter().map(File::from_wire).collect(),
+            files: Files {
+                count: 0,
+                entries: table.files.0.iter().map(File::from_wire).collect(),
+            },
         }
     }
 
@@ -193,15 +213,26 @@ impl Table {
         self.finished &= other.finished;
         self.started_at = self.started_at.into_iter().chain(other.started_at).min();
         self.ended_at = self.ended_at.max(other.ended_at).filter(|_| self.finished);
-        self.files.extend(other.files);
+        self.files.entries.extend(other.files.entries);
     }
 
     fn merge_files(&mut self) {
+        let entries = std::mem::take(&mut self.files.entries);
         self.files = merge(
-            std::mem::take(&mut self.files),
+            entries,
             |file| Arc::clone(&file.file),
             |file, other| file.absorb(&other),
-        );
+        )
+        .into();
+    }
+}
+
+impl From<Vec<File>> for Files {
+    fn from(entries: Vec<File>) -> Self {
+        Self {
+            count: entries.len() as u64,
+            entries,
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Listing {
     pub malformed: usize,
     /// How many strings were shortened, see [`label::bounded`].
     pub(super) shortened: u64,
+    /// Whether to keep the entries of single files.
+    files: bool,
 }
 
 /// One page of the runs of workflows of a window.
@@ -41,7 +43,12 @@ impl Listing {
     fn push(&mut self, entry: Option<&wire::Job<'_>>) {
         self.shortened += entry.map_or(0, label::count_too_long);
         match entry.and_then(Job::from_wire) {
-            Some(job) => self.jobs.push(job),
+            Some(mut job) => {
+                if !self.files {
+                    job.drop_files();
+                }
+                self.jobs.push(job);
+            }
             None => self.malformed += 1,
         }
     }
@@ -54,9 +61,12 @@ pub(super) fn job(body: &[u8]) -> Result<(Option<Job>, u64), serde_json::Error> 
     })
 }
 
-/// A list of jobs.
-pub(super) fn jobs(body: &[u8]) -> Result<Listing, serde_json::Error> {
-    let mut listing = Listing::default();
+/// A list of jobs; `files` says whether to keep the entries of single files.
+pub(super) fn jobs(body: &[u8], files: bool) -> Result<Listing, serde_json::Error> {
+    let mut listing = Listing {
+        files,
+        ..Listing::default()
+    };
     wire::read_list(body, |entry| listing.push(entry))?;
     if listing.jobs.is_empty() && listing.malformed > 0 {
         let text = format!("none of {} entries is a job", listing.malformed);
@@ -95,7 +105,7 @@ pub(super) fn workflows(body: &[u8]) -> Result<WorkflowPage, serde_json::Error> 
 /// tenant. The error text is safe to print.
 pub(super) async fn off_thread<T: Send + 'static>(
     body: Bytes,
-    parse: fn(&[u8]) -> Result<T, serde_json::Error>,
+    parse: impl FnOnce(&[u8]) -> Result<T, serde_json::Error> + Send + 'static,
 ) -> Result<T, String> {
     let parsed = if body.len() < LARGE {
         parse(&body)

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::jobs_file::first_time;
 use crate::clock::before;
-use crate::jobs::{Job, Rows, State, Table};
+use crate::jobs::{Files, Job, Rows, State, Table};
 
 /// A job that has begun, and what there is to see of it.
 struct Begun {
@@ -146,6 +146,6 @@ fn unfinished(table: &Table, started: bool) -> Table {
         rows: Rows::default(),
         started_at: table.started_at.filter(|_| started),
         ended_at: None,
-        files: Vec::new(),
+        files: Files::default(),
     }
 }

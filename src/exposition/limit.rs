@@ -94,7 +94,7 @@ fn job_bytes(tenant: &str, job: &Job, files: bool) -> u64 {
     let workflow = job.workflow_id.as_deref().unwrap_or_default();
     let of_tables = job.tables.iter().map(|table| {
         let line = LINE + of_job + escaped_length(&table.table) + escaped_length(&table.feed);
-        let files = table.files.iter().filter(|_| files);
+        let files = table.files.entries.iter().filter(|_| files);
         let of_files = files.map(|file| 2 * (line + escaped_length(&file.file)));
         TABLE_LINES * line + of_files.sum::<u64>()
     });

@@ -240,7 +240,7 @@ impl SampleLines {
     ) {
         self.gauge(family, |out| {
             for Row { labels, item } in tables {
-                for file in &item.files {
+                for file in &item.files.entries {
                     if let Some(count) = count(file) {
                         let extra = extra("file", &file.file);
                         sample(out, family, labels, &extra, Value::Count(count));

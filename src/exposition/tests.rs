@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::expectations::Expected;
 use crate::feeds::{Failures, Feed, Run, Totals};
-use crate::jobs::{File, Job, Rows, State, Table};
+use crate::jobs::{File, Files, Job, Rows, State, Table};
 use crate::snapshot::{Snapshot, Status};
 use crate::telemetry::Telemetry;
 
@@ -46,11 +46,11 @@ fn documented_job() -> Job {
             },
             started_at: Some(time(1_717_214_574_433)),
             ended_at: Some(time(1_717_214_577_433)),
-            files: vec![File {
+            files: Files::from(vec![File {
                 file: "cb-20240618-71992-SF3Uz/part0.avro".into(),
                 read: Some(1000),
                 errors: Some(200),
-            }],
+            }]),
         }],
         merged: 0,
         failure: None,

@@ -11,10 +11,17 @@ use super::{FeedId, Run};
 /// cannot write, only their keys are kept, which the records have anyway.
 const MAX_RUNS: usize = 100_000;
 
+/// Changed feeds that wait to be written: with more of them, many of which have
+/// been replaced since, the whole history is written anew.
+const MAX_CHANGED: usize = 4 * super::limits::MAX_FEEDS;
+
 /// What has changed in a tenant's history.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     pub(super) feeds: BTreeMap<FeedId, FeedChange>,
+    /// Whether everything stored of the history is void, and all of it is to be
+    /// written.
+    pub(super) rewrite: bool,
     runs: usize,
 }
 
@@ -54,10 +61,20 @@ impl Changes {
             removed: true,
             ..FeedChange::default()
         };
+        if self.feeds.len() > MAX_CHANGED {
+            *self = Self {
+                rewrite: true,
+                ..Self::default()
+            };
+        }
     }
 
     /// Adds what changed later.
     pub(super) fn merge(&mut self, later: Self) {
+        if later.rewrite {
+            *self = later;
+            return;
+        }
         for (feed, change) in later.feeds {
             if change.removed {
                 self.remove(feed.clone());

@@ -86,7 +86,7 @@ impl<'a> ObservedRun<'a> {
             ended_at: self.table.ended_at,
             state: self.table.state.clone(),
             rows: self.table.rows,
-            files: self.table.files.len() as u64,
+            files: self.table.files.count,
             workflow_id: self.job.workflow_id.clone(),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use super::finished::FinishedJobs;
 use super::observed::ObservedRun;
 use super::{Failures, Feed, HistoryKind, Run, Totals};
 use crate::expectations::Expected;
@@ -32,9 +33,8 @@ pub(super) struct FeedRecord {
     pub(super) active_at: Timestamp,
     /// The unfinished runs, by job.
     pub(super) open: BTreeMap<Arc<str>, OpenRun>,
-    /// The jobs of finished runs, by the day the run ended: a time is needed
-    /// only to drop them.
-    pub(super) finished: BTreeMap<Date, BTreeSet<Arc<str>>>,
+    /// The jobs of finished runs.
+    pub(super) finished: FinishedJobs,
     /// Those of them of which only the key is stored.
     pub(super) keys_only: BTreeSet<Arc<str>>,
     /// The finished run that started last.
@@ -64,6 +64,17 @@ pub(super) struct Newest {
     pub(super) state: Option<State>,
 }
 
+/// What becomes of a finished run that was never seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// It is counted.
+    New,
+    /// It is kept and not counted.
+    History,
+    /// It may be one that was counted, whose key was dropped.
+    Ignored,
+}
+
 /// What an observation changed.
 #[derive(Debug)]
 pub(super) enum Recorded {
@@ -84,7 +95,7 @@ impl FeedRecord {
             created: now,
             active_at: Timestamp::MIN,
             open: BTreeMap::new(),
-            finished: BTreeMap::new(),
+            finished: FinishedJobs::default(),
             keys_only: BTreeSet::new(),
             newest: None,
             recent: Arc::default(),
@@ -120,18 +131,23 @@ impl FeedRecord {
         true
     }
 
-    /// Records a run seen finished; `new` says whether to count it if it was
-    /// never seen before.
+    /// Records a run seen finished.
     pub(super) fn record_finished(
         self: &mut Arc<Self>,
         observed: &ObservedRun<'_>,
-        new: bool,
+        unknown: Unknown,
         kind: HistoryKind,
     ) -> Recorded {
         let filed_on = self.day_of(observed);
         let known = self.recent(observed.id()).cloned();
         match (filed_on, known) {
-            (None, None) => Arc::make_mut(self).first_finish(observed, new),
+            (None, None) => {
+                let was_open = self.open.contains_key(observed.id());
+                if unknown == Unknown::Ignored && !was_open {
+                    return Recorded::Nothing;
+                }
+                Arc::make_mut(self).first_finish(observed, unknown == Unknown::New)
+            }
             (_, Some(known)) => self.finish_again(observed, filed_on, &known, kind),
             (Some(filed_on), None) => self.finish_of_old_run(observed, filed_on),
         }
@@ -195,13 +211,8 @@ impl FeedRecord {
 
     /// The day a finished run is filed under.
     fn day_of(&self, observed: &ObservedRun<'_>) -> Option<Date> {
-        let usual = day(observed.ordered_at());
-        let holds_it = |jobs: &BTreeSet<Arc<str>>| jobs.contains(observed.id());
-        if self.finished.get(&usual).is_some_and(holds_it) {
-            return Some(usual);
-        }
-        let mut days = self.finished.iter();
-        days.find_map(|(day, jobs)| holds_it(jobs).then_some(*day))
+        let likely = day(observed.ordered_at());
+        self.finished.day_of(observed.id(), likely)
     }
 
     fn recent(&self, job: &str) -> Option<&Arc<Run>> {
@@ -209,8 +220,7 @@ impl FeedRecord {
     }
 
     fn file(&mut self, job: &Arc<str>, at: Timestamp) {
-        let jobs = self.finished.entry(day(at)).or_default();
-        jobs.insert(Arc::clone(job));
+        self.finished.insert(day(at), job);
         self.active_at = self.active_at.max(at);
     }
 
@@ -222,10 +232,7 @@ impl FeedRecord {
         let later = day(observed.ordered_at()) > filed_on;
         if later {
             let record = Arc::make_mut(self);
-            if let Some(jobs) = record.finished.get_mut(&filed_on) {
-                jobs.remove(observed.id());
-            }
-            record.finished.retain(|_, jobs| !jobs.is_empty());
+            record.finished.remove(filed_on, observed.id());
             record.file(observed.id(), observed.ordered_at());
         }
         later
@@ -329,17 +336,18 @@ impl FeedRecord {
 
     /// Drops the keys of runs that ended on earlier days.
     pub(super) fn drop_keys_before(self: &mut Arc<Self>, kept_from: Date) {
-        let oldest = self.finished.first_key_value();
-        if oldest.is_some_and(|(day, _)| *day < kept_from) {
+        if self.finished.first_day().is_some_and(|day| day < kept_from) {
             let record = Arc::make_mut(self);
-            let kept = record.finished.split_off(&kept_from);
-            for job in std::mem::replace(&mut record.finished, kept)
-                .values()
-                .flatten()
-            {
-                record.keys_only.remove(job);
+            for job in record.finished.drop_before(kept_from) {
+                record.keys_only.remove(&job);
             }
         }
+    }
+
+    /// The time from its first known run to its last one.
+    pub(super) fn covers(&self) -> SignedDuration {
+        let first = self.recent.first().map_or(self.created, |run| run.ordered_at);
+        self.active_at.duration_since(first.min(self.created))
     }
 
     /// When it last had a run, if it has no open one.
@@ -382,4 +390,10 @@ impl FeedRecord {
 /// The day of a time, in UTC.
 pub(super) fn day(time: Timestamp) -> Date {
     jiff::tz::Offset::UTC.to_datetime(time).date()
+}
+
+/// The first moment of a day, in UTC.
+pub(super) fn midnight(day: Date) -> Timestamp {
+    let midnight = jiff::tz::Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
+    midnight.unwrap_or(Timestamp::MIN)
 }

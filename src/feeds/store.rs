@@ -305,10 +305,12 @@ impl Histories {
     fn take(&mut self, tenant: &str, history: &mut RunHistory) -> u64 {
         let changes = std::mem::take(&mut history.changes);
         let updated = std::mem::take(&mut history.updated);
+        let sightings = std::mem::take(&mut history.sightings);
         let id = (tenant.into(), history.kind);
         let entry = self.tenants.entry(id).or_default();
         entry.history = history.clone();
         history.updated = updated;
+        history.sightings = sightings;
         entry.changes.merge(changes);
         entry.is_changed = true;
         self.drawn += 1;
@@ -336,7 +338,7 @@ impl Histories {
         let tenants = tenants.filter(|(_, entry)| everything || entry.is_changed);
         let tenants = tenants.map(|((tenant, _), entry)| {
             let mut changes = std::mem::take(&mut entry.changes);
-            if everything {
+            if everything || changes.rewrite {
                 changes.merge(write::everything(&entry.history));
             }
             entry.is_changed = false;

@@ -2,10 +2,11 @@
 //! against a model, in [`model`].
 
 use super::*;
-use crate::jobs::{MAX_COUNT, Rows, State, Table};
+use crate::jobs::{Files, MAX_COUNT, Rows, State, Table};
 
 mod counting;
 mod latest;
+mod limits;
 mod model;
 mod resumed;
 mod workflows;
@@ -36,7 +37,7 @@ fn job(id: &str, state: State, started: Option<&str>, ended: Option<&str>) -> Jo
         },
         started_at: started.map(at),
         ended_at: ended.map(at),
-        files: Vec::new(),
+        files: Files::default(),
     };
     Job {
         id: id.into(),

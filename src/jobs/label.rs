@@ -86,7 +86,7 @@ mod tests {
         let state = table.state.as_ref().unwrap().as_str();
         let workflow = job.workflow_id.as_deref().unwrap();
         let texts = [&*job.id, workflow, &table.table, &table.feed, state];
-        let files = table.files.iter().map(|file| &*file.file);
+        let files = table.files.entries.iter().map(|file| &*file.file);
         for text in texts.into_iter().chain(files) {
             assert_eq!(text.len(), MAX_BYTES);
         }

@@ -126,7 +126,7 @@ fn names_keep_quotes_backslashes_newlines_and_emoji() {
         );
         let job = job(&text);
         let table = &job.tables[0];
-        let seen = [&job.id, &table.table, &table.feed, &table.files[0].file];
+        let seen = [&job.id, &table.table, &table.feed, &table.files.entries[0].file];
         assert!(seen.iter().all(|text| &***text == name), "{name:?}");
         assert_eq!(job.workflow_id.as_deref(), Some(name));
     }
@@ -152,6 +152,7 @@ fn two_entries_of_one_table_and_feed_become_one() {
     assert_eq!(table.ended_at, time("2024-06-01T03:00:00Z"));
     let files: Vec<_> = table
         .files
+        .entries
         .iter()
         .map(|file| (&*file.file, file.read))
         .collect();
@@ -166,7 +167,7 @@ fn a_hostile_job_of_twenty_thousand_entries_for_one_table_is_read_in_no_time() {
     let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
     let job = job_of(&entries);
     assert_eq!((job.tables.len(), job.merged), (1, 19_999));
-    assert_eq!(job.tables[0].files.len(), 20_001);
+    assert_eq!(job.tables[0].files.count, 20_001);
 }
 
 #[test]
@@ -249,6 +250,7 @@ fn files_without_an_id_go_by_their_name() {
     );
     let files: Vec<_> = table
         .files
+        .entries
         .iter()
         .map(|file| (&*file.file, file.read))
         .collect();

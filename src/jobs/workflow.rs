@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::label::{bounded, too_long};
-use super::{Job, Rows, State, Table, label, timestamp};
+use super::{Files, Job, Rows, State, Table, label, timestamp};
 use crate::config::short_type;
 use crate::wire;
 
@@ -78,7 +78,7 @@ impl Job {
             rows: Rows::default(),
             started_at: timestamp(&run.created_at),
             ended_at,
-            files: Vec::new(),
+            files: Files::default(),
         };
         Some(Self {
             id: bounded(id).into(),

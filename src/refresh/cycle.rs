@@ -63,7 +63,8 @@ impl TenantState {
         let mut current = false;
         while let Some(piece) = self.discovery.next() {
             // The rest of the budget is for the requests by id.
-            if current && started.elapsed() >= self.times.budget / 2 {
+            let half_is_over = started.elapsed() >= self.times.budget / 2;
+            if current && (half_is_over || self.has_full_answer()) {
                 self.discovery.put_back(piece);
                 return;
             }
@@ -151,6 +152,13 @@ impl TenantState {
             outcome.failure = Some(error);
         }
         false
+    }
+
+    /// Whether so much is waiting for the feed history as one answer may hold:
+    /// the answers of one refresh together need no more memory.
+    fn has_full_answer(&self) -> bool {
+        let objects: usize = self.unobserved.iter().map(|job| 1 + job.tables.len()).sum();
+        objects as u64 >= self.client.max_objects()
     }
 
     fn log_pieces(&mut self) {

@@ -11,7 +11,7 @@ use super::discovery::{Discovery, Window};
 use super::known_jobs::KnownJobs;
 use super::plan::{self, RECHECK, UNKNOWN_RECHECK};
 use crate::config::{self, MAX_WINDOW, Secret};
-use crate::jobs::{Job, Rows, State, Table};
+use crate::jobs::{Files, Job, Rows, State, Table};
 use crate::telemetry::Reason;
 
 mod discovery;
@@ -84,7 +84,7 @@ fn job(id: &str, started: Option<Timestamp>, finished: bool) -> Job {
             rows: Rows::default(),
             started_at: started,
             ended_at: started.filter(|_| finished).map(|start| start + minutes(1)),
-            files: Vec::new(),
+            files: Files::default(),
         }],
     }
 }

@@ -43,7 +43,7 @@ pub(in crate::exposition) static TABLE_GAUGES: [Gauge<Table>; 9] = [
     gauge(
         "amperity_ingest_files",
         TABLE,
-        |table| Some(Value::Count(table.files.len() as u64)),
+        |table| Some(Value::Count(table.files.count)),
         "Number of files that the ingest job lists for this table.",
     ),
     gauge(

@@ -25,7 +25,7 @@ fn unknown_values_have_no_series() {
     table.rows = Rows::default();
     table.started_at = None;
     table.ended_at = None;
-    table.files = vec![];
+    table.files = Files::default();
     let page = read(&page(&[snapshot("t", vec![job], vec![])]), Format::Text);
     let ingest: Vec<_> = page
         .lines()

@@ -47,7 +47,7 @@ prop_compose! {
         let files = files.into_iter().map(|(file, (read, errors))| File { file: file.into(), read, errors });
         Table {
             table: "".into(), feed: "".into(), state, finished: ended_at.is_some(), rows,
-            started_at, ended_at, files: files.collect(),
+            started_at, ended_at, files: files.collect::<Vec<_>>().into(),
         }
     }
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::DatabaseError;
 use super::row::{Columns, required, state_named};
+use crate::feeds::limits::MAX_KEY_BYTES;
 use crate::feeds::record::{FeedRecord, Newest, OpenRun, RECENT, day};
 use crate::feeds::{FailedRun, FeedId, HistoryKind, Run, RunHistory, Totals};
 use crate::jobs::{Attribution, Rows, State, WorkflowFailure};
@@ -59,12 +60,14 @@ pub(super) fn histories(
         read_failures(connection, &mut feeds)?;
     }
     read_open_runs(connection, &mut feeds)?;
-    read_runs(connection, &mut feeds, &tenants)?;
-    for feed in feeds.into_values() {
-        let (_, history) = required(tenants.get_mut(&feed.tenant))?;
-        let feeds = history.tables.entry(feed.id.table).or_default();
-        feeds.insert(feed.id.feed, Arc::new(feed.record));
+    let mut ids = FeedIds::new();
+    for (key, StoredFeed { tenant, id, record }) in feeds {
+        let (_, history) = required(tenants.get_mut(&tenant))?;
+        let feeds = history.tables.entry(Arc::clone(&id.table)).or_default();
+        feeds.insert(Arc::clone(&id.feed), Arc::new(record));
+        ids.insert(key, (tenant, id));
     }
+    read_runs(connection, &ids, &mut tenants)?;
     let histories = tenants.into_values();
     let histories = histories.map(|(tenant, history)| ((tenant, history.kind), history));
     Ok(histories.collect())
@@ -103,6 +106,9 @@ struct StoredFeed {
 }
 
 type Feeds = BTreeMap<i64, StoredFeed>;
+
+/// The tenants and ids of feeds, by their keys in the database.
+type FeedIds = BTreeMap<i64, (i64, FeedId)>;
 
 fn read_feeds(connection: &Connection) -> Result<Feeds, DatabaseError> {
     let mut select = connection.prepare("SELECT * FROM feeds NOT INDEXED")?;
@@ -203,13 +209,14 @@ fn read_open_runs(connection: &Connection, feeds: &mut Feeds) -> Result<(), Data
 /// runs whole.
 fn read_runs(
     connection: &Connection,
-    feeds: &mut Feeds,
-    tenants: &Tenants,
+    feeds: &FeedIds,
+    tenants: &mut Tenants,
 ) -> Result<(), DatabaseError> {
     let mut select = connection.prepare("SELECT * FROM runs NOT INDEXED")?;
     let mut rows = select.query([])?;
     // The rows are in the order of feeds.
     let mut runs: (i64, Vec<Run>) = (0, Vec::new());
+    let mut key_bytes: BTreeMap<i64, usize> = BTreeMap::new();
     loop {
         let row = rows.next()?.map(|row| Columns::read(row, RUN_COLUMNS));
         let row = row.transpose()?.map(|mut columns| {
@@ -218,9 +225,14 @@ fn read_runs(
         });
         let row = row.transpose()?;
         if row.as_ref().is_none_or(|(feed, _)| *feed != runs.0) && !runs.1.is_empty() {
-            let feed = required(feeds.get_mut(&runs.0))?;
-            let (_, history) = required(tenants.get(&feed.tenant))?;
-            take_runs(&mut feed.record, std::mem::take(&mut runs.1), history);
+            let (tenant, id) = required(feeds.get(&runs.0))?;
+            let (_, history) = required(tenants.get_mut(tenant))?;
+            let bytes = key_bytes.entry(*tenant).or_default();
+            *bytes += take_runs(history, id, std::mem::take(&mut runs.1));
+            if *bytes > MAX_KEY_BYTES {
+                history.enforce_limits();
+                *bytes = history.key_bytes();
+            }
         }
         let Some((feed, run)) = row else {
             return Ok(());
@@ -230,10 +242,14 @@ fn read_runs(
     }
 }
 
-fn take_runs(record: &mut FeedRecord, mut runs: Vec<Run>, history: &RunHistory) {
-    let Some(kept_from) = history.keys_kept_from() else {
-        return;
+/// Returns what the keys of the feed take in memory.
+fn take_runs(history: &mut RunHistory, id: &FeedId, mut runs: Vec<Run>) -> usize {
+    let (kept_from, covered_until) = (history.keys_kept_from(), history.covered_until);
+    let record = history.record_mut(&id.table, &id.feed);
+    let Some((record, kept_from)) = record.zip(kept_from) else {
+        return 0;
     };
+    let record = Arc::make_mut(record);
     runs.sort_by(|one, two| one.order().cmp(&two.order()));
     let latest = runs.len().saturating_sub(RECENT);
     for (number, run) in runs.into_iter().enumerate() {
@@ -244,13 +260,12 @@ fn take_runs(record: &mut FeedRecord, mut runs: Vec<Run>, history: &RunHistory) 
             .started_at
             .max(run.ended_at)
             .is_none_or(|end| end > run.ordered_at)
-            && let Some(covered_until) = history.covered_until
+            && let Some(covered_until) = covered_until
         {
             filed_on = filed_on.max(day(covered_until));
         }
         if filed_on >= kept_from {
-            let jobs = record.finished.entry(filed_on).or_default();
-            jobs.insert(Arc::clone(&run.job));
+            record.finished.insert(filed_on, &run.job);
         }
         if is_only_key(&run) {
             record.keys_only.insert(run.job);
@@ -258,6 +273,7 @@ fn take_runs(record: &mut FeedRecord, mut runs: Vec<Run>, history: &RunHistory) 
             record.keep_recent(Arc::new(run));
         }
     }
+    record.finished.bytes()
 }
 
 fn read_run(columns: &mut Columns) -> Result<Run, DatabaseError> {

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::Offset;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::DatabaseError;
 use super::row::{count, insert, optional_count, optional_text, optional_time, text, time};
 use crate::feeds::changes::{Changes, FeedChange};
-use crate::feeds::record::FeedRecord;
+use crate::feeds::record::{self, FeedRecord};
 use crate::feeds::{Failures, FeedId, HistoryKind, Run, RunHistory};
 use crate::jobs::{Attribution, State};
 
@@ -50,6 +48,9 @@ pub(super) fn write(
     changes: &Changes,
     capacity: Capacity,
 ) -> Result<(), DatabaseError> {
+    if changes.rewrite {
+        delete_history(transaction, tenant, history.kind)?;
+    }
     let tenant = write_tenant(transaction, tenant, history)?;
     let feeds = history.tables.values().map(BTreeMap::len).sum();
     let limits = Limits {
@@ -285,9 +286,7 @@ fn write_keys(
     feed: i64,
     record: &FeedRecord,
 ) -> Result<(), DatabaseError> {
-    let days = record.finished.iter();
-    let keys = days.flat_map(|(day, jobs)| jobs.iter().map(|job| (*day, job)));
-    for (day, job) in keys {
+    for (day, job) in record.finished.iter() {
         let nothing = std::iter::repeat_n(Value::Null, 8);
         let columns = [
             Value::Integer(feed),
@@ -334,8 +333,7 @@ fn delete_old_runs(
 
 /// The first millisecond of a day, in UTC.
 pub(super) fn midnight(day: Date) -> i64 {
-    let midnight = Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
-    midnight.map_or(i64::MIN, Timestamp::as_millisecond)
+    record::midnight(day).as_millisecond()
 }
 
 /// All of a history, as changes to an empty database.

@@ -1,6 +1,7 @@
 //! Which runs are counted, and that none is counted twice.
 
 use super::*;
+use crate::feeds::limits::MAX_FEEDS;
 
 #[test]
 fn a_run_is_counted_once_when_it_is_seen_finished_and_never_again() {
@@ -56,6 +57,7 @@ fn feeds_beyond_the_bound_are_dropped_and_those_known_before_go_on() {
         job
     };
     let mut history = begun();
+    history.observe(&[many(0..MAX_FEEDS - 1)], at("15 12:03"));
     history.observe(&[many(0..MAX_FEEDS - 1)], at("15 12:04"));
     assert_eq!(
         (history.feeds().len(), history.dropped()),

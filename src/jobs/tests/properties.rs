@@ -70,7 +70,7 @@ proptest! {
         for table in &job.tables {
             prop_assert!(table.finished || table.ended_at.is_none());
             prop_assert!(table.rows.read.is_none_or(|rows| rows <= MAX_COUNT));
-            prop_assert!(table.files.is_sorted_by(|one, two| one.file < two.file));
+            prop_assert!(table.files.entries.is_sorted_by(|one, two| one.file < two.file));
         }
     }
 

@@ -99,7 +99,7 @@ fn unfinished_row(job: &str, table: &Table, now: Timestamp) -> Markup {
             (start(table.started_at, job, now))
             td.n data-label="Duration" { (so_far(table.started_at, now)) }
             (counts(&table.rows))
-            td.n data-label="Files" { (number(table.files.len() as u64)) }
+            td.n data-label="Files" { (number(table.files.count)) }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{FeedRule, Severity};
 use crate::expectations::Expected;
 use crate::feeds::{Failures, Feed, Run, Totals};
-use crate::jobs::{Job, Rows, State, Table};
+use crate::jobs::{Files, Job, Rows, State, Table};
 use crate::snapshot::{Failure, Status};
 use crate::telemetry::Reason;
 
@@ -167,7 +167,7 @@ fn job(id: &str, table: &str, state: State, started: &str) -> Arc<Job> {
             rows: rows(1_204_331),
             started_at: Some(started_at),
             ended_at: finished.then(|| started_at + Duration::from_secs(395)),
-            files: Vec::new(),
+            files: Files::default(),
         }],
     })
 }

@@ -16,7 +16,7 @@ fn failed_workflow(id: &str, workflow: &str, hours: u64, failure: WorkflowFailur
             rows: Rows::default(),
             started_at: Some(hours_ago(hours + 1)),
             ended_at: Some(hours_ago(hours)),
-            files: Vec::new(),
+            files: Files::default(),
         }],
         failure: Some(Arc::new(failure)),
         ..Job::default()
