@@ -28,12 +28,7 @@ impl FinishedJobs {
     }
 
     pub(super) fn insert(&mut self, day: Date, job: &Arc<str>) {
-        if self
-            .days
-            .entry(day)
-            .or_default()
-            .insert(Arc::clone(job))
-        {
+        if self.days.entry(day).or_default().insert(Arc::clone(job)) {
             self.bytes += bytes_of(job);
         }
     }

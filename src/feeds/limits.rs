@@ -203,7 +203,9 @@ impl RunHistory {
     /// `bytes`.
     fn drop_oldest_keys(&mut self, mut bytes: usize, wanted: usize) {
         let mut days: BTreeMap<Date, usize> = BTreeMap::new();
-        let by_day = self.records().flat_map(|record| record.finished.bytes_by_day());
+        let by_day = self
+            .records()
+            .flat_map(|record| record.finished.bytes_by_day());
         by_day.for_each(|(day, bytes)| *days.entry(day).or_default() += bytes);
         let mut kept_from = Date::MIN;
         for (day, of_day) in days {

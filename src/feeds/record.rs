@@ -346,7 +346,10 @@ impl FeedRecord {
 
     /// The time from its first known run to its last one.
     pub(super) fn covers(&self) -> SignedDuration {
-        let first = self.recent.first().map_or(self.created, |run| run.ordered_at);
+        let first = self
+            .recent
+            .first()
+            .map_or(self.created, |run| run.ordered_at);
         self.active_at.duration_since(first.min(self.created))
     }
 
@@ -394,6 +397,7 @@ pub(super) fn day(time: Timestamp) -> Date {
 
 /// The first moment of a day, in UTC.
 pub(super) fn midnight(day: Date) -> Timestamp {
-    let midnight = jiff::tz::Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
+    let midnight =
+        jiff::tz::Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
     midnight.unwrap_or(Timestamp::MIN)
 }

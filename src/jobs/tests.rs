@@ -89,17 +89,20 @@ fn the_documented_example_is_read_whole() {
                 ended_at: Some(
                     2024-06-01T04:02:57.433Z,
                 ),
-                files: [
-                    File {
-                        file: "cb-20240618-71992-SF3Uz/part0.avro",
-                        read: Some(
-                            1000,
-                        ),
-                        errors: Some(
-                            200,
-                        ),
-                    },
-                ],
+                files: Files {
+                    count: 1,
+                    entries: [
+                        File {
+                            file: "cb-20240618-71992-SF3Uz/part0.avro",
+                            read: Some(
+                                1000,
+                            ),
+                            errors: Some(
+                                200,
+                            ),
+                        },
+                    ],
+                },
             },
         ],
         merged: 0,
@@ -126,7 +129,12 @@ fn names_keep_quotes_backslashes_newlines_and_emoji() {
         );
         let job = job(&text);
         let table = &job.tables[0];
-        let seen = [&job.id, &table.table, &table.feed, &table.files.entries[0].file];
+        let seen = [
+            &job.id,
+            &table.table,
+            &table.feed,
+            &table.files.entries[0].file,
+        ];
         assert!(seen.iter().all(|text| &***text == name), "{name:?}");
         assert_eq!(job.workflow_id.as_deref(), Some(name));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use crate::clock::before;
 use crate::config::{FeedRule, FeedRules};
@@ -16,6 +17,13 @@ use crate::jobs::Job;
 
 /// Outages older than the history that is learned from are not kept.
 const KEPT: Duration = Duration::from_hours(35 * 24);
+
+/// Feeds that are learned from by one thread at a time.
+const LEARNED_AT_ONCE: usize = 64;
+
+/// Threads of a tenant that learn at the same time.
+const LEARNING_THREADS: usize = 4;
+
 /// What is expected of the feeds of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct FeedExpectations {
@@ -68,25 +76,42 @@ impl FeedExpectations {
             }
         }
         self.updated.extend(history.take_updated());
-        for feed in std::mem::take(&mut self.updated) {
-            let stored = match history.runs_in_memory(&feed) {
-                Some(runs) => Ok(runs.to_vec()),
-                None => store.runs(tenant, history.kind(), &feed).await,
-            };
-            match stored {
-                Ok(runs) => {
-                    let runs: Vec<Run> = runs.iter().filter_map(|run| finished(run)).collect();
-                    let known = KnownFeed {
-                        learned: learn(&runs, &self.unobserved),
-                        rule: rules.of(tenant, &feed.table, &feed.feed).cloned(),
-                    };
-                    self.known.insert(feed, known);
-                }
-                Err(error) => {
-                    tracing::debug!(tenant, %error, "runs cannot be read; what was learned before is used");
-                    self.updated.insert(feed);
+        self.updated.retain(|feed| history.knows_feed(feed));
+        let feeds: Vec<FeedId> = self.updated.iter().cloned().collect();
+        let unobserved: Arc<[Unobserved]> = self.unobserved.as_slice().into();
+        let mut learning = JoinSet::new();
+        for some in feeds.chunks(LEARNED_AT_ONCE) {
+            let mut runs = Vec::with_capacity(some.len());
+            for feed in some {
+                let stored = match history.runs_in_memory(feed) {
+                    Some(runs) => Ok(runs.to_vec()),
+                    None => store.runs(tenant, history.kind(), feed).await,
+                };
+                match stored {
+                    Ok(stored) => runs.push((feed.clone(), stored)),
+                    Err(error) => {
+                        tracing::debug!(tenant, %error, "runs cannot be read; what was learned before is used");
+                    }
                 }
             }
+            let unobserved = Arc::clone(&unobserved);
+            learning.spawn_blocking(move || learn_all(runs, &unobserved));
+            if learning.len() >= LEARNING_THREADS
+                && let Some(Ok(learned)) = learning.join_next().await
+            {
+                self.learned(tenant, learned);
+            }
+        }
+        while let Some(Ok(learned)) = learning.join_next().await {
+            self.learned(tenant, learned);
+        }
+    }
+
+    fn learned(&mut self, tenant: &str, learned: Vec<(FeedId, Learned)>) {
+        for (feed, learned) in learned {
+            self.updated.remove(&feed);
+            let rule = self.rules.of(tenant, &feed.table, &feed.feed).cloned();
+            self.known.insert(feed, KnownFeed { learned, rule });
         }
     }
 
@@ -125,6 +150,19 @@ impl FeedExpectations {
                 .retain(|id, _| shown.contains(&(&*id.table, &*id.feed)));
         }
     }
+}
+
+/// What the runs of some feeds show.
+fn learn_all(
+    feeds: Vec<(FeedId, Vec<Arc<feeds::Run>>)>,
+    unobserved: &[Unobserved],
+) -> Vec<(FeedId, Learned)> {
+    let feeds = feeds.into_iter();
+    let learned = feeds.map(|(feed, runs)| {
+        let runs: Vec<Run> = runs.iter().filter_map(|run| finished(run)).collect();
+        (feed, learn(&runs, unobserved))
+    });
+    learned.collect()
 }
 
 /// The time between two refreshes, if it is so long that it was an outage.

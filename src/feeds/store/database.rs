@@ -127,6 +127,14 @@ impl Database {
         )
     }
 
+    /// As on a disk with room for so many pages of the database.
+    #[cfg(test)]
+    pub(super) fn limit_disk(&mut self, pages: u32) {
+        let connection = &self.open.as_ref().unwrap().connection;
+        let set = connection.pragma_update(None, "max_page_count", pages);
+        set.unwrap();
+    }
+
     #[cfg(test)]
     pub(super) fn limit(&mut self, runs: u64) {
         self.capacity = Capacity(runs);

@@ -144,10 +144,13 @@ fn is_mount_point(path: &Path) -> bool {
         return false;
     };
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    points
-        .into_iter()
-        .any(|point| Path::new(&unescaped(point)) == path)
+    is_mounted(&path, &mounts)
+}
+
+/// Whether something is mounted at a path, by the text of `mountinfo`.
+fn is_mounted(path: &Path, mounts: &str) -> bool {
+    let mut points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points.any(|point| Path::new(&unescaped(point)) == path)
 }
 
 /// A path of `mountinfo`, in which blanks are written in octal.
@@ -256,4 +259,22 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_mounted_alone_is_recognized() {
+        let mounts = "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n\
+            31 22 8:1 /srv/a.db /var/lib/my\\040exporter/state.db rw - ext4 /dev/sda1 rw\n\
+            32 22 8:1 /srv /var/lib/folder rw - ext4 /dev/sda1 rw\n";
+        assert!(is_mounted(
+            Path::new("/var/lib/my exporter/state.db"),
+            mounts
+        ));
+        assert!(!is_mounted(Path::new("/var/lib/folder/state.db"), mounts));
+        assert!(!is_mounted(Path::new("/var/lib/my exporter"), mounts));
+    }
 }

@@ -127,7 +127,8 @@ impl Feed {
             .map(|(job, run)| (job, run.open_run()));
         record.open = open.collect();
         for (day, jobs) in &self.settled {
-            jobs.iter().for_each(|job| record.finished.insert(*day, job));
+            jobs.iter()
+                .for_each(|job| record.finished.insert(*day, job));
         }
         record.last_success = self.last_success;
         record.newest = self.newest.map(|newest| Newest {
@@ -143,7 +144,11 @@ impl Feed {
             run.state = newest.and_then(|newest| newest.state.clone());
             record.keep_recent(Arc::new(run));
         }
-        record.keys_only = record.finished.iter().map(|(_, job)| Arc::clone(job)).collect();
+        record.keys_only = record
+            .finished
+            .iter()
+            .map(|(_, job)| Arc::clone(job))
+            .collect();
         record.totals = self.totals.totals();
         record
     }

@@ -243,6 +243,23 @@ async fn a_write_that_fails_says_so_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_full_disk_costs_no_run_and_is_used_again_when_it_has_room() {
+    let (_folder, path) = folder();
+    let store = Store::open(&path, noon()).unwrap();
+    let mut history = history(1);
+    store.save("acme", &mut history).await.unwrap();
+    store.shared.database.lock().await.limit_disk(1);
+    count_more(&mut history, 1..500);
+    let error = store.save("acme", &mut history).await.unwrap_err();
+    insta::assert_snapshot!(shown(&error, &path), @"cannot write the state file FILE: database or disk is full; counting continues in memory and the next refresh tries again, but a restart before that would count from the last state written");
+    assert_eq!(counted(&history), 500);
+    assert_eq!(on_disk(&path, "acme"), Some(1));
+    store.shared.database.lock().await.limit_disk(100_000);
+    store.save("acme", &mut history).await.unwrap();
+    assert_eq!(on_disk(&path, "acme"), Some(500));
+}
+
+#[tokio::test]
 async fn a_save_that_nobody_waits_for_any_more_is_made_up_for() {
     let (_folder, path) = folder();
     let store = Store::open(&path, noon()).unwrap();
