@@ -54,6 +54,8 @@ pub struct Web {
     pub(crate) listen_addresses: Vec<String>,
     /// Use the sockets passed by systemd instead.
     pub(crate) systemd_socket: bool,
+    /// Empty, or such as `/amperity`: all paths are below it.
+    pub(crate) route_prefix: String,
     /// The path of the metrics page, with a leading slash.
     pub(crate) telemetry_path: String,
     /// TLS and authentication.
@@ -115,6 +117,8 @@ pub struct Backfill {
 pub enum Healthcheck {
     /// The exporter with these flags.
     Exporter {
+        /// Its route prefix.
+        route_prefix: String,
         /// Its addresses; the first one is checked.
         listen_addresses: Vec<String>,
         /// Its web configuration file.

@@ -73,18 +73,25 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
 }
 
 /// Binds every address.
-async fn bind(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
-    web::bind(addresses).await.map_err(|error| {
-        let advice = match &error {
-            ListenError::Bind(_, cause) if cause.kind() == ErrorKind::AddrInUse => {
-                "another program listens there; stop it, or choose another --web.listen-address"
-            }
-            ListenError::Bind(..) => "choose another --web.listen-address, such as 127.0.0.1:10109",
-            _ => return error.into(),
-        };
-        let text = describe(&error.into());
-        anyhow::anyhow!("{text}; {advice}")
-    })
+async fn bind(addresses: &[String]) -> anyhow::Result<Vec<web::Listener>> {
+    web::bind(addresses).await.map_err(with_advice)
+}
+
+/// As [`bind`], without Unix sockets.
+async fn bind_tcp(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    web::bind_tcp(addresses).await.map_err(with_advice)
+}
+
+fn with_advice(error: ListenError) -> anyhow::Error {
+    let advice = match &error {
+        ListenError::Bind(_, cause) if cause.kind() == ErrorKind::AddrInUse => {
+            "another program listens there; stop it, or choose another --web.listen-address"
+        }
+        ListenError::Bind(..) => "choose another --web.listen-address, such as 127.0.0.1:10109",
+        _ => return error.into(),
+    };
+    let text = describe(&error.into());
+    anyhow::anyhow!("{text}; {advice}")
 }
 
 /// The address that a browser on this machine can open.
@@ -137,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_in_use_says_what_to_do() {
         let taken = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
-        let address = taken[0].local_addr().unwrap().to_string();
+        let address = taken[0].to_string();
         let error = bind(std::slice::from_ref(&address)).await.unwrap_err();
         insta::assert_snapshot!(describe(&error).replace(&address, "ADDRESS"), @"cannot listen on ADDRESS: Address already in use (os error 98); another program listens there; stop it, or choose another --web.listen-address");
         assert!(!is_usage(&error));
@@ -146,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn an_invalid_address_is_a_usage_error() {
         let error = bind(&["10109".to_owned()]).await.unwrap_err();
-        insta::assert_snapshot!(describe(&error), @r#"listen address "10109": expected HOST:PORT or :PORT, such as 127.0.0.1:10109"#);
+        insta::assert_snapshot!(describe(&error), @r#"listen address "10109": expected HOST:PORT or :PORT, such as 127.0.0.1:10109; the exporter can also listen on unix:PATH"#);
         assert!(is_usage(&error));
     }
 

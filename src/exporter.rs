@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 
@@ -21,8 +20,8 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     /// How the settings are reloaded; `None`: they are not.
     pub(crate) reloading: Option<Reloading>,
-    /// The path of the metrics page.
-    pub(crate) telemetry_path: String,
+    /// The paths of the endpoints.
+    pub(crate) paths: web::Paths,
     /// Whether `POST /-/reload` is answered.
     pub(crate) enable_lifecycle: bool,
     /// The rules of the web configuration file.
@@ -61,7 +60,7 @@ pub(crate) enum RunError {
 /// If it cannot start; once it serves, only `shutdown` ends it.
 pub(crate) async fn run(
     options: Options,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<web::Listener>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let telemetry = Telemetry::new()?;
@@ -83,7 +82,7 @@ pub(crate) async fn run(
         .reloading
         .map(|reloading| tokio::spawn(run_reloads(exporter.clone(), reloading, requests)));
     let reload = (options.enable_lifecycle && reloads.is_some()).then_some(reload);
-    let routes = web::Routes::new(exporter.clone(), &options.telemetry_path, reload);
+    let routes = web::Routes::new(exporter.clone(), options.paths, reload);
     let limits = web::Limits::of_process();
     let security = options.security;
     web::serve(listeners, routes, security, &telemetry, limits, shutdown).await;

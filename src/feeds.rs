@@ -372,6 +372,12 @@ impl RunHistory {
         self.dropped
     }
 
+    /// Whether a feed is kept.
+    #[must_use]
+    pub(crate) fn knows_feed(&self, feed: &FeedId) -> bool {
+        self.record(feed).is_some()
+    }
+
     fn knows(&self, table: &Table) -> bool {
         let feeds = self.tables.get(&table.table);
         feeds.is_some_and(|feeds| feeds.contains_key(&table.feed))
@@ -411,9 +417,9 @@ impl RunHistory {
         let listed_from = listed_from.map(|now| before(now, LISTED));
         let history_until = self.history_until?;
         let kept_from = listed_from.unwrap_or(history_until).min(history_until);
-        Some(record::day(kept_from.max(
-            self.keys_dropped_until.unwrap_or(kept_from),
-        )))
+        Some(record::day(
+            kept_from.max(self.keys_dropped_until.unwrap_or(kept_from)),
+        ))
     }
 }
 

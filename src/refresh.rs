@@ -53,6 +53,10 @@ use tenant_task::{TenantConfig, TenantHandle};
 /// Probes of one tenant that may be in flight or wait at the same time.
 const MAX_PROBES: usize = 100;
 
+/// Scrapes that may wait for refreshes at the same time. Further ones get the
+/// last good data at once.
+const MAX_WAITING_SCRAPES: usize = 256;
+
 /// How long a scrape waits for a refresh if the client does not say.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
 
@@ -101,6 +105,7 @@ pub struct Exporter {
     supervisor: Supervisor,
     tenants: watch::Receiver<Arc<Tenants>>,
     published: watch::Receiver<Arc<Published>>,
+    waiting_scrapes: Arc<Semaphore>,
 }
 
 /// The tenants by one configuration.
@@ -165,6 +170,7 @@ impl Exporter {
             supervisor,
             tenants,
             published: current,
+            waiting_scrapes: Arc::new(Semaphore::new(MAX_WAITING_SCRAPES)),
         }
     }
 
@@ -191,7 +197,8 @@ impl Exporter {
     ///
     /// In scrape mode this first refreshes the tenants, or joins the refresh
     /// in flight, and waits for `budget` at most (by default 10 s, never over two
-    /// minutes). What is not refreshed by then goes on for the next scrape.
+    /// minutes). What is not refreshed by then goes on for the next scrape. If
+    /// too many scrapes wait already, it does not wait.
     ///
     /// # Errors
     /// If one of the tenants is not configured.
@@ -203,7 +210,9 @@ impl Exporter {
         let configured = self.configured();
         let names = tenants.map(|some| some.iter().map(|name| configured.name(name)).collect());
         let chosen: Option<BTreeSet<_>> = names.transpose()?;
-        if let Some(Mode::Scrape { max_age }) = configured.mode {
+        if let Some(Mode::Scrape { max_age }) = configured.mode
+            && let Ok(_permit) = self.waiting_scrapes.try_acquire()
+        {
             let is_chosen =
                 |name: &Arc<str>| chosen.as_ref().is_none_or(|some| some.contains(name));
             let members = configured.members.iter();

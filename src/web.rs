@@ -10,6 +10,8 @@
 //! | `/-/ready` | 200 once every tenant had its first refresh, else 503 |
 //! | `POST /-/reload` | reads the configuration again, with `--web.enable-lifecycle` |
 //!
+//! All of them are below the route prefix, if there is one ([`Paths`]).
+//!
 //! A request passes the accept loop (`connections`), TLS, the rules of the web
 //! configuration file ([`WebSecurity`]) and then [`Routes`], which asks
 //! [`crate::refresh::Exporter`] for what is published. Sockets and routes are
@@ -30,7 +32,9 @@ mod config;
 mod connection;
 mod connections;
 mod listen;
+mod listener;
 mod page_cache;
+mod paths;
 mod probe;
 mod query;
 mod refusals;
@@ -44,11 +48,15 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod unix_socket;
 
 pub use body::{Body, Rest};
 pub use config::WebConfigError;
 pub use connections::serve;
-pub use listen::{ListenError, bind, inherited};
+pub(crate) use listen::unix_path;
+pub use listen::{ListenError, bind, bind_tcp, inherited};
+pub use listener::Listener;
+pub use paths::Paths;
 pub use routes::{Reload, ReloadRequest, Routes};
 pub use security::WebSecurity;
 

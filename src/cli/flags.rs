@@ -172,7 +172,7 @@ pub(super) struct BackfillFlags {
 
 #[derive(Debug, Args)]
 pub(super) struct WebFlags {
-    /// Address to listen on, HOST:PORT or :PORT; may be repeated
+    /// Address to listen on, HOST:PORT, :PORT or unix:PATH; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10109", help_heading = WEB)]
     addresses: Vec<String>,
 
@@ -180,7 +180,10 @@ pub(super) struct WebFlags {
     #[arg(long = "web.systemd-socket", conflicts_with = "addresses", help_heading = WEB)]
     systemd_socket: bool,
 
-    /// Path of the metrics page
+    #[command(flatten)]
+    prefix: PrefixFlags,
+
+    /// Path of the metrics page, below the prefix
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, help_heading = WEB)]
     telemetry_path: String,
 
@@ -191,6 +194,23 @@ pub(super) struct WebFlags {
     /// Enable POST /-/reload
     #[arg(long = "web.enable-lifecycle", help_heading = WEB)]
     enable_lifecycle: bool,
+}
+
+#[derive(Debug, Args)]
+struct PrefixFlags {
+    /// URL under which the exporter is reached from outside, if a proxy is in front of it
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_path, help_heading = WEB)]
+    external_url: Option<String>,
+
+    /// Prefix of the paths of all pages [default: the path of --web.external-url]
+    #[arg(long = "web.route-prefix", value_name = "PATH", value_parser = route_prefix, help_heading = WEB)]
+    route_prefix: Option<String>,
+}
+
+impl PrefixFlags {
+    fn prefix(self) -> String {
+        self.route_prefix.or(self.external_url).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -213,12 +233,15 @@ pub(super) struct HealthcheckListen {
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10109", help_heading = WEB)]
     addresses: Vec<String>,
 
+    #[command(flatten)]
+    prefix: PrefixFlags,
+
     /// Web configuration file of the exporter, if it has one
     #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WEB)]
     web_config_file: Option<PathBuf>,
 
     /// Use the flags of the exporter that runs as this process
-    #[arg(long, value_name = "PID", conflicts_with_all = ["addresses", "web_config_file"])]
+    #[arg(long, value_name = "PID", conflicts_with_all = ["addresses", "web_config_file", "external_url", "route_prefix"])]
     pid: Option<u32>,
 }
 
@@ -238,6 +261,7 @@ impl From<WebFlags> for Web {
         Self {
             listen_addresses: flags.addresses,
             systemd_socket: flags.systemd_socket,
+            route_prefix: flags.prefix.prefix(),
             telemetry_path: flags.telemetry_path,
             config_file: flags.web_config_file,
             enable_lifecycle: flags.enable_lifecycle,
@@ -249,6 +273,7 @@ impl From<HealthcheckListen> for Healthcheck {
     fn from(flags: HealthcheckListen) -> Self {
         flags.pid.map_or(
             Self::Exporter {
+                route_prefix: flags.prefix.prefix(),
                 listen_addresses: flags.addresses,
                 web_config_file: flags.web_config_file,
             },
@@ -270,23 +295,52 @@ impl From<LogFlags> for logging::Options {
 /// encode other characters.
 fn telemetry_path(path: &str) -> Result<String, &'static str> {
     const RESERVED: [&str; 3] = ["/", "/probe", "/sd"];
+    if RESERVED.contains(&path) || path.starts_with("/-/") {
+        return Err("is the path of another page");
+    }
+    plain_path(path.strip_suffix('/').unwrap_or(path))?;
+    Ok(path.to_owned())
+}
+
+/// Empty, or a plain path with a slash at its beginning and none at its end.
+fn route_prefix(path: &str) -> Result<String, &'static str> {
+    let trimmed = path.trim_matches('/');
+    if trimmed.is_empty() {
+        return Ok(String::new());
+    }
+    let prefix = format!("/{trimmed}");
+    plain_path(&prefix)?;
+    Ok(prefix)
+}
+
+/// The path of a URL, as a route prefix; or a path alone.
+fn external_path(url: &str) -> Result<String, &'static str> {
+    if url.starts_with('/') {
+        return route_prefix(url);
+    }
+    let parsed = reqwest::Url::parse(url).ok();
+    let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = parsed.ok_or("must be a URL, such as https://example.com/amperity")?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must have no query and no fragment");
+    }
+    route_prefix(url.path())
+}
+
+/// Whether clients send a path as it is.
+fn plain_path(path: &str) -> Result<(), &'static str> {
     let plain =
         |letter: char| letter.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(letter);
     let Some(relative) = path.strip_prefix('/') else {
         return Err("must begin with a slash");
     };
-    let trimmed = relative.strip_suffix('/').unwrap_or(relative);
-    if RESERVED.contains(&path) || path.starts_with("/-/") {
-        Err("is the path of another page")
-    } else if trimmed
-        .split('/')
-        .any(|part| matches!(part, "" | "." | ".."))
-    {
+    let mut parts = relative.split('/');
+    if parts.any(|part| matches!(part, "" | "." | "..")) {
         Err("must not contain `//`, `.` or `..`")
-    } else if !trimmed.split('/').all(|part| part.chars().all(plain)) {
-        Err("must be a plain path, such as /metrics")
+    } else if relative.split('/').all(|part| part.chars().all(plain)) {
+        Ok(())
     } else {
-        Ok(path.to_owned())
+        Err("must be a plain path, such as /metrics")
     }
 }
 

@@ -179,6 +179,7 @@ fn the_web_flags_have_defaults() {
     let expected = Web {
         listen_addresses: vec![":10109".to_owned()],
         systemd_socket: false,
+        route_prefix: String::new(),
         telemetry_path: "/metrics".to_owned(),
         config_file: None,
         enable_lifecycle: false,
@@ -187,4 +188,24 @@ fn the_web_flags_have_defaults() {
     let arguments = ["--web.listen-address=:1", "--web.listen-address=:2"];
     let web = serve(&arguments, &ENVIRONMENT).web;
     assert_eq!(web.listen_addresses, [":1", ":2"]);
+}
+
+#[test]
+fn the_route_prefix_is_the_path_of_the_external_url_unless_it_is_given() {
+    let prefix = |arguments: &[&str]| serve(arguments, &ENVIRONMENT).web.route_prefix;
+    assert_eq!(prefix(&["--web.external-url=https://example.com"]), "");
+    let external = "--web.external-url=https://example.com:8443/ops/amperity/";
+    assert_eq!(prefix(&[external]), "/ops/amperity");
+    assert_eq!(prefix(&[external, "--web.route-prefix=/"]), "");
+    assert_eq!(prefix(&[external, "--web.route-prefix=other/"]), "/other");
+    assert_eq!(prefix(&["--web.external-url=/ops"]), "/ops");
+    for wrong in [
+        "example.com/ops",
+        "https://example.com/?a=1",
+        "/a//b",
+        "/a/../b",
+    ] {
+        let argument = format!("--web.external-url={wrong}");
+        assert!(parsed(&[&argument], &ENVIRONMENT).is_err(), "{wrong}");
+    }
 }

@@ -12,7 +12,7 @@ use amperity_simulator::{Credentials, Simulator, World};
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use super::{bind, local_address, print, stop_signal};
+use super::{bind_tcp, local_address, print, stop_signal};
 use crate::clock::Clock;
 use crate::exporter::{self, Options};
 use crate::{cli, config, logging, web};
@@ -27,7 +27,7 @@ const SEED: u64 = 1;
 /// If it cannot start.
 pub(super) async fn run(options: cli::Demo, clock: Clock) -> anyhow::Result<()> {
     logging::install(options.log, clock.clone());
-    let listeners = bind(&options.listen_addresses).await?;
+    let listeners = bind_tcp(&options.listen_addresses).await?;
     let stop = stop_signal()?;
     let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
@@ -40,7 +40,7 @@ pub(super) async fn run(options: cli::Demo, clock: Clock) -> anyhow::Result<()> 
     let options = Options {
         settings: config::Source::file(&file).load()?,
         reloading: None,
-        telemetry_path: "/metrics".to_owned(),
+        paths: "/metrics".into(),
         enable_lifecycle: false,
         security: Arc::new(web::WebSecurity::disabled()),
         clock,
@@ -51,6 +51,7 @@ pub(super) async fn run(options: cli::Demo, clock: Clock) -> anyhow::Result<()> 
         simulator,
         std::future::pending(),
     ));
+    let listeners = listeners.into_iter().map(web::Listener::Tcp).collect();
     let outcome = exporter::run(options, listeners, stop).await;
     server.abort();
     Ok(outcome?)

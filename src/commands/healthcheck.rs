@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use reqwest::StatusCode;
 
 use crate::cli::{self, Command, Healthcheck};
-use crate::web::WebSecurity;
+use crate::web::{self, WebSecurity};
 
 /// For the whole check; the image allows 5 seconds.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -20,20 +20,23 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// # Errors
 /// If there is no exporter, or it is not healthy.
 pub(super) async fn run(options: Healthcheck) -> anyhow::Result<()> {
-    let (addresses, web_config_file) = match options {
+    let (target, web_config_file) = match options {
         Healthcheck::Exporter {
+            route_prefix,
             listen_addresses,
             web_config_file,
-        } => (listen_addresses, web_config_file),
+        } => {
+            let target = Target::new(&listen_addresses, route_prefix, Path::new(""));
+            (target, web_config_file)
+        }
         Healthcheck::Process(pid) => flags_of(pid)?,
     };
-    let address = local(addresses.first().map_or("", String::as_str));
     let mut outcome = Ok(());
     for scheme in schemes(web_config_file.as_deref()) {
-        let request = request(scheme, &address);
+        let request = request(scheme, &target);
         outcome = tokio::time::timeout(TIMEOUT, request)
             .await
-            .unwrap_or_else(|_| bail!("{address} does not respond within 4s"));
+            .unwrap_or_else(|_| bail!("{} does not respond within 4s", target.address));
         if outcome.is_ok() {
             break;
         }
@@ -51,17 +54,26 @@ fn schemes(web_config_file: Option<&Path>) -> &'static [&'static str] {
     }
 }
 
-async fn request(scheme: &str, address: &str) -> anyhow::Result<()> {
+async fn request(scheme: &str, target: &Target) -> anyhow::Result<()> {
+    let Target {
+        address,
+        socket,
+        prefix,
+    } = target;
     // The process-wide provider that reqwest uses; fails if there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // The certificate is rarely issued for localhost, and nothing secret is sent.
-    let client = reqwest::Client::builder()
+    let mut client = reqwest::Client::builder()
         .tls_danger_accept_invalid_certs(true)
         .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
-    let url = format!("{scheme}://{address}/-/healthy");
-    let response = client.get(url).send().await;
+        .redirect(reqwest::redirect::Policy::none());
+    let mut host = &**address;
+    if let Some(socket) = socket {
+        client = client.unix_socket(&**socket);
+        host = "localhost";
+    }
+    let url = format!("{scheme}://{host}{prefix}/-/healthy");
+    let response = client.build()?.get(url).send().await;
     let response = response.with_context(|| {
         format!(
             "no {scheme} response from {address}; is the exporter running, with this \
@@ -74,17 +86,38 @@ async fn request(scheme: &str, address: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Where to reach a listen address from this machine.
+/// Where to reach an exporter from this machine.
+#[derive(Debug)]
+struct Target {
+    /// Of a Unix socket, as the flag has it.
+    address: String,
+    socket: Option<PathBuf>,
+    prefix: String,
+}
+
+impl Target {
+    /// The first of an exporter's addresses; a relative path is below `folder`.
+    fn new(addresses: &[String], prefix: String, folder: &Path) -> Self {
+        let address = addresses.first().map_or("", String::as_str);
+        let socket = web::unix_path(address);
+        Self {
+            address: local(address),
+            socket: socket.map(|path| folder.join(path)),
+            prefix,
+        }
+    }
+}
+
+/// The host and port of a listen address on this machine.
 fn local(listen_address: &str) -> String {
-    match listen_address.rsplit_once(':') {
+    match listen_address.trim().rsplit_once(':') {
         Some(("" | "0.0.0.0" | "[::]", port)) => format!("localhost:{port}"),
         _ => listen_address.to_owned(),
     }
 }
 
-/// Addresses and web configuration file of the exporter that runs as this
-/// process.
-fn flags_of(pid: u32) -> anyhow::Result<(Vec<String>, Option<PathBuf>)> {
+/// Address and web configuration file of the exporter that runs as this process.
+fn flags_of(pid: u32) -> anyhow::Result<(Target, Option<PathBuf>)> {
     let process = Path::new("/proc").join(pid.to_string());
     let path = process.join("cmdline");
     let line = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -104,10 +137,14 @@ fn flags_of(pid: u32) -> anyhow::Result<(Vec<String>, Option<PathBuf>)> {
         }
         Command::Serve(serve) => {
             let folder = process.join("cwd");
-            let file = serve.web.config_file.map(|file| folder.join(file));
-            Ok((serve.web.listen_addresses, file))
+            let web = serve.web;
+            let target = Target::new(&web.listen_addresses, web.route_prefix, &folder);
+            Ok((target, web.config_file.map(|file| folder.join(file))))
         }
-        Command::Demo(demo) => Ok((demo.listen_addresses, None)),
+        Command::Demo(demo) => {
+            let target = Target::new(&demo.listen_addresses, String::new(), &process.join("cwd"));
+            Ok((target, None))
+        }
         _ => bail!("process {pid} serves no metrics"),
     }
 }
@@ -131,6 +168,7 @@ mod tests {
             assert!(request[..length].starts_with(b"GET /-/healthy "));
         });
         let outcome = run(Healthcheck::Exporter {
+            route_prefix: String::new(),
             listen_addresses: vec![format!("0.0.0.0:{port}")],
             web_config_file: None,
         })

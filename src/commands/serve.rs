@@ -25,15 +25,14 @@ pub(super) async fn run(options: cli::Serve, clock: Clock) -> anyhow::Result<()>
         Some(file) => web::WebSecurity::from_file(file).context("--web.config.file")?,
         None => web::WebSecurity::disabled(),
     };
+    let security = security.below(&options.web.route_prefix);
     let listeners = if options.web.systemd_socket {
         web::inherited()?
     } else {
         bind(&options.web.listen_addresses).await?
     };
     for listener in &listeners {
-        if let Ok(address) = listener.local_addr() {
-            tracing::info!(%address, "listening");
-        }
+        tracing::info!(address = %listener, "listening");
     }
     let options = Options {
         settings,
@@ -41,7 +40,7 @@ pub(super) async fn run(options: cli::Serve, clock: Clock) -> anyhow::Result<()>
             source: options.settings,
             hangup,
         }),
-        telemetry_path: options.web.telemetry_path,
+        paths: web::Paths::new(&options.web.route_prefix, &options.web.telemetry_path),
         enable_lifecycle: options.web.enable_lifecycle,
         security: Arc::new(security),
         clock,

@@ -6,7 +6,7 @@ use amperity_simulator::{Credentials, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::{bind, demo, local_address, print, stop_signal};
+use super::{bind_tcp, demo, local_address, print, stop_signal};
 use crate::clock::{Clock, before};
 use crate::{cli, logging};
 
@@ -19,7 +19,7 @@ const SHOWN_JOBS: usize = 3;
 /// If it cannot start.
 pub(super) async fn run(options: cli::Simulator, clock: Clock) -> anyhow::Result<()> {
     logging::install(options.log, clock.clone());
-    let listeners = bind(&options.listen_addresses).await?;
+    let listeners = bind_tcp(&options.listen_addresses).await?;
     let stop = stop_signal()?;
     let simulator = demo::simulate(clock);
     print(&usage(&simulator, &listeners)?)?;

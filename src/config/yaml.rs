@@ -16,7 +16,7 @@ pub(crate) struct Fault {
 
 /// Reads the text of a configuration file.
 pub(super) fn parse(text: &str) -> Result<File, Fault> {
-    if text.lines().all(is_void) {
+    if is_empty(text) {
         return Err(Fault {
             line: None,
             message: "the file is empty; list at least one tenant under `tenants:`".to_owned(),
@@ -53,9 +53,18 @@ fn options() -> Options {
     }
 }
 
-fn is_void(line: &str) -> bool {
-    let line = line.trim();
-    line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
+/// Whether a text has nothing but blank lines, comments and document markers.
+pub(crate) fn is_empty(text: &str) -> bool {
+    // A byte order mark is no white space.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = text.lines().map(str::trim);
+    lines.all(|line| {
+        let is_marker = |marker| {
+            let rest = line.strip_prefix(marker).map(str::trim_start);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
+        };
+        line.is_empty() || line.starts_with('#') || is_marker("---") || is_marker("...")
+    })
 }
 
 /// Where in the structure the reader was.
@@ -211,5 +220,20 @@ fn scalar(expected: &str) -> &'static str {
         "boolean" => "true or false",
         "floating point" => "a number",
         _ => "a whole number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_markers_are_empty() {
+        for empty in ["", "\u{feff}", " \n# a\n\n", "---\n...\n", "--- # a\n"] {
+            assert!(is_empty(empty), "{empty:?}");
+        }
+        for other in ["a", "---\na: 1\n", "--- a", "{}", "----"] {
+            assert!(!is_empty(other), "{other:?}");
+        }
     }
 }

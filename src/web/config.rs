@@ -119,7 +119,7 @@ pub(super) fn load(
     let failed = |message: String| WebConfigError::new(file, message);
     let text = std::fs::read_to_string(file)
         .map_err(|error| failed(format!("{error}; check path and permissions")))?;
-    let is_empty = text.lines().all(is_blank);
+    let is_empty = yaml::is_empty(&text);
     let written = if is_empty {
         WebConfigFile::default()
     } else {
@@ -156,11 +156,6 @@ pub(super) fn flag(text: Option<&str>) -> Result<Option<bool>, &'static str> {
         "false" | "no" | "off" | "n" => Ok(Some(false)),
         _ => Err("expected true or false"),
     }
-}
-
-fn is_blank(line: &str) -> bool {
-    let line = line.trim();
-    line.is_empty() || line.starts_with('#') || line == "---"
 }
 
 fn parse(text: &str) -> Result<WebConfigFile, String> {

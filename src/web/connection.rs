@@ -1,7 +1,6 @@
 //! One connection: TLS if it is configured, then HTTP/1.1 or HTTP/2.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -12,10 +11,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Activity;
+use super::listener::{Peer, Stream};
 use super::refusals::Refusals;
 use super::respond::text;
 use super::security::WebSecurity;
@@ -29,10 +28,21 @@ pub(super) struct Admission {
     pub(super) refusals: Refusals,
 }
 
+/// Marks the requests that come over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OverTls;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http1OverTls,
+    Http2OverTls,
+}
+
 /// Serves a connection until it ends.
 pub(super) async fn serve_connection(
-    stream: TcpStream,
-    client: SocketAddr,
+    stream: Stream,
+    client: Peer,
     activity: Arc<Activity>,
     admission: Arc<Admission>,
     service: impl Handler,
@@ -40,12 +50,22 @@ pub(super) async fn serve_connection(
 ) {
     let stream = Socket::new(stream, Arc::clone(&activity));
     let Some(tls) = admission.security.tls().await else {
-        return serve_http(stream, false, client, activity, admission, service, watcher).await;
+        let protocol = Protocol::Http1;
+        return serve_http(
+            stream, protocol, client, activity, admission, service, watcher,
+        )
+        .await;
     };
     match TlsAcceptor::from(tls).accept(stream).await {
         Ok(stream) => {
-            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            serve_http(stream, http2, client, activity, admission, service, watcher).await;
+            let protocol = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Protocol::Http2OverTls,
+                _ => Protocol::Http1OverTls,
+            };
+            serve_http(
+                stream, protocol, client, activity, admission, service, watcher,
+            )
+            .await;
         }
         Err(error) => admission.refusals.record_handshake(client, &error),
     }
@@ -53,14 +73,17 @@ pub(super) async fn serve_connection(
 
 async fn serve_http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    http2: bool,
-    client: SocketAddr,
+    protocol: Protocol,
+    client: Peer,
     activity: Arc<Activity>,
     admission: Arc<Admission>,
     service: impl Handler,
     watcher: Watcher,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if protocol != Protocol::Http1 {
+            request.extensions_mut().insert(OverTls);
+        }
         let (admission, service) = (Arc::clone(&admission), service.clone());
         let exchange = activity.begin();
         async move {
@@ -94,7 +117,7 @@ async fn serve_http(
         .http2()
         .max_header_list_size(Limits::HEAD_BYTES_HTTP2)
         .max_concurrent_streams(Limits::STREAMS);
-    let builder = if http2 {
+    let builder = if protocol == Protocol::Http2OverTls {
         builder.http2_only()
     } else {
         builder.http1_only()

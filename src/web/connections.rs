@@ -10,27 +10,21 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::activity::Activity;
 use super::connection::{Admission, serve_connection};
+use super::listener::{Listener, Peer, Stream};
 use super::refusals::Refusals;
 use super::security::WebSecurity;
 use super::{Handler, Limits};
 use crate::telemetry::Telemetry;
-
-/// The kernel's buffer of unsent bytes of a connection, in bytes; Linux takes
-/// twice as much. Without it, each client that does not read costs several MiB.
-const SEND_BUFFER: usize = 128 * 1024;
 
 /// How often overdue connections are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,17 +44,14 @@ const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_mins(5);
 /// Serves until `shutdown`, then lets requests under way finish, within
 /// `limits.drain`. Errors of single connections never end it.
 pub async fn serve(
-    listeners: Vec<TcpListener>,
+    listeners: impl IntoIterator<Item: Into<Listener>>,
     service: impl Handler,
     security: Arc<WebSecurity>,
     telemetry: &Telemetry,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    for listener in &listeners {
-        // Accepted sockets inherit it.
-        let _unimportant = SockRef::from(listener).set_send_buffer_size(SEND_BUFFER);
-    }
+    let listeners: Vec<Listener> = listeners.into_iter().map(Into::into).collect();
     for warning in security.warnings() {
         tracing::warn!("{warning}");
     }
@@ -92,10 +83,7 @@ pub async fn serve(
 }
 
 /// The next connection of any listener, each in its turn.
-async fn accept(
-    listeners: &[TcpListener],
-    next: &mut usize,
-) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept(listeners: &[Listener], next: &mut usize) -> io::Result<(Stream, Peer)> {
     poll_fn(|context| {
         for _ in 0..listeners.len() {
             let index = *next % listeners.len();
@@ -143,8 +131,8 @@ impl Connections {
 
     fn open(
         &mut self,
-        stream: TcpStream,
-        client: SocketAddr,
+        stream: Stream,
+        client: Peer,
         admission: &Arc<Admission>,
         service: &impl Handler,
     ) {

@@ -46,7 +46,10 @@ impl From<TcpListener> for Listener {
 }
 
 impl Listener {
-    pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
+    pub(super) fn poll_accept(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(Stream, Peer)>> {
         Poll::Ready(Ok(match self {
             Self::Tcp(listener) => {
                 let (stream, client) = ready!(listener.poll_accept(context))?;
@@ -87,8 +90,8 @@ impl fmt::Display for Peer {
 }
 
 impl Stream {
-    /// Lets the kernel discard what is unsent when the connection is closed.
-    /// That of a Unix socket is discarded in any case.
+    /// Lets the kernel discard what is unsent when the connection is closed. Of
+    /// a Unix socket it is in the client's queue, and goes with the client.
     pub(super) fn discard_unsent(&self) {
         if let Self::Tcp(stream) = self {
             let _unimportant = stream.set_zero_linger();

@@ -3,13 +3,13 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::{Response, StatusCode};
 use tokio::time::Instant;
 
+use super::listener::Peer;
 use crate::telemetry::Telemetry;
 
 /// How often a reason is logged.
@@ -71,7 +71,7 @@ impl Refusals {
     }
 
     /// A request that [`super::WebSecurity`] did not allow.
-    pub(super) fn record_response<B>(&self, client: SocketAddr, response: &Response<B>) {
+    pub(super) fn record_response<B>(&self, client: Peer, response: &Response<B>) {
         let status = response.status();
         let refusal = match status {
             StatusCode::UNAUTHORIZED => Refusal::Unauthorized,
@@ -82,7 +82,7 @@ impl Refusals {
     }
 
     /// A failed TLS handshake, unless the client left before it began.
-    pub(super) fn record_handshake(&self, client: SocketAddr, error: &io::Error) {
+    pub(super) fn record_handshake(&self, client: Peer, error: &io::Error) {
         let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
         match cause {
             Some(rustls::Error::NoCertificatesPresented) => {
@@ -99,7 +99,7 @@ impl Refusals {
         }
     }
 
-    fn record(&self, refusal: Refusal, client: SocketAddr, detail: impl Display) {
+    fn record(&self, refusal: Refusal, client: Peer, detail: impl Display) {
         let reason = refusal.label();
         self.telemetry.refused.with_label_values(&[reason]).inc();
         let mut all = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +133,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn refusals_are_all_counted_and_logged_once_a_minute() {
         let refusals = Refusals::new(Telemetry::new().unwrap());
-        let client: SocketAddr = "192.0.2.1:1".parse().unwrap();
+        let client = Peer::Tcp("192.0.2.1:1".parse().unwrap());
         for status in [401, 401, 401, 429, 500] {
             let response = Response::builder().status(status).body(()).unwrap();
             refusals.record_response(client, &response);
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_handshake_is_refused_for_its_certificate_or_another_reason() {
         let refusals = Refusals::new(Telemetry::new().unwrap());
-        let client: SocketAddr = "192.0.2.1:1".parse().unwrap();
+        let client = Peer::Tcp("192.0.2.1:1".parse().unwrap());
         let tls = |error: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, error);
         refusals.record_handshake(client, &tls(rustls::Error::NoCertificatesPresented));
         let expired = rustls::CertificateError::Expired;

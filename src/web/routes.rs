@@ -16,7 +16,9 @@ use crate::refresh::{Exporter, ProbeError, Probed};
 use crate::snapshot::Snapshot;
 
 use super::body::Body;
+use super::connection::OverTls;
 use super::page_cache::{Key, PageCache, TooManyPages};
+use super::paths::Paths;
 use super::probe::Probe;
 use super::query::Query;
 use super::respond::{exposition, refuse_method, respond, text};
@@ -53,7 +55,7 @@ pub struct Routes(Arc<Inner>);
 
 struct Inner {
     exporter: Exporter,
-    telemetry_path: String,
+    paths: Paths,
     reload: Option<Reload>,
     /// The metrics of all tenants, which wait for no other page.
     scrapes: PageCache,
@@ -86,12 +88,12 @@ enum Route {
 }
 
 impl Routes {
-    /// Serves metrics at `telemetry_path`, and `/-/reload` if `reload` is given.
+    /// Serves the endpoints at these paths, `/-/reload` only if `reload` is given.
     #[must_use]
-    pub fn new(exporter: Exporter, telemetry_path: &str, reload: Option<Reload>) -> Self {
+    pub fn new(exporter: Exporter, paths: impl Into<Paths>, reload: Option<Reload>) -> Self {
         Self(Arc::new(Inner {
             exporter,
-            telemetry_path: telemetry_path.to_owned(),
+            paths: paths.into(),
             reload,
             scrapes: PageCache::new(SCRAPE_MAX_AGE, MAX_SCRAPED_PAGES),
             pages: PageCache::new(PAGE_MAX_AGE, MAX_PAGES),
@@ -101,6 +103,9 @@ impl Routes {
     /// The response to a request.
     pub async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
         let inner = &*self.0;
+        if let Some(location) = inner.paths.redirect(request.uri().path()) {
+            return redirect(&location, request.uri().query());
+        }
         let Some(route) = inner.route(request.uri().path()) else {
             return text(StatusCode::NOT_FOUND, "not found; / lists the pages");
         };
@@ -132,10 +137,10 @@ impl Route {
 
 impl Inner {
     fn route(&self, path: &str) -> Option<Route> {
-        if path == self.telemetry_path {
+        if path == self.paths.telemetry() {
             return Some(Route::Metrics);
         }
-        match path {
+        match self.paths.endpoint(path)? {
             "/" => Some(Route::Status),
             "/probe" => Some(Route::Probe),
             "/sd" => Some(Route::Discovery),
@@ -245,7 +250,12 @@ impl Inner {
         let Some(host) = host.filter(|host| !host.is_empty()) else {
             return text(StatusCode::BAD_REQUEST, "the Host header is missing");
         };
-        let document = sd::document(host, &self.telemetry_path, &self.exporter.tenants());
+        let target = sd::Target {
+            address: host,
+            https: request.extensions().get::<OverTls>().is_some(),
+            path: self.paths.telemetry(),
+        };
+        let document = sd::document(target, &self.exporter.tenants());
         respond(StatusCode::OK, "application/json", Body::from(document))
     }
 
@@ -268,7 +278,7 @@ impl Inner {
             Err(unknown) => return text(StatusCode::NOT_FOUND, &unknown),
         };
         let now = self.exporter.clock().now();
-        let telemetry_path = self.telemetry_path.clone();
+        let telemetry_path = self.paths.telemetry_from_status();
         let (shown, key) = (snapshots.clone(), Key::Status(view.clone()));
         let render = move || Body::from(status::page(&snapshots, &view, &telemetry_path, now));
         let body = match self.pages.get_or_render(key, shown, render).await {
@@ -322,6 +332,15 @@ fn is_cross_site(headers: &header::HeaderMap) -> bool {
     authority.is_none_or(|authority| host != Some(authority.as_str()))
 }
 
+fn redirect(location: &str, query: Option<&str>) -> Response<Body> {
+    let mut response = text(StatusCode::FOUND, location);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(location) = format!("{location}{query}").try_into() {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
 fn too_many_pages(_: TooManyPages) -> Response<Body> {
     let message = "too many pages are being sent; try again later";
     text(StatusCode::SERVICE_UNAVAILABLE, message)
@@ -345,7 +364,7 @@ impl fmt::Debug for Inner {
         formatter
             .debug_struct("Routes")
             .field("exporter", &self.exporter)
-            .field("telemetry_path", &self.telemetry_path)
+            .field("paths", &self.paths)
             .finish_non_exhaustive()
     }
 }

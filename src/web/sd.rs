@@ -21,21 +21,35 @@ struct Labels<'a> {
     meta: &'a str,
     #[serde(rename = "__metrics_path__")]
     path: &'a str,
+    #[serde(rename = "__scheme__", skip_serializing_if = "Option::is_none")]
+    scheme: Option<&'a str>,
     #[serde(rename = "__param_tenant")]
     parameter: &'a str,
     instance: &'a str,
 }
 
-/// The targets for a client that connected to `host`, with the metrics at
-/// `path`.
-pub(super) fn document(host: &str, path: &str, tenants: &[Arc<str>]) -> String {
+/// How a client reaches the exporter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    /// The address that it connected to.
+    pub(super) address: &'a str,
+    /// Whether it uses TLS.
+    pub(super) https: bool,
+    /// The path of the metrics page.
+    pub(super) path: &'a str,
+}
+
+/// The targets of the tenants. Without `__scheme__` the scrape job's scheme is
+/// used.
+pub(super) fn document(target: Target<'_>, tenants: &[Arc<str>]) -> String {
     let groups: Vec<Group<'_>> = tenants
         .iter()
         .map(|tenant| Group {
-            targets: [host],
+            targets: [target.address],
             labels: Labels {
                 meta: tenant,
-                path,
+                path: target.path,
+                scheme: target.https.then_some("https"),
                 parameter: tenant,
                 instance: tenant,
             },
@@ -49,14 +63,28 @@ pub(super) fn document(host: &str, path: &str, tenants: &[Arc<str>]) -> String {
 mod tests {
     use super::*;
 
+    fn target(https: bool) -> Target<'static> {
+        Target {
+            address: "exporter:10109",
+            https,
+            path: "/metrics",
+        }
+    }
+
     #[test]
     fn the_document_has_one_group_per_tenant() {
         let tenants = ["acme".into(), "sock\"town".into()];
-        insta::assert_snapshot!(document("exporter:10109", "/metrics", &tenants), @r#"[{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"acme","__metrics_path__":"/metrics","__param_tenant":"acme","instance":"acme"}},{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"sock\"town","__metrics_path__":"/metrics","__param_tenant":"sock\"town","instance":"sock\"town"}}]"#);
+        insta::assert_snapshot!(document(target(false), &tenants), @r#"[{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"acme","__metrics_path__":"/metrics","__param_tenant":"acme","instance":"acme"}},{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"sock\"town","__metrics_path__":"/metrics","__param_tenant":"sock\"town","instance":"sock\"town"}}]"#);
+    }
+
+    #[test]
+    fn targets_use_tls_if_the_client_does() {
+        let document = document(target(true), &["acme".into()]);
+        insta::assert_snapshot!(document, @r#"[{"targets":["exporter:10109"],"labels":{"__meta_amperity_tenant":"acme","__metrics_path__":"/metrics","__scheme__":"https","__param_tenant":"acme","instance":"acme"}}]"#);
     }
 
     #[test]
     fn without_tenants_the_document_is_an_empty_list() {
-        assert_eq!(document("exporter:10109", "/metrics", &[]), "[]");
+        assert_eq!(document(target(false), &[]), "[]");
     }
 }

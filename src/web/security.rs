@@ -31,6 +31,8 @@ const REALM: &str = r#"Basic realm="amperity_exporter", charset="UTF-8""#;
 /// The rules of the web configuration file, or none.
 #[derive(Debug)]
 pub struct WebSecurity {
+    /// The route prefix, below which some pages need no credentials.
+    prefix: String,
     file: Option<PathBuf>,
     current: RwLock<LoadedRules>,
     /// Held while the files are read.
@@ -89,11 +91,25 @@ impl WebSecurity {
         Ok(Self::new(Some(file.to_path_buf()), loaded))
     }
 
+    /// The same rules for an exporter with this route prefix.
+    #[must_use]
+    pub fn below(self, prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            ..self
+        }
+    }
+
     /// What in the file does not work as its author may expect, one sentence
     /// each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        self.loaded().rules.users.warnings().collect()
+        let rules = Arc::clone(&self.loaded().rules);
+        let of_tls = rules
+            .tls
+            .iter()
+            .flat_map(|tls| tls.warnings.iter().cloned());
+        rules.users.warnings().chain(of_tls).collect()
     }
 
     /// Whether connections use TLS.
@@ -104,6 +120,7 @@ impl WebSecurity {
 
     fn new(file: Option<PathBuf>, loaded: LoadedRules) -> Self {
         Self {
+            prefix: String::new(),
             file,
             current: RwLock::new(loaded),
             reading: tokio::sync::Mutex::new(()),
@@ -137,7 +154,8 @@ impl WebSecurity {
     }
 
     async fn check_rules<B>(&self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
-        if self.file.is_none() || UNPROTECTED.contains(&request.uri().path()) {
+        let endpoint = request.uri().path().strip_prefix(&*self.prefix);
+        if self.file.is_none() || endpoint.is_some_and(|path| UNPROTECTED.contains(&path)) {
             return Ok(());
         }
         let current = self.current().await;

@@ -8,20 +8,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::activity::Activity;
+use super::listener::Stream;
 
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     activity: Arc<Activity>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
-        // Otherwise a small response may wait for an acknowledgement.
-        let _unimportant = stream.set_nodelay(true);
+    pub(super) fn new(stream: Stream, activity: Arc<Activity>) -> Self {
         Self { stream, activity }
     }
 }
@@ -29,7 +27,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.activity.is_discarded() {
-            let _unimportant = self.stream.set_zero_linger();
+            self.stream.discard_unsent();
         }
     }
 }

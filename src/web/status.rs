@@ -88,14 +88,14 @@ fn header(view: &View, telemetry_path: &str) -> Markup {
         header {
             p.brand { "amperity_exporter " span.quiet { (env!("CARGO_PKG_VERSION")) } }
             nav aria-label="Pages" {
-                @if view.tenant().is_some() { a href="/" { "All tenants" } }
+                @if view.tenant().is_some() { a href=(links::OVERVIEW) { "All tenants" } }
                 @if let View::Jobs(tenant, _) | View::Feed(tenant, _) = view {
                     a href=(links::tenant(tenant)) { "Feeds of " (name(tenant)) }
                 }
                 a href=(telemetry_path) { "Metrics" }
-                a href="/sd" { "Service discovery" }
-                a href="/-/healthy" { "Health" }
-                a href="/-/ready" { "Readiness" }
+                a href="./sd" { "Service discovery" }
+                a href="./-/healthy" { "Health" }
+                a href="./-/ready" { "Readiness" }
             }
         }
     }

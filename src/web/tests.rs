@@ -136,7 +136,7 @@ impl Server {
         security: WebSecurity,
         limits: Limits,
     ) -> Self {
-        let listeners = bind(&["127.0.0.1:0".to_owned()]).await.unwrap();
+        let listeners = bind_tcp(&["127.0.0.1:0".to_owned()]).await.unwrap();
         let address = listeners[0].local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {

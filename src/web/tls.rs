@@ -45,6 +45,8 @@ pub(super) struct Tls {
     pub(super) verifies_clients: bool,
     /// Whether their names are restricted.
     pub(super) restricts_sans: bool,
+    /// What in its files does not work as their author may expect.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Why the section cannot be used.
@@ -144,6 +146,7 @@ impl TlsSection {
         let auth = clients::ClientAuth::parse(self.client_auth_type.as_deref())?;
         let authorities = authorities.as_ref().map(certificates).transpose()?;
         let sans = self.client_allowed_sans.as_deref();
+        let warnings = authorities.as_deref().map(chain::warnings);
         let verifier = clients::verifier(auth, authorities, sans, &provider)?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)?
@@ -164,6 +167,7 @@ impl TlsSection {
             config: Arc::new(config),
             verifies_clients: auth.verifies(),
             restricts_sans: sans.is_some(),
+            warnings: warnings.unwrap_or_default(),
         })
     }
 }

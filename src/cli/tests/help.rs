@@ -64,15 +64,21 @@ fn help_is_complete() {
 
     Web:
           --web.listen-address <ADDRESS>
-              Address to listen on, HOST:PORT or :PORT; may be repeated
+              Address to listen on, HOST:PORT, :PORT or unix:PATH; may be repeated
               
               [default: :10109]
 
           --web.systemd-socket
               Use the listening sockets passed by systemd
 
+          --web.external-url <URL>
+              URL under which the exporter is reached from outside, if a proxy is in front of it
+
+          --web.route-prefix <PATH>
+              Prefix of the paths of all pages [default: the path of --web.external-url]
+
           --web.telemetry-path <PATH>
-              Path of the metrics page
+              Path of the metrics page, below the prefix
               
               [default: /metrics]
 

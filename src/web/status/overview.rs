@@ -215,7 +215,7 @@ fn list(tenants: &[AssessedTenant<'_>], page: usize, now: Timestamp) -> Markup {
                     }
                 }
             }
-            (paging.links("Tenants", "/"))
+            (paging.links("Tenants", links::OVERVIEW))
         }
     }
 }

@@ -6,8 +6,6 @@ use crate::feeds::{Feed, FeedId};
 use crate::snapshot::Snapshot;
 use crate::web::query::Query;
 
-use super::links;
-
 /// Beyond what any tenant has; bounds the pages that can be requested.
 const MAX_PAGE: usize = 100_000;
 
@@ -46,8 +44,7 @@ impl View {
             let mut snapshots = snapshots.iter();
             let snapshot = snapshots.find(|snapshot| snapshot.tenant == tenant);
             let found = snapshot.and_then(|it| find_feed(it, first("table"), feed));
-            let link = links::tenant(&tenant);
-            let unknown = || format!("the tenant has no such feed; {link} lists its feeds");
+            let unknown = || "the tenant has no such feed; its page lists its feeds".to_owned();
             return found.map(|id| Self::Feed(tenant, id)).ok_or_else(unknown);
         }
         Ok(match first("show") {

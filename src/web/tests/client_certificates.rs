@@ -10,6 +10,7 @@ use rcgen::{
 
 use super::pki::Pki;
 use super::tls::{curl, start};
+use crate::web::WebSecurity;
 
 const VERIFY: &str = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ";
 
@@ -62,6 +63,23 @@ fn issue_v1(pki: &Pki, name: &str, by: &str) {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "openssl is needed: {errors}");
+}
+
+#[test]
+fn an_authority_on_a_curve_that_is_not_supported_is_named_in_a_warning() {
+    let pki = Pki::new();
+    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-521 -nodes \
+                  -subj '/CN=old authority' -keyout old.key -out old.pem";
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .current_dir(pki.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "openssl is needed: {output:?}");
+    let security = WebSecurity::from_file(&pki.tls(&format!("{VERIFY}old.pem\n"))).unwrap();
+    insta::assert_snapshot!(security.warnings().join("\n"), @r#"client_ca_file: the key of "CN=old authority" is on the curve P-521, which is not supported, so that clients with its certificates are refused; make another key with: openssl ecparam -name prime256v1 -genkey"#);
+    let security = WebSecurity::from_file(&pki.tls(&format!("{VERIFY}ca.pem\n"))).unwrap();
+    assert!(security.warnings().is_empty());
 }
 
 async fn statuses(authority: &str, pki: &Pki, names: &[&str]) -> Vec<String> {

@@ -73,6 +73,36 @@ async fn unknown_paths_are_not_found() {
 }
 
 #[tokio::test]
+async fn everything_is_below_the_route_prefix() {
+    let paths = Paths::new("/ops/amperity", "/metrics");
+    let routes = Routes::new(exporter(&["socktown"]).await, paths, None);
+    for page in [
+        "/",
+        "/metrics",
+        "/sd",
+        "/-/healthy",
+        "/probe?tenant=socktown&job=isj-1",
+    ] {
+        let below = format!("/ops/amperity{page}");
+        assert_eq!(ask(&routes, "GET", &below).await.0, 200, "{below}");
+    }
+    for page in ["/metrics", "/sd", "/-/healthy", "/ops", "/ops/amperity-2/"] {
+        assert_eq!(ask(&routes, "GET", page).await.0, 404, "{page}");
+    }
+    for (from, to) in [
+        ("/?tenant=t", "ops/amperity/?tenant=t"),
+        ("/ops/amperity", "amperity/"),
+    ] {
+        let request = Request::get(from).body(()).unwrap();
+        let response = routes.answer(&request).await;
+        assert_eq!(response.status(), 302);
+        assert_eq!(response.headers()["location"], to);
+    }
+    let (_, page) = ask(&routes, "GET", "/ops/amperity/").await;
+    assert!(!page.contains("href=\"/"), "{page}");
+}
+
+#[tokio::test]
 async fn the_metrics_path_is_configurable() {
     let routes = Routes::new(exporter(&[]).await, "/amperity", None);
     assert_eq!(ask(&routes, "GET", "/amperity").await.0, 200);
@@ -180,11 +210,14 @@ async fn a_tenant_without_data_is_discovered_shown_and_scraped() {
 async fn status_pages_of_a_tenant_its_jobs_and_its_feeds_have_addresses() {
     let routes = routes(&["socktown"]).await;
     let (_, page) = ask(&routes, "GET", "/?tenant=socktown").await;
-    assert!(page.contains("/?tenant=socktown&amp;show=jobs"), "{page}");
+    assert!(
+        page.contains("\"?tenant=socktown&amp;show=jobs\""),
+        "{page}"
+    );
     let (_, jobs) = ask(&routes, "GET", "/?tenant=socktown&show=jobs").await;
     assert!(jobs.contains("<h1>Jobs of "), "{jobs}");
     let (status, body) = ask(&routes, "GET", "/?tenant=socktown&feed=unknown").await;
-    let message = "the tenant has no such feed; /?tenant=socktown lists its feeds\n";
+    let message = "the tenant has no such feed; its page lists its feeds\n";
     assert_eq!((status, body.as_str()), (404, message));
     let (status, _) = ask(&routes, "GET", "/?tenant=unknown&show=jobs").await;
     assert_eq!(status, 400);

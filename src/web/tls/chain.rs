@@ -23,6 +23,28 @@ use super::TlsError;
 /// `anyExtendedKeyUsage`
 const ANY_EXTENDED_KEY_USAGE: [usize; 5] = [2, 5, 29, 37, 0];
 
+/// The curve P-521, which the crypto library does not have.
+const P_521: [u64; 5] = [1, 3, 132, 0, 35];
+
+/// The certificates whose keys cannot be used, one sentence each.
+pub(super) fn warnings(authorities: &[CertificateDer<'_>]) -> Vec<String> {
+    let parsed = authorities.iter().filter_map(|it| parse(it).ok());
+    let unusable = parsed.filter(|certificate| {
+        let parameters = certificate.public_key().algorithm.parameters.as_ref();
+        let curve = parameters.and_then(|parameters| parameters.as_oid().ok());
+        curve.is_some_and(|curve| curve.iter().is_some_and(|arcs| arcs.eq(P_521)))
+    });
+    let warning = |certificate: X509Certificate<'_>| {
+        format!(
+            "client_ca_file: the key of {:?} is on the curve P-521, which is not supported, so \
+             that clients with its certificates are refused; make another key with: \
+             openssl ecparam -name prime256v1 -genkey",
+            certificate.subject().to_string()
+        )
+    };
+    unusable.map(warning).collect()
+}
+
 /// The certificates of `client_ca_file`.
 #[derive(Debug)]
 pub(super) struct Authorities(Vec<Authority>);

@@ -14,6 +14,7 @@ use crate::support::upstream::Upstream;
 
 #[path = "../../../src/web/tests/pki.rs"]
 mod pki;
+mod sockets;
 
 use pki::Pki;
 

@@ -64,7 +64,8 @@ impl Process {
     pub(crate) fn of(mut command: std::process::Command) -> Self {
         let given = command.get_args().find_map(|argument| {
             let address = argument.to_str()?.strip_prefix(LISTEN)?.strip_prefix('=')?;
-            Some(address.parse().unwrap())
+            // A Unix socket is given besides.
+            address.parse().ok()
         });
         let address = given.unwrap_or_else(|| {
             let address = free_address([127, 0, 0, 1]);

@@ -81,7 +81,7 @@ fn failed_workflows_come_first_with_message_and_advice() {
         page.contains("href=\"https://socktown.example.com/runs/wf-1\""),
         "{page}"
     );
-    assert!(page.contains("of <a href=\"/?tenant=socktown\">"));
+    assert!(page.contains("of <a href=\"?tenant=socktown\">"));
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn a_feed_is_found_by_its_id_and_table() {
     };
     assert_eq!(table("feed=df-1"), "Orders");
     assert_eq!(table("feed=df-1&table=Returns"), "Returns");
-    let unknown = "the tenant has no such feed; /?tenant=socktown lists its feeds";
+    let unknown = "the tenant has no such feed; its page lists its feeds";
     assert_eq!(view("feed=df-1&table=Stores"), Err(unknown.to_owned()));
     assert_eq!(view("page=3"), Ok(View::Tenant("socktown".into(), 2)));
     assert_eq!(

@@ -131,7 +131,7 @@ fn a_row_is_a_table_row_with_marks_and_bars_that_have_words() {
     </span>
     </td>
     <th class="what" scope="row">
-    <a href="/?tenant=socktown&amp;table=Orders&amp;feed=df-Orders">
+    <a href="?tenant=socktown&amp;table=Orders&amp;feed=df-Orders">
     <bdi>Orders</bdi>
     </a>
     <span class="id">
