@@ -124,7 +124,8 @@ async fn systemd_passes_tcp_and_unix_sockets() {
     ]
     .concat();
     assert_eq!(run("curl", &over_unix).await.1.trim(), "ready");
-    let over_tcp = [&ready[..], &[&*format!("http://{address}/-/ready")]].concat();
+    let url = format!("http://{address}/-/ready");
+    let over_tcp = [&ready[..], &[&*url]].concat();
     assert_eq!(run("curl", &over_tcp).await.1.trim(), "ready");
     exporter.kill().await.unwrap();
     // It is systemd's to remove.
