@@ -43,7 +43,7 @@ const FAMILIES: [(&str, Find); 9] = [
         number(table.rows.errors)
     }),
     ("amperity_ingest_files", |table| {
-        number(Some(table.files.len() as u64))
+        number(Some(table.files.count))
     }),
     ("amperity_ingest_duration_seconds", |table| {
         Some(number(table.duration_ms())? / 1000.0)

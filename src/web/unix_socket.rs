@@ -20,6 +20,7 @@ const MODE: u32 = 0o660;
 #[derive(Debug)]
 pub struct UnixSocket {
     pub(super) listener: UnixListener,
+    #[expect(dead_code, reason = "it removes the socket when it is dropped")]
     bound: Option<Bound>,
 }
 
