@@ -51,16 +51,13 @@ pub enum ListenError {
 pub async fn bind(addresses: &[String]) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for address in addresses {
-        match unix_path(address) {
-            Some(path) => {
-                let socket = UnixSocket::bind(path);
-                let socket = socket.map_err(|error| ListenError::Bind(address.clone(), error))?;
-                listeners.push(Listener::Unix(socket));
-            }
-            None => {
-                let bound = bind_tcp(std::slice::from_ref(address)).await?;
-                listeners.extend(bound.into_iter().map(Listener::Tcp));
-            }
+        if let Some(path) = unix_path(address) {
+            let socket = UnixSocket::bind(path);
+            let socket = socket.map_err(|error| ListenError::Bind(address.clone(), error))?;
+            listeners.push(Listener::Unix(socket));
+        } else {
+            let bound = bind_tcp(std::slice::from_ref(address)).await?;
+            listeners.extend(bound.into_iter().map(Listener::Tcp));
         }
     }
     Ok(listeners)

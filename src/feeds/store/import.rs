@@ -127,8 +127,9 @@ impl Feed {
             .map(|(job, run)| (job, run.open_run()));
         record.open = open.collect();
         for (day, jobs) in &self.settled {
-            jobs.iter()
-                .for_each(|job| record.finished.insert(*day, job));
+            for job in jobs {
+                record.finished.insert(*day, job);
+            }
         }
         record.last_success = self.last_success;
         record.newest = self.newest.map(|newest| Newest {
