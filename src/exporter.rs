@@ -68,6 +68,8 @@ pub(crate) async fn run(
         Some(path) => Store::open(path, options.clock.now())?,
         None => Store::in_memory(),
     };
+    let persistent = options.settings.state_file.is_some();
+    telemetry.state_persistent.set(persistent.into());
     let exporter = Exporter::new(Environment {
         clock: options.clock.clone(),
         telemetry: telemetry.clone(),

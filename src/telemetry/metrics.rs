@@ -61,6 +61,9 @@ metrics! {
             "Connections and requests that --web.config.file did not allow, by reason: \
              tls_handshake, client_certificate, unauthorized, rate_limited, or \
              invalid_web_config while the file is invalid.";
+        state_persistent: IntGauge = "amperity_exporter_state_persistent" []
+            "1 if counters and run history are kept in a state file, 0 if they are in memory only \
+             and lost with a restart.";
         state_write_failures: IntCounter = "amperity_exporter_state_write_failures_total" []
             "Failed writes of the state file. If a write fails and the exporter restarts, the \
              feed counters lose what they counted since the last successful write.";

@@ -61,6 +61,8 @@ pub(crate) struct Notification {
     pub(crate) group: Labels,
     pub(crate) firing: usize,
     pub(crate) resolved: usize,
+    /// The alerts in it, by their place in the list.
+    pub(crate) alerts: BTreeSet<usize>,
 }
 
 /// What a receiver was sent last of a group.
@@ -197,6 +199,7 @@ impl Group {
             group: self.labels.clone(),
             firing: firing.len(),
             resolved: resolved.len(),
+            alerts: firing.union(&resolved).copied().collect(),
         };
         self.sent = Sent {
             firing,

@@ -54,6 +54,23 @@ impl Alert {
     }
 }
 
+/// What fails a backtest.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Limits {
+    /// Fail if fewer than this share of the incidents is detected in time
+    #[arg(long, default_value_t = 0.0)]
+    least_detected: f64,
+    /// Fail if more critical alerts than this are false
+    #[arg(long, value_name = "COUNT")]
+    most_false_critical: Option<usize>,
+    /// Fail if more warnings than this are false
+    #[arg(long, value_name = "COUNT")]
+    most_false_warnings: Option<usize>,
+    /// Fail if more messages than this are sent in one world while many feeds fail
+    #[arg(long, value_name = "COUNT")]
+    most_messages: Option<usize>,
+}
+
 /// What an alert meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Meaning {
@@ -118,52 +135,85 @@ impl Scores {
                 self.false_alarms
                     .push(format!("seed {seed}: {}", described(alert, world)));
             }
-            let after = SignedDuration::from_hours(2);
-            let outage = |outage: &crate::world::Outage| {
-                outage.tenant == alert.tenant
-                    && (outage.from..outage.to + after).contains(&alert.from)
-            };
-            if meaning == Meaning::False && world.outages.iter().any(outage) {
+            if meaning == Meaning::False && is_after_outage(world, &alert.tenant, alert.from) {
                 self.after_outages += 1;
             }
         }
     }
 
     /// Adds the messages that were sent of a world's alerts.
-    pub(crate) fn add_notifications(&mut self, world: &World, sent: &[Notification]) {
-        let hours = SignedDuration::from_hours;
-        let of_kind = |kind: Kind, after: SignedDuration, feeds_only: bool| {
-            let labels = world.labels.iter().filter(|label| label.kind == kind);
-            let spans: Vec<_> = labels
-                .map(|label| (label, label.from..label.until + after))
-                .collect();
-            let counts = |message: &&Notification| {
-                let of_feeds = message
-                    .group
-                    .get("alertname")
-                    .is_none_or(|name| name.contains("Feed"));
-                (of_feeds || !feeds_only)
-                    && spans.iter().any(|(label, span)| {
-                        span.contains(&message.time)
-                            && message.group.get("tenant") == Some(&label.tenant)
-                    })
-            };
-            sent.iter()
-                .filter(counts)
-                .map(|message| format!("{} firing, {} resolved", message.firing, message.resolved))
-                .collect::<Vec<_>>()
+    pub(crate) fn add_notifications(
+        &mut self,
+        world: &World,
+        alerts: &[Alert],
+        sent: &[Notification],
+    ) {
+        let described = |message: &Notification| {
+            let alert = message.group.get("alertname").map_or("", String::as_str);
+            let (firing, resolved) = (message.firing, message.resolved);
+            let time = message.time.strftime("%H:%M");
+            format!("{time} {alert}, {firing} firing, {resolved} resolved")
+        };
+        let about_many = |message: &&Notification| {
+            let alerts = message.alerts.iter().map(|index| &alerts[*index]);
+            alerts
+                .filter(|alert| alert.name.contains("Feed"))
+                .any(|alert| is_of_many_failures(alert, world))
+        };
+        let about_outages = |message: &&Notification| {
+            let tenant = message.group.get("tenant").map_or("", String::as_str);
+            let of_feeds = message.group.get("alertname");
+            of_feeds.is_some_and(|name| name.contains("Feed"))
+                && is_after_outage(world, tenant, message.time)
         };
         self.sent += sent.len();
-        let many = of_kind(Kind::ManyFailAtOnce, SignedDuration::ZERO, true);
-        self.messages
-            .push((many, of_kind(Kind::Outage, hours(2), true)));
+        self.messages.push((
+            sent.iter().filter(about_many).map(described).collect(),
+            sent.iter().filter(about_outages).map(described).collect(),
+        ));
     }
 
-    /// The share of the incidents that were detected in time.
-    pub(crate) fn share_detected(&self) -> f64 {
+    /// An error if a limit is exceeded.
+    pub(crate) fn check(&self, limits: &Limits) -> anyhow::Result<()> {
         let detected: usize = self.kinds.values().map(|found| found.delays.len()).sum();
         let all: usize = self.kinds.values().map(|found| found.incidents).sum();
-        detected as f64 / all.max(1) as f64
+        let share = detected as f64 / all.max(1) as f64;
+        anyhow::ensure!(
+            share >= limits.least_detected,
+            "only {:.0} % of the incidents were detected in time, not {:.0} %",
+            100.0 * share,
+            100.0 * limits.least_detected
+        );
+        let most = |what: &str, count: usize, most: Option<usize>| {
+            let most = most.unwrap_or(usize::MAX);
+            anyhow::ensure!(count <= most, "{count} {what}, more than {most}");
+            Ok(())
+        };
+        let of_severity = |severity: &str| {
+            let alerts = self
+                .alerts
+                .iter()
+                .filter(|((_, other), _)| other == severity);
+            alerts
+                .filter_map(|(_, meanings)| meanings.get(&Meaning::False))
+                .sum()
+        };
+        most(
+            "critical alerts were false",
+            of_severity("critical"),
+            limits.most_false_critical,
+        )?;
+        most(
+            "warnings were false",
+            of_severity("warning"),
+            limits.most_false_warnings,
+        )?;
+        let messages = self.messages.iter().map(|(many, _)| many.len()).max();
+        most(
+            "messages were sent while many feeds failed",
+            messages.unwrap_or_default(),
+            limits.most_messages,
+        )
     }
 
     fn look_for(&mut self, seed: u64, label: &Label, alerts: &[Alert]) {
@@ -296,6 +346,25 @@ impl Scores {
             bad as f64 / self.weeks,
         );
     }
+}
+
+/// Whether an alert fires because many feeds fail at once, and for nothing else.
+fn is_of_many_failures(alert: &Alert, world: &World) -> bool {
+    let labels = world.labels.iter();
+    let mut explanations = labels
+        .filter(|label| alert.is_explained_by(label))
+        .peekable();
+    explanations.peek().is_some() && explanations.all(|label| label.kind == Kind::ManyFailAtOnce)
+}
+
+/// Whether a time is in an outage of a tenant or in the two hours after it.
+fn is_after_outage(world: &World, tenant: &str, time: Timestamp) -> bool {
+    let after = SignedDuration::from_hours(2);
+    let mut outages = world
+        .outages
+        .iter()
+        .filter(|outage| outage.tenant == tenant);
+    outages.any(|outage| (outage.from..outage.to + after).contains(&time))
 }
 
 fn described(alert: &Alert, world: &World) -> String {

@@ -8,7 +8,7 @@ use amperity_simulator::{Attribution, Incident, Outcome, World, WorldParameters}
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::chain::Chain;
+use super::chain::{Chain, Waits};
 use super::demo::ask;
 use super::inbox::ReceivedAlert;
 use super::text;
@@ -114,6 +114,43 @@ async fn a_workflow_that_fails_before_ingest_is_one_alert() {
     chain
         .alert(since, "AmperityWorkflowFailed", "resolved")
         .await;
+}
+
+/// Sixty feeds fail within ten seconds and succeed with their next run. Waiting
+/// times are to scale, a second for a minute.
+#[tokio::test]
+async fn many_feeds_that_fail_at_once_are_about_three_messages() {
+    let _turn = crate::support::alone().await;
+    let world = World::generated(&WorldParameters {
+        seed: 1,
+        start: Clock::system().now(),
+        tenants: 1,
+        feeds: 60,
+        period: Duration::from_secs(10),
+        duration: Duration::from_secs(1),
+        history: Duration::from_mins(1),
+    });
+    let chain = Chain::start_with(world, TENANT, "[]", Waits::ToScale).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let feeds = chain.simulator.feeds(TENANT);
+    assert_eq!(feeds.len(), 60);
+    for (_, feed) in &feeds {
+        let failure = Incident::Ends(Outcome::Failed);
+        assert!(
+            chain
+                .simulator
+                .schedule_incident(TENANT, feed, failure)
+                .is_some()
+        );
+    }
+    chain.alert(0, "AmperityManyFeedsFailed", "firing").await;
+    chain.alert(0, "AmperityManyFeedsFailed", "resolved").await;
+    // What is left would follow now.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let mut messages = chain.inbox.messages();
+    // Prometheus takes seconds until its first scrape.
+    messages.retain(|text| !text.contains("amperity_exporter"));
+    assert!((2..=4).contains(&messages.len()), "{messages:#?}");
 }
 
 fn has_failed(chain: &Chain) -> bool {

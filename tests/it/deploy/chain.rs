@@ -43,8 +43,27 @@ fn write(path: &Path, value: &Value) {
     fs::write(path, serde_json::to_string_pretty(value).unwrap()).unwrap();
 }
 
+/// How the waiting times of rules and notifications are shortened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// To a second or three.
+    Least,
+    /// A minute to a second, but three seconds at the least in rules: a
+    /// refresh, a scrape and an evaluation take a second each.
+    ToScale,
+}
+
+impl Waits {
+    /// A waiting time such as `15m` in seconds.
+    fn of(self, written: &str, least: u32) -> String {
+        let minutes = written.strip_suffix('m').and_then(|text| text.parse().ok());
+        let minutes: Option<u32> = minutes.filter(|_| self == Self::ToScale);
+        format!("{}s", minutes.unwrap_or(least).max(least))
+    }
+}
+
 /// Shortens waiting times and windows to seconds.
-fn shorten(rules: &mut Value) {
+fn shorten(rules: &mut Value, waits: Waits) {
     let groups = rules["groups"].as_array_mut().unwrap();
     for rule in groups
         .iter_mut()
@@ -53,7 +72,7 @@ fn shorten(rules: &mut Value) {
         // A stuck job keeps its time.
         for duration in ["for", "keep_firing_for"] {
             if text(rule, duration).ends_with('m') && text(rule, duration) != "50m" {
-                rule[duration] = json!("3s");
+                rule[duration] = json!(waits.of(text(rule, duration), 3));
             }
         }
         // How long a failure fires that a success has followed.
@@ -69,12 +88,17 @@ fn shorten(rules: &mut Value) {
 }
 
 /// Prometheus with the shipped rules, scraping an exporter every second.
-pub(super) fn prometheus(folder: &Path, exporter: u16, alertmanager: u16) -> (Child, String) {
+pub(super) fn prometheus(
+    folder: &Path,
+    exporter: u16,
+    alertmanager: u16,
+    waits: Waits,
+) -> (Child, String) {
     let copies = folder.join("rules");
     fs::create_dir(&copies).unwrap();
     for path in files("deploy/prometheus/rules", "yml") {
         let mut rules = yaml(&path);
-        shorten(&mut rules);
+        shorten(&mut rules, waits);
         write(&copies.join(path.file_name().unwrap()), &rules);
     }
     let mut config = yaml(&repository("deploy/prometheus/prometheus.yml"));
@@ -100,7 +124,7 @@ pub(super) fn prometheus(folder: &Path, exporter: u16, alertmanager: u16) -> (Ch
 
 /// Alertmanager with the shipped routes, inhibition and templates. Its webhook
 /// and Slack receivers send to the inbox.
-fn alertmanager(folder: &Path, port: u16, inbox: SocketAddr) -> Child {
+fn alertmanager(folder: &Path, port: u16, inbox: SocketAddr, waits: Waits) -> Child {
     let shipped = repository("deploy/alertmanager/alertmanager.yml");
     let mut config = yaml(&shipped);
     let receiver = |name: &str| {
@@ -121,8 +145,9 @@ fn alertmanager(folder: &Path, port: u16, inbox: SocketAddr) -> Child {
     let mut routes = vec![&mut config["route"]];
     while let Some(route) = routes.pop() {
         route["receiver"] = json!("inbox");
-        route["group_wait"] = json!("1s");
-        route["group_interval"] = json!("1s");
+        for duration in ["group_wait", "group_interval"] {
+            route[duration] = json!(waits.of(text(route, duration), 1));
+        }
         if let Some(children) = route.get_mut("routes") {
             routes.extend(children.as_array_mut().unwrap());
         }
@@ -158,6 +183,11 @@ impl Chain {
     /// Starts everything for a tenant with a token that is not renewed, with
     /// what is expected of its feeds.
     pub(super) async fn start(world: World, tenant: &str, expect: &str) -> Self {
+        Self::start_with(world, tenant, expect, Waits::Least).await
+    }
+
+    /// The same, with these waiting times.
+    pub(super) async fn start_with(world: World, tenant: &str, expect: &str, waits: Waits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -180,8 +210,9 @@ impl Chain {
 
         let inbox = Inbox::open().await;
         let (exporter_port, alertmanager_port) = (free_port(), free_port());
-        let alertmanager = alertmanager(folder.path(), alertmanager_port, inbox.address);
-        let (watcher, prometheus) = prometheus(folder.path(), exporter_port, alertmanager_port);
+        let alertmanager = alertmanager(folder.path(), alertmanager_port, inbox.address, waits);
+        let (watcher, prometheus) =
+            prometheus(folder.path(), exporter_port, alertmanager_port, waits);
         let mut chain = Self {
             simulator,
             inbox,

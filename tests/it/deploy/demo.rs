@@ -7,7 +7,7 @@ use amperity_exporter::clock::Clock;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::chain::{free_port, prometheus, start};
+use super::chain::{Waits, free_port, prometheus, start};
 use super::{PanelQuery, panel_queries, rules, run, text};
 
 /// Queries of panels whose result may be empty: while nothing is wrong, or by
@@ -116,7 +116,7 @@ async fn every_rule_and_panel_has_results_in_the_demo() {
     let address = format!("--web.listen-address=127.0.0.1:{port}");
     let program = env!("CARGO_BIN_EXE_amperity_exporter");
     let _demo = start(program, &["demo".to_owned(), address], folder.path());
-    let (_prometheus, server) = prometheus(folder.path(), port, free_port());
+    let (_prometheus, server) = prometheus(folder.path(), port, free_port(), Waits::Least);
 
     let state = r#"amperity_feed_state{table="Store transactions"}"#;
     let ready = format!("{server}/-/ready");

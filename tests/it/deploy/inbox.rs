@@ -81,6 +81,11 @@ impl Inbox {
         self.received.borrow().alerts[since..].to_vec()
     }
 
+    /// The titles and texts of the messages so far.
+    pub(super) fn messages(&self) -> Vec<String> {
+        self.received.borrow().texts.clone()
+    }
+
     /// Waits for an alert after the first `since`; `None` if it does not come.
     pub(super) async fn wait(
         &self,

@@ -4,6 +4,7 @@ mod credentials;
 mod discovery;
 mod economy;
 mod failures;
+mod learning;
 mod outage;
 mod reload;
 mod slow;

@@ -82,8 +82,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The world of a seed, so many weeks long.
-    pub(crate) fn generate(seed: u64, weeks: i64) -> Self {
+    /// The world of a seed, so many days long.
+    pub(crate) fn generate(seed: u64, days: i64) -> Self {
         // Either way nine weeks hold the clock changes of three continents.
         let monday = if seed.is_multiple_of(2) {
             date(2026, 9, 7)
@@ -97,7 +97,7 @@ impl World {
             + SignedDuration::from_hours(offset);
         let span = Span {
             from: start - SignedDuration::from_hours(7 * 24),
-            to: start + SignedDuration::from_hours(weeks * 7 * 24),
+            to: start + SignedDuration::from_hours(days * 24),
         };
         let groups = population::populate(seed, seed >= EVALUATION_SEEDS);
         let outages = outages(seed, start, span);
@@ -189,18 +189,18 @@ mod tests {
 
     #[test]
     fn a_seed_always_gives_the_same_world() {
-        let (one, two) = (World::generate(3, 2), World::generate(3, 2));
+        let (one, two) = (World::generate(3, 14), World::generate(3, 14));
         assert_eq!(
             serde_json::to_string(&one.jobs).unwrap(),
             serde_json::to_string(&two.jobs).unwrap()
         );
-        assert_ne!(one.jobs.len(), World::generate(4, 2).jobs.len());
+        assert_ne!(one.jobs.len(), World::generate(4, 14).jobs.len());
     }
 
     #[test]
     fn nine_weeks_hold_incidents_of_every_kind() {
         for seed in [1, EVALUATION_SEEDS] {
-            let world = World::generate(seed, 9);
+            let world = World::generate(seed, 63);
             assert_eq!(world.schedules.len(), 74);
             let incidents = world.labels.iter().filter(|label| label.kind.is_incident());
             assert!((50..70).contains(&incidents.count()));
