@@ -20,14 +20,13 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::{self, Credentials};
-use crate::jobs::{Job, label};
+use crate::jobs::label;
 use crate::telemetry::{Endpoint, Reason, TenantTelemetry};
 use crate::wire;
 
 use auth::Auth;
 use failure::Failure;
 use pacing::Priority;
-use redact::clean;
 use request_queue::{ApiRequest, RequestQueue};
 use token::Token;
 
@@ -36,6 +35,7 @@ mod auth;
 mod failure;
 mod grant;
 mod headers;
+mod jobs;
 mod pacing;
 mod parse;
 mod redact;
@@ -104,19 +104,6 @@ struct Call {
     priority: Priority,
     observed: Observed,
 }
-
-/// A request for one job or run by its id.
-struct ById {
-    path: [&'static str; 2],
-    query: Option<&'static str>,
-    endpoint: Endpoint,
-    /// What is requested, in messages.
-    noun: &'static str,
-    parse: ParseOne,
-}
-
-/// Returns the entry, `None` without an id, and how many strings were shortened.
-type ParseOne = fn(&[u8]) -> Result<(Option<Job>, u64), serde_json::Error>;
 
 /// A request without a usable answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -192,107 +179,6 @@ impl Client {
     /// The most objects an answer may hold.
     pub(crate) fn max_objects(&self) -> u64 {
         self.max_objects
-    }
-
-    /// `GET /ingest/jobs/{id}`, with retries, until `deadline` at most.
-    pub async fn job(&self, id: &str, deadline: Instant) -> Reply<Job> {
-        self.job_with(id, Call::new(deadline, Priority::Refresh))
-            .await
-    }
-
-    /// As [`job`](Self::job), but every request of a refresh goes first.
-    pub async fn probe(&self, id: &str, deadline: Instant) -> Reply<Job> {
-        self.job_with(id, Call::new(deadline, Priority::Probe))
-            .await
-    }
-
-    async fn job_with(&self, id: &str, mut call: Call) -> Reply<Job> {
-        let outcome = self.fetch_job(id, &mut call).await;
-        let observed = call.observed;
-        Reply { outcome, observed }
-    }
-
-    async fn fetch_job(&self, id: &str, call: &mut Call) -> Result<Job, ApiError> {
-        let request = ById {
-            path: ["ingest", "jobs"],
-            query: None,
-            endpoint: Endpoint::IngestJob,
-            noun: "job",
-            parse: parse::job,
-        };
-        self.fetch_by_id(&request, id, call).await
-    }
-
-    async fn fetch_by_id(
-        &self,
-        request: &ById,
-        id: &str,
-        call: &mut Call,
-    ) -> Result<Job, ApiError> {
-        let ById { endpoint, noun, .. } = *request;
-        let name = format!("GET {}/{}", request.path.join("/"), clean(id, 100, &[]));
-        let explained = |failure| self.explained(&name, endpoint, &failure, call);
-        // A URL drops these path segments, and the request would be for a list.
-        if matches!(id, "" | "." | "..") || id.contains(char::is_control) {
-            let text = format!("not the id of a {noun}");
-            return Err(explained(Failure::permanent(Reason::NotFound, text)));
-        }
-        let [first, second] = request.path;
-        let mut url = self.url(&[first, second, id]).map_err(explained)?;
-        if request.query.is_some() {
-            url.set_query(request.query);
-        }
-        let body = self.get(&name, endpoint, &url, call).await?;
-        let answer = parse::off_thread(body, request.parse).await;
-        let malformed = |text: String| {
-            let failure = Failure::permanent(Reason::Malformed, text);
-            self.explained(&name, endpoint, &failure, call)
-        };
-        let (job, shortened) = answer.map_err(malformed)?;
-        self.count_shortened(shortened);
-        let mut job =
-            job.ok_or_else(|| malformed(format!("the answer is a {noun} without an id")))?;
-        if *job.id != *label::bounded(id) {
-            let other = clean(&job.id, 100, &[]);
-            return Err(malformed(format!("the answer is another {noun}, {other}")));
-        }
-        if !self.files {
-            job.drop_files();
-        }
-        Ok(job)
-    }
-
-    /// `GET /ingest/jobs` for the jobs started from `from` (inclusive) to
-    /// `to` (exclusive), with retries, until `deadline` at most.
-    pub async fn jobs(&self, from: Timestamp, to: Timestamp, deadline: Instant) -> Reply<Listing> {
-        let mut call = Call::new(deadline, Priority::Refresh);
-        let outcome = self.fetch_jobs(from, to, &mut call).await;
-        let observed = call.observed;
-        Reply { outcome, observed }
-    }
-
-    async fn fetch_jobs(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        call: &mut Call,
-    ) -> Result<Listing, ApiError> {
-        let (name, endpoint) = ("GET ingest/jobs", Endpoint::IngestJobs);
-        let mut url = self
-            .url(&["ingest", "jobs"])
-            .map_err(|failure| self.explained(name, endpoint, &failure, call))?;
-        url.query_pairs_mut()
-            .append_pair("created_from", &format!("{from:.3}"))
-            .append_pair("created_to", &format!("{to:.3}"));
-        let body = self.get(name, endpoint, &url, call).await?;
-        let files = self.files;
-        let listing = parse::off_thread(body, move |body| parse::jobs(body, files)).await;
-        let listing = listing.map_err(|text| {
-            let failure = Failure::permanent(Reason::Malformed, text);
-            self.explained(name, endpoint, &failure, call)
-        })?;
-        self.count_shortened(listing.shortened);
-        Ok(listing)
     }
 
     fn count_shortened(&self, strings: u64) {

@@ -77,26 +77,26 @@
 //! the feed's horizon passed ([`forget`](RunHistory::forget)). Should it come
 //! back, it is judged anew.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::{after, before};
-use crate::jobs::{Job, Table};
+use crate::clock::after;
+use crate::jobs::Table;
 use changes::Changes;
 use limits::Sightings;
-use observed::ObservedRun;
-use record::{FeedRecord, Recorded, Unknown};
+use record::FeedRecord;
 
 mod changes;
 mod failures;
 mod feed;
 mod finished;
+mod forgetting;
 mod kind;
 mod limits;
+mod observation;
 mod observed;
 mod record;
 mod run;
@@ -113,10 +113,6 @@ pub use totals::Totals;
 
 /// How far back the API lists jobs, and an hour for the time a refresh takes.
 const LISTED: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
-
-/// Between two observations further apart than this, runs may have finished
-/// that the API does not list any more.
-const COVERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What is known of one tenant's feeds and runs.
 #[derive(Clone, Debug, Default)]
@@ -173,100 +169,6 @@ impl RunHistory {
         self.kind
     }
 
-    /// Takes in the jobs of one successful refresh, in any order, however
-    /// often each was seen before. All of them: one left out because the page
-    /// has no room for it would not be counted.
-    ///
-    /// `now` is the time by the API's clock at which the refresh *began*: a
-    /// run that ends during the refresh has then ended after it.
-    pub fn observe<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>, now: Timestamp) {
-        self.observe_part(jobs, now);
-        if let Some(covered_until) = self.covered_until {
-            let uncovered = now.duration_since(covered_until) - COVERED;
-            let uncovered = Duration::try_from(uncovered).unwrap_or_default();
-            self.gap = self.gap.saturating_add(uncovered);
-            if uncovered > Duration::ZERO {
-                self.covered_since = Some(now);
-            }
-        }
-        // Not later than now: the clock may have been set back.
-        self.covered_since = Some(self.covered_since.map_or(now, |since| since.min(now)));
-        self.covered_until = Some(now);
-    }
-
-    /// As [`observe`](Self::observe), for a refresh whose list of jobs could
-    /// not be fetched: other runs than these may have finished as well.
-    pub fn observe_part<'a>(&mut self, jobs: impl IntoIterator<Item = &'a Job>, now: Timestamp) {
-        let first = self.history_until.is_none();
-        let history_until = self.history_until.unwrap_or(now);
-        let listed_from = before(now, LISTED);
-        let jobs: Vec<&Job> = jobs.into_iter().collect();
-        let finished_jobs = jobs.iter().filter(|job| job.is_finished());
-        let finished_jobs: HashSet<&str> = finished_jobs.map(|job| &*job.id).collect();
-        let runs = self.runs_of_kept_feeds(&jobs, now);
-        let (finished, open): (Vec<&ObservedRun<'_>>, Vec<_>) =
-            runs.iter().partition(|run| run.table.finished);
-        let mut latest_end = Timestamp::MIN;
-        let mut finished_runs = HashSet::new();
-        for run in finished {
-            finished_runs.insert(run.key());
-            latest_end = latest_end.max(run.end.unwrap_or(latest_end));
-            let unknown = if self.may_be_dropped(run) {
-                Unknown::Ignored
-            } else if first || run.ended_before(history_until) {
-                Unknown::History
-            } else {
-                Unknown::New
-            };
-            self.record_finished(run, unknown);
-        }
-        for run in open {
-            if !finished_runs.contains(&run.key()) {
-                self.record_open(run);
-            }
-        }
-        self.observed_at = Some(now);
-        self.history_until = Some(history_until.max(listed_from.min(latest_end)));
-        self.end_open_runs(|job| finished_jobs.contains(job));
-        if let Some(kept_from) = self.keys_kept_from() {
-            for record in self.records_mut() {
-                record.drop_keys_before(kept_from);
-            }
-        }
-        self.enforce_limits();
-    }
-
-    fn record_open(&mut self, run: &ObservedRun<'_>) {
-        if let Some(record) = self.record_mut(&run.table.table, &run.table.feed)
-            && record.record_open(run)
-        {
-            self.changes.feed(FeedId::of(run.table));
-        }
-    }
-
-    fn record_finished(&mut self, observed: &ObservedRun<'_>, unknown: Unknown) {
-        let kind = self.kind;
-        let Some(record) = self.record_mut(&observed.table.table, &observed.table.feed) else {
-            return;
-        };
-        let feed = || FeedId::of(observed.table);
-        match record.record_finished(observed, unknown, kind) {
-            Recorded::Nothing => {}
-            Recorded::Record => {
-                self.changes.feed(feed());
-            }
-            Recorded::Run(run) => {
-                self.updated.insert(feed());
-                self.changes.run(feed(), run);
-            }
-        }
-    }
-
-    /// Ends the open runs of a job that the API does not know any more.
-    pub fn gone(&mut self, job: &str) {
-        self.end_open_runs(|open| open == job);
-    }
-
     /// The jobs with open runs, ordered by id: those to be fetched by id once
     /// they left the list, and after a restart.
     #[must_use]
@@ -279,42 +181,6 @@ impl RunHistory {
     pub(crate) fn open_runs(&self) -> impl Iterator<Item = (&Arc<str>, Timestamp)> {
         let records = self.records();
         records.flat_map(|record| record.open.iter().map(|(job, run)| (job, run.place)))
-    }
-
-    /// Drops feeds without a run since `horizon`, but nothing that the API
-    /// may still list, and nothing if there was a time since `horizon` of
-    /// which the runs are not known. Call it after an observation: before the
-    /// first one it does nothing, for a run that went on while the exporter
-    /// was down was not seen yet. Returns how many feeds it dropped.
-    pub fn forget(&mut self, horizon: Timestamp) -> usize {
-        let Some(observed_at) = self.observed_at else {
-            return 0;
-        };
-        if self.covered_since.is_some_and(|since| since >= horizon) {
-            return 0;
-        }
-        let mut forgotten = 0;
-        let horizon = horizon.min(before(observed_at, LISTED));
-        let history_until = &mut self.history_until;
-        let changes = &mut self.changes;
-        self.tables.retain(|table, feeds| {
-            feeds.retain(|feed, record| {
-                let id = || FeedId::new(table, feed);
-                if record.end_unseen(horizon) {
-                    changes.feed(id());
-                }
-                let idle_since = record.idle_since().filter(|since| *since < horizon);
-                // Its keys go with it, so all its runs must be history.
-                *history_until = (*history_until).max(idle_since.map(just_after));
-                if idle_since.is_some() {
-                    changes.remove(id());
-                    forgotten += 1;
-                }
-                idle_since.is_none()
-            });
-            !feeds.is_empty()
-        });
-        forgotten
     }
 
     /// The feeds, ordered by table and feed.
@@ -399,28 +265,6 @@ impl RunHistory {
         self.tables.values_mut().flat_map(BTreeMap::values_mut)
     }
 
-    /// Ends, uncounted, the open runs of some jobs.
-    fn end_open_runs(&mut self, ended: impl Fn(&str) -> bool) {
-        for (table, feeds) in &mut self.tables {
-            for (feed, record) in feeds {
-                if record.end_open_runs(&ended) {
-                    self.changes.feed(FeedId::new(table, feed));
-                }
-            }
-        }
-    }
-
-    /// The first day of which the keys of finished runs are needed: a run of
-    /// an earlier one could not be taken for a new one.
-    fn keys_kept_from(&self) -> Option<Date> {
-        let listed_from = self.observed_at.or(self.covered_until);
-        let listed_from = listed_from.map(|now| before(now, LISTED));
-        let history_until = self.history_until?;
-        let kept_from = listed_from.unwrap_or(history_until).min(history_until);
-        Some(record::day(
-            kept_from.max(self.keys_dropped_until.unwrap_or(kept_from)),
-        ))
-    }
 }
 
 /// The millisecond after `time`.

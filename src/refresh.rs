@@ -10,7 +10,7 @@
 //! the result on the page. `workflow_cycle` and `workflows` do the same for
 //! workflows, after the ingest jobs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::amperity::{ApiError, Client, Transport};
+use crate::amperity::{ApiError, Transport};
 use crate::clock::Clock;
 use crate::config::{self, Mode};
 use crate::exposition::Page;
@@ -41,6 +41,7 @@ mod state_log;
 mod supervisor;
 mod tenant_state;
 mod tenant_task;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod workflow_cycle;
@@ -48,7 +49,8 @@ pub(crate) mod workflows;
 
 use publisher::{Published, Publisher};
 use supervisor::Supervisor;
-use tenant_task::{TenantConfig, TenantHandle};
+use tenant_task::TenantHandle;
+use tenants::{Member, Tenants};
 
 /// Probes of one tenant that may be in flight or wait at the same time.
 const MAX_PROBES: usize = 100;
@@ -106,25 +108,6 @@ pub struct Exporter {
     tenants: watch::Receiver<Arc<Tenants>>,
     published: watch::Receiver<Arc<Published>>,
     waiting_scrapes: Arc<Semaphore>,
-}
-
-/// The tenants by one configuration.
-#[derive(Debug, Default)]
-struct Tenants {
-    /// `None` before the first configuration.
-    mode: Option<Mode>,
-    members: BTreeMap<Arc<str>, Member>,
-    /// Whether all tenants of an earlier configuration were ready.
-    were_ready: bool,
-}
-
-/// A tenant: its configuration, its client and its task.
-#[derive(Clone, Debug)]
-struct Member {
-    config: TenantConfig,
-    client: Arc<Client>,
-    handle: TenantHandle,
-    probes: Arc<Semaphore>,
 }
 
 /// The names of tenants.
@@ -309,30 +292,6 @@ impl Exporter {
 
     fn configured(&self) -> Arc<Tenants> {
         Arc::clone(&self.tenants.borrow())
-    }
-}
-
-impl Member {
-    fn new(config: TenantConfig, client: Arc<Client>, handle: TenantHandle) -> Self {
-        Self {
-            config,
-            client,
-            handle,
-            probes: Arc::new(Semaphore::new(MAX_PROBES)),
-        }
-    }
-}
-
-impl Tenants {
-    fn name(&self, name: &str) -> Result<Arc<str>, UnknownTenant> {
-        let known = self.members.get_key_value(name);
-        let known = known.map(|(name, _)| Arc::clone(name));
-        known.ok_or_else(|| UnknownTenant(name.to_owned()))
-    }
-
-    fn are_ready(&self) -> bool {
-        let mut members = self.members.values();
-        self.were_ready || self.mode.is_some() && members.all(|member| member.handle.is_ready())
     }
 }
 

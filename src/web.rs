@@ -38,6 +38,7 @@ mod paths;
 mod probe;
 mod query;
 mod refusals;
+mod reload;
 mod respond;
 mod routes;
 mod scrape;
@@ -57,7 +58,8 @@ pub(crate) use listen::unix_path;
 pub use listen::{ListenError, bind, bind_tcp, inherited};
 pub use listener::Listener;
 pub use paths::Paths;
-pub use routes::{Reload, ReloadRequest, Routes};
+pub use reload::{Reload, ReloadRequest};
+pub use routes::Routes;
 pub use security::WebSecurity;
 
 /// What clients may use. The defaults suit a scraped exporter; tests use

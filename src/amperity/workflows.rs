@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::failure::Failure;
+use super::jobs::ById;
 use super::pacing::Priority;
-use super::{ApiError, ById, Call, Client, Reply, WorkflowPage, parse};
+use super::{ApiError, Call, Client, Reply, WorkflowPage, parse};
 use crate::jobs::Job;
 use crate::telemetry::{Endpoint, Reason};
 

@@ -9,7 +9,6 @@
 //! A tenant in the database that is not configured stays there, for it may
 //! come back, until [`Store::forget_tenants`] finds it too old.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,16 +17,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::changes::Changes;
 use super::{FeedId, HistoryKind, Run, RunHistory};
 pub(in crate::feeds) use database::Database;
 pub use error::StoreError;
+use pending::{Entry, Histories, HistoryId};
 
+mod check;
 mod connection;
 mod database;
 mod error;
 mod file;
 mod import;
+mod pending;
 mod read;
 mod row;
 #[cfg(test)]
@@ -53,38 +54,6 @@ struct Shared {
     stuck: AtomicBool,
     /// One access at a time, off the async threads.
     database: Arc<tokio::sync::Mutex<Database>>,
-}
-
-/// What the database is to hold, and how far that has got. Each save draws a
-/// number; a write takes in all saves that drew theirs before it.
-#[derive(Default)]
-struct Histories {
-    tenants: BTreeMap<HistoryId, Entry>,
-    /// Histories to be deleted.
-    deleted: BTreeSet<HistoryId>,
-    drawn: u64,
-    attempted: u64,
-    written: u64,
-    /// How the last attempt failed.
-    failure: Option<StoreError>,
-}
-
-/// The tenant of a history, and what it is about.
-type HistoryId = (Arc<str>, HistoryKind);
-
-#[derive(Default)]
-struct Entry {
-    history: RunHistory,
-    /// What the database does not have yet.
-    changes: Changes,
-    is_changed: bool,
-}
-
-/// What one transaction writes.
-struct Batch {
-    tenants: Vec<(Arc<str>, RunHistory, Changes)>,
-    deleted: BTreeSet<HistoryId>,
-    drawn: u64,
 }
 
 impl Store {
@@ -139,7 +108,7 @@ impl Store {
     /// # Errors
     /// As those of `open`, or if it would set the file aside.
     pub fn check(path: &Path) -> Result<(), StoreError> {
-        database::check(&file::resolved(path))
+        check::check(&file::resolved(path))
     }
 
     /// The history of a tenant's feeds, as last saved or as the database has it.
@@ -297,76 +266,6 @@ impl Shared {
         });
         self.histories().attempted(batch, &outcome);
         outcome
-    }
-}
-
-impl Histories {
-    /// Takes in a tenant's history. Returns the number of the save.
-    fn take(&mut self, tenant: &str, history: &mut RunHistory) -> u64 {
-        let changes = std::mem::take(&mut history.changes);
-        let updated = std::mem::take(&mut history.updated);
-        let sightings = std::mem::take(&mut history.sightings);
-        let id = (tenant.into(), history.kind);
-        let entry = self.tenants.entry(id).or_default();
-        entry.history = history.clone();
-        history.updated = updated;
-        history.sightings = sightings;
-        entry.changes.merge(changes);
-        entry.is_changed = true;
-        self.drawn += 1;
-        self.drawn
-    }
-
-    fn unwritten(&self, history: &HistoryId, feed: &FeedId) -> Vec<Arc<Run>> {
-        let entry = self.tenants.get(history);
-        let change = entry.and_then(|entry| entry.changes.feeds.get(feed));
-        change.map_or_else(Vec::new, |change| change.runs.values().cloned().collect())
-    }
-
-    /// How the write that took in a save ended, if there was one.
-    fn outcome(&self, number: u64) -> Option<Result<(), StoreError>> {
-        if number <= self.written {
-            return Some(Ok(()));
-        }
-        let failure = self.failure.clone();
-        failure.filter(|_| number <= self.attempted).map(Err)
-    }
-
-    /// What is to be written: what has changed, or `everything`.
-    fn batch(&mut self, everything: bool) -> Batch {
-        let tenants = self.tenants.iter_mut();
-        let tenants = tenants.filter(|(_, entry)| everything || entry.is_changed);
-        let tenants = tenants.map(|((tenant, _), entry)| {
-            let mut changes = std::mem::take(&mut entry.changes);
-            if everything || changes.rewrite {
-                changes.merge(write::everything(&entry.history));
-            }
-            entry.is_changed = false;
-            (Arc::clone(tenant), entry.history.clone(), changes)
-        });
-        Batch {
-            tenants: tenants.collect(),
-            deleted: std::mem::take(&mut self.deleted),
-            drawn: self.drawn,
-        }
-    }
-
-    /// Notes how a write ended. What was not written is kept.
-    fn attempted(&mut self, batch: Batch, outcome: &Result<(), StoreError>) {
-        self.attempted = batch.drawn;
-        self.failure = outcome.as_ref().err().cloned();
-        if outcome.is_ok() {
-            self.written = batch.drawn;
-            return;
-        }
-        self.deleted.extend(batch.deleted);
-        for (tenant, history, mut changes) in batch.tenants {
-            if let Some(entry) = self.tenants.get_mut(&(tenant, history.kind)) {
-                changes.merge(std::mem::take(&mut entry.changes));
-                entry.changes = changes;
-                entry.is_changed = true;
-            }
-        }
     }
 }
 

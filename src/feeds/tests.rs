@@ -2,7 +2,7 @@
 //! against a model, in [`model`].
 
 use super::*;
-use crate::jobs::{Files, MAX_COUNT, Rows, State, Table};
+use crate::jobs::{Files, Job, MAX_COUNT, Rows, State, Table};
 
 mod counting;
 mod latest;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use hyper::header::{self, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::refresh::{Exporter, ProbeError, Probed};
@@ -23,31 +22,8 @@ use super::probe::Probe;
 use super::query::Query;
 use super::respond::{exposition, refuse_method, respond, text};
 use super::status::View;
+use super::reload::{self, Reload};
 use super::{probe, scrape, sd, status};
-
-/// Asks for a reload of the configuration. Cloning gives the same one.
-#[derive(Clone, Debug)]
-pub struct Reload(mpsc::Sender<ReloadRequest>);
-
-/// A request for a reload: gets its outcome, an error says why the current
-/// configuration was kept.
-pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
-
-impl Reload {
-    /// The way to ask, and where the requests arrive.
-    #[must_use]
-    pub fn channel() -> (Self, mpsc::Receiver<ReloadRequest>) {
-        let (sender, requests) = mpsc::channel(8);
-        (Self(sender), requests)
-    }
-
-    async fn request(&self) -> Result<(), String> {
-        let (reply, outcome) = oneshot::channel();
-        let _ = self.0.send(reply).await;
-        let stopping = || Err("the exporter is stopping".to_owned());
-        outcome.await.unwrap_or_else(|_| stopping())
-    }
-}
 
 /// The endpoints of an exporter. Cloning gives the same ones.
 #[derive(Clone, Debug)]
@@ -168,11 +144,7 @@ impl Inner {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the first refresh of a tenant is still in progress",
             ),
-            Route::Reload if is_cross_site(request.headers()) => text(
-                StatusCode::FORBIDDEN,
-                "a page of another site cannot reload the configuration",
-            ),
-            Route::Reload => self.reload().await,
+            Route::Reload => reload::answer(request.headers(), self.reload.as_ref()).await,
         }
     }
 
@@ -298,38 +270,6 @@ impl Inner {
         response
     }
 
-    async fn reload(&self) -> Response<Body> {
-        let Some(reload) = &self.reload else {
-            return text(
-                StatusCode::FORBIDDEN,
-                "reloading over HTTP is disabled; start with --web.enable-lifecycle, or send SIGHUP",
-            );
-        };
-        match reload.request().await {
-            Ok(()) => text(StatusCode::OK, "reloaded"),
-            Err(reason) => text(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &format!("the current configuration is kept: {reason}"),
-            ),
-        }
-    }
-}
-
-/// Whether a browser sent the request for a page of another site. Other
-/// clients send neither header.
-fn is_cross_site(headers: &header::HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site != "same-origin" && site != "none";
-    }
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return false;
-    };
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    let authority = origin.and_then(|origin: hyper::Uri| origin.into_parts().authority);
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    authority.is_none_or(|authority| host != Some(authority.as_str()))
 }
 
 fn redirect(location: &str, query: Option<&str>) -> Response<Body> {

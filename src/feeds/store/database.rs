@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::connection::{configure, create, open_existing, read_only};
+use super::check::stored;
+use super::connection::{configure, create, open_existing};
 use super::error::{DatabaseError, StoreError};
 use super::file::{self, Contents};
 use super::import;
@@ -267,44 +268,6 @@ impl Open {
     }
 }
 
-/// Whether a start would find a file that it can use, as far as can be seen
-/// without changing anything or taking the lock.
-pub(super) fn check(path: &Path) -> Result<(), StoreError> {
-    let contents = file::inspect(path)?;
-    file::try_folder(path)?;
-    let problem = match contents {
-        Contents::Missing | Contents::Empty | Contents::Json => return Ok(()),
-        Contents::Damaged(problem) => problem,
-        Contents::Database => match read_only(path) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_damage() => error.to_string(),
-            Err(error) => return Err(refusal(path, &error)),
-        },
-    };
-    Err(StoreError::Damaged {
-        path: path.to_path_buf(),
-        problem,
-    })
-}
-
-/// What is stored where nothing can be written.
-pub(super) fn stored(path: &Path) -> Result<Histories, StoreError> {
-    match file::inspect(path)? {
-        Contents::Database => read_only(path).map_err(|error| refusal(path, &error)),
-        Contents::Missing | Contents::Empty => Ok(Histories::new()),
-        Contents::Json => {
-            let contents = std::fs::read(path);
-            let contents = contents.map_err(|cause| StoreError::unusable("read", path, cause))?;
-            import::parse(&contents)
-                .map_err(|error| StoreError::unusable("read", path, error.into()))
-        }
-        Contents::Damaged(problem) => Err(StoreError::Damaged {
-            path: path.to_path_buf(),
-            problem,
-        }),
-    }
-}
-
 /// Takes the lock, or says who has it. Makes an empty file if there is none.
 fn lock(path: &Path) -> Result<File, StoreError> {
     let unusable = |cause| StoreError::unusable("open", path, cause);
@@ -328,7 +291,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// The error of a database that cannot be used but is not damaged.
-fn refusal(path: &Path, error: &DatabaseError) -> StoreError {
+pub(super) fn refusal(path: &Path, error: &DatabaseError) -> StoreError {
     let path_buf = path.to_path_buf();
     match error {
         DatabaseError::Foreign => StoreError::Foreign(path_buf),

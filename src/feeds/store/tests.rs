@@ -1,6 +1,7 @@
 //! The database on a real file system: what comes back, who may write, and
 //! what a crash, a full disk or a bad byte leaves.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;

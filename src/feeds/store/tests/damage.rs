@@ -202,12 +202,12 @@ async fn where_nothing_can_be_written_the_counters_are_read_all_the_same() {
     let path = path.with_file_name("a b?c.db");
     written(&path, 2).await;
     let before = names(&folder);
-    let read = database::stored(&path).unwrap();
+    let read = check::stored(&path).unwrap();
     assert_eq!(counted(&read[&("acme".into(), HistoryKind::Feeds)]), 2);
     assert_eq!(names(&folder), before);
     // While another process has it open, what is in the log counts, too.
     let store = Store::open(&path, noon()).unwrap();
     store.save("acme", &mut history(5)).await.unwrap();
-    let read = database::stored(&path).unwrap();
+    let read = check::stored(&path).unwrap();
     assert_eq!(counted(&read[&("acme".into(), HistoryKind::Feeds)]), 5);
 }

@@ -42,7 +42,7 @@ async fn version_2_is_upgraded_in_place_and_counts_on() {
     drop(store);
     downgrade(&path);
     Store::check(&path).unwrap();
-    let read = database::stored(&path).unwrap();
+    let read = check::stored(&path).unwrap();
     assert_eq!(counted(&read[&("acme".into(), HistoryKind::Feeds)]), 3);
 
     for _ in 0..2 {
