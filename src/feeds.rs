@@ -264,7 +264,6 @@ impl RunHistory {
     fn records_mut(&mut self) -> impl Iterator<Item = &mut Arc<FeedRecord>> {
         self.tables.values_mut().flat_map(BTreeMap::values_mut)
     }
-
 }
 
 /// The millisecond after `time`.

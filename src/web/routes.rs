@@ -20,9 +20,9 @@ use super::page_cache::{Key, PageCache, TooManyPages};
 use super::paths::Paths;
 use super::probe::Probe;
 use super::query::Query;
+use super::reload::{self, Reload};
 use super::respond::{exposition, refuse_method, respond, text};
 use super::status::View;
-use super::reload::{self, Reload};
 use super::{probe, scrape, sd, status};
 
 /// The endpoints of an exporter. Cloning gives the same ones.
@@ -269,7 +269,6 @@ impl Inner {
         }
         response
     }
-
 }
 
 fn redirect(location: &str, query: Option<&str>) -> Response<Body> {

@@ -52,7 +52,11 @@ impl FeedRecord {
 
     /// Notes why the last run failed, if an answer says more than is known.
     /// Returns whether it does.
-    pub(super) fn note_failure(self: &mut Arc<Self>, observed: &ObservedRun<'_>, run: &Run) -> bool {
+    pub(super) fn note_failure(
+        self: &mut Arc<Self>,
+        observed: &ObservedRun<'_>,
+        run: &Run,
+    ) -> bool {
         let is_news = self.is_news(observed, run);
         if is_news && let Some(failure) = &observed.job.failure {
             Arc::make_mut(self).failures.note(run, failure);
