@@ -1,6 +1,8 @@
-//! What a refresh costs: writing a page of 100,000 series and parsing a job
-//! answer of 3 MB, each beside what else could have been done. The ratios at
-//! the end come from rounds taken in turn, so that a busy machine slows all.
+//! What a refresh costs: rendering a page of 100,000 series in each format and
+//! content coding, rendering one of 1,000,000 series after a refresh in which
+//! little has changed, and parsing a job answer of 3 MB, each beside what else
+//! could have been done. The ratios at the end come from rounds taken in turn,
+//! so that a busy machine slows all.
 //!
 //! `cargo bench --bench exposition`
 
@@ -10,10 +12,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amperity_exporter::exposition::{Encoding, Format, Page, RenderedSnapshot, SampleLines};
+use amperity_exporter::exposition::{Encoding, Format, Page, RenderedSnapshot, Samples};
 use amperity_exporter::jobs::{Files, Job, Rows, State, Table};
 use amperity_exporter::snapshot::{Snapshot, Status};
-use amperity_exporter::telemetry::{Endpoint, Telemetry};
+use amperity_exporter::telemetry::{Endpoint, Gathered, Telemetry};
 use amperity_exporter::wire;
 use anyhow::Result;
 use criterion::Criterion;
@@ -24,6 +26,9 @@ use tokio::time::Instant;
 
 /// Two tables each, so 41 series.
 const JOBS: usize = 2440;
+
+/// For 1,000,000 series.
+const MANY_JOBS: usize = 24_400;
 
 type Find = fn(&Table) -> Option<f64>;
 
@@ -68,7 +73,7 @@ fn seconds(timestamp: Option<Timestamp>) -> Option<f64> {
     timestamp.map(|timestamp| timestamp.as_duration().as_secs_f64())
 }
 
-fn snapshot() -> Result<Snapshot> {
+fn snapshot(jobs: usize) -> Result<Snapshot> {
     let table = |job: usize, table: usize| -> Result<Table> {
         let start = 1_717_214_574_433 + i64::try_from(job)? * 60_001;
         let rows = 1000 + (job * 7919) as u64 % 1_000_000;
@@ -101,19 +106,20 @@ fn snapshot() -> Result<Snapshot> {
     Ok(Snapshot {
         tenant: "socktown".into(),
         status: Status::default(),
-        jobs: (0..JOBS).map(job).collect::<Result<_>>()?,
+        jobs: (0..jobs).map(job).collect::<Result<_>>()?,
         configured: [].into(),
         feeds: [].into(),
         workflows: [].into(),
         workflow_names: Arc::default(),
         ui_url: None,
         files: false,
+        created_series: false,
     })
 }
 
 /// The same families, built and encoded with the `prometheus` crate: without
 /// its registry and vectors, which take many times as long.
-fn with_the_crate(snapshot: &Snapshot) -> Result<Vec<u8>> {
+fn families_of_the_crate(snapshot: &Snapshot) -> Vec<MetricFamily> {
     let mut families: Vec<MetricFamily> = FAMILIES.map(|(name, _)| family(name)).into();
     let mut states = family("amperity_ingest_state");
     let mut info = family("amperity_ingest_job_info");
@@ -142,8 +148,12 @@ fn with_the_crate(snapshot: &Snapshot) -> Result<Vec<u8>> {
         }
     }
     families.extend([states, info]);
+    families
+}
+
+fn with_the_crate(snapshot: &Snapshot) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    TextEncoder::new().encode(&families, &mut out)?;
+    TextEncoder::new().encode(&families_of_the_crate(snapshot), &mut out)?;
     Ok(out)
 }
 
@@ -167,6 +177,76 @@ fn gauge(labels: &[(&str, &str)], value: f64) -> Metric {
     let mut metric = Metric::from_label(pairs.collect());
     metric.set_gauge(gauge);
     metric
+}
+
+/// The messages of the protobuf format, for an encoder that is generated.
+mod generated {
+    use prost::Message;
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct MetricFamily {
+        #[prost(string, tag = "1")]
+        pub(super) name: String,
+        #[prost(string, tag = "2")]
+        pub(super) help: String,
+        #[prost(int32, tag = "3")]
+        pub(super) kind: i32,
+        #[prost(message, repeated, tag = "4")]
+        pub(super) metric: Vec<Metric>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Metric {
+        #[prost(message, repeated, tag = "1")]
+        pub(super) label: Vec<LabelPair>,
+        #[prost(message, tag = "2")]
+        pub(super) gauge: Option<Gauge>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct LabelPair {
+        #[prost(string, tag = "1")]
+        pub(super) name: String,
+        #[prost(string, tag = "2")]
+        pub(super) value: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Gauge {
+        #[prost(double, tag = "1")]
+        pub(super) value: f64,
+    }
+}
+
+/// The families of the `prometheus` crate, as protobuf by prost.
+fn with_prost(families: &[MetricFamily]) -> Vec<u8> {
+    use prost::Message;
+    let mut out = Vec::new();
+    for family in families {
+        let metrics = family.get_metric().iter().map(|metric| {
+            let labels = metric.get_label().iter();
+            generated::Metric {
+                label: labels
+                    .map(|label| generated::LabelPair {
+                        name: label.name().to_owned(),
+                        value: label.value().to_owned(),
+                    })
+                    .collect(),
+                gauge: Some(generated::Gauge {
+                    value: metric.get_gauge().get_value(),
+                }),
+            }
+        });
+        let message = generated::MetricFamily {
+            name: family.name().to_owned(),
+            help: family.help().to_owned(),
+            kind: 1,
+            metric: metrics.collect(),
+        };
+        // Writing to a Vec cannot fail.
+        let _ = message.encode_length_delimited(&mut out);
+    }
+    out
 }
 
 /// An answer of `GET /ingest/jobs/{id}` of about 3 MB.
@@ -212,24 +292,36 @@ fn medians(rounds: usize, works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
     times.iter_mut().map(median).collect()
 }
 
-fn ratios(snapshot: &Snapshot, text: &[u8], answer: &str) {
+/// Renders a page and returns its size in bytes.
+fn render(snapshot: &Arc<Snapshot>, format: Format, encoding: Encoding) -> usize {
+    let rendered = RenderedSnapshot::new(Arc::clone(snapshot), None);
+    let page = Page::new(vec![rendered.into()]);
+    page.body(format, encoding, &Gathered::default()).length()
+}
+
+fn megabytes(bytes: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let bytes = bytes as f64;
+    bytes / 1024.0 / 1024.0
+}
+
+fn ratios(snapshot: &Arc<Snapshot>, text: &[u8], answer: &str) {
     let times = medians(
-        25,
+        15,
         &mut [
-            &mut || drop(black_box(SampleLines::write(black_box(snapshot)))),
+            &mut || drop(black_box(Samples::text(black_box(snapshot)))),
             &mut || drop(black_box(with_the_crate(black_box(snapshot)))),
             &mut || drop(black_box(black_box(text).to_vec())),
             &mut || drop(black_box(parse(black_box(answer)))),
             &mut || drop(black_box(serde_json::from_str::<serde_json::Value>(answer))),
+            &mut || drop(black_box(with_prost(&families_of_the_crate(snapshot)))),
         ],
     );
-    let [lines, with_the_crate, copy, parse, value] = times[..] else {
+    let [lines, with_the_crate, copy, parse, value, with_prost] = times[..] else {
         return;
     };
-    let megabyte = 1024.0 * 1024.0;
-    #[expect(clippy::cast_precision_loss, reason = "for people")]
-    let (page, answer) = (text.len() as f64 / megabyte, answer.len() as f64 / megabyte);
-    println!("a page of 100,000 series, {page:.1} MiB: {lines:.2} ms");
+    let (page, answer) = (megabytes(text.len()), megabytes(answer.len()));
+    println!("a page of 100,000 series, {page:.1} MiB of text: {lines:.2} ms");
     println!(
         "  prometheus crate {with_the_crate:.2} ms, {:.1} times as long",
         with_the_crate / lines
@@ -238,6 +330,7 @@ fn ratios(snapshot: &Snapshot, text: &[u8], answer: &str) {
         "  copy of the bytes {copy:.2} ms, the page takes {:.1} times as long",
         lines / copy
     );
+    println!("as protobuf with prost {with_prost:.2} ms");
     println!("a job answer of {answer:.1} MiB: {parse:.2} ms");
     println!(
         "  serde_json::Value {value:.2} ms, {:.1} times as long",
@@ -245,15 +338,71 @@ fn ratios(snapshot: &Snapshot, text: &[u8], answer: &str) {
     );
 }
 
+/// The time to render a page in each form, and its size.
+fn forms(snapshot: &Arc<Snapshot>) {
+    for format in [Format::Text, Format::Protobuf] {
+        for encoding in Encoding::ALL {
+            let mut length = 0;
+            let times = medians(
+                7,
+                &mut [&mut || length = black_box(render(snapshot, format, encoding))],
+            );
+            let (time, length) = (
+                times.first().copied().unwrap_or_default(),
+                megabytes(length),
+            );
+            println!("{format:?}, {encoding:?}: {time:.2} ms, {length:.2} MiB");
+        }
+    }
+}
+
+/// The time to publish a page of 1,000,000 series after one refresh.
+fn refreshes() -> Result<()> {
+    let idle = snapshot(MANY_JOBS)?;
+    let mut changed = idle.clone();
+    let jobs: &mut [Arc<Job>] = Arc::make_mut(&mut changed.jobs);
+    if let Some(table) = jobs
+        .last_mut()
+        .and_then(|job| Arc::make_mut(job).tables.first_mut())
+    {
+        table.state = Some(State::Failed);
+    }
+    for (format, encoding) in [
+        (Format::OpenMetrics, Encoding::Gzip),
+        (Format::OpenMetrics, Encoding::Identity),
+        (Format::Protobuf, Encoding::Gzip),
+    ] {
+        let before = Arc::new(RenderedSnapshot::new(idle.clone().into(), None));
+        let page = Page::new(vec![Arc::clone(&before)]);
+        let all = medians(
+            3,
+            &mut [&mut || _ = black_box(render(before.snapshot(), format, encoding))],
+        );
+        let _ = page.body(format, encoding, &Gathered::default());
+        let after = |snapshot: &Snapshot| {
+            let mut snapshot = snapshot.clone();
+            snapshot.status.requests += 1;
+            let rendered = RenderedSnapshot::new(snapshot.into(), Some(&before));
+            drop(black_box(page.succeeded_by(vec![rendered.into()])));
+        };
+        let times = medians(9, &mut [&mut || after(&idle), &mut || after(&changed)]);
+        println!(
+            "1,000,000 series, {format:?}, {encoding:?}: all {all:.1?} ms; refresh without a change, with a changed job: {times:.2?} ms"
+        );
+    }
+    Ok(())
+}
+
 fn main() -> Result<()> {
-    let snapshot = snapshot()?;
-    let text = SampleLines::write(&snapshot).text;
+    let snapshot = Arc::new(snapshot(JOBS)?);
+    let text = Samples::text(&snapshot).bytes;
     let series = text.split(|byte| *byte == b'\n').count();
     anyhow::ensure!((100_000..101_000).contains(&series), "{series} series");
     let answer = answer();
     anyhow::ensure!(parse(&answer).is_some(), "an answer that cannot be read");
-    let blocks = [Arc::new(RenderedSnapshot::render(&snapshot))];
-    let page = Page::assemble(&blocks);
+    let page = Page::new(vec![
+        RenderedSnapshot::new(Arc::clone(&snapshot), None).into(),
+    ]);
     let telemetry = Telemetry::new()?;
     let tenant = telemetry.tenant("socktown");
     for endpoint in Endpoint::ALL {
@@ -262,41 +411,19 @@ fn main() -> Result<()> {
     let own = telemetry.gather(|_| true);
 
     let mut criterion = Criterion::default().configure_from_args();
-    let mut group = criterion.benchmark_group("page of 100,000 series");
-    group.sample_size(20);
-    group.bench_function("written", |bencher| {
-        bencher.iter(|| SampleLines::write(&snapshot));
-    });
-    group.bench_function("by the prometheus crate", |bencher| {
-        bencher.iter(|| with_the_crate(&snapshot));
-    });
-    group.bench_function("copied", |bencher| bencher.iter(|| text.clone()));
-    group.bench_function("written and compressed", |bencher| {
-        bencher.iter(|| RenderedSnapshot::render(&snapshot));
-    });
-    group.bench_function("assembled", |bencher| {
-        bencher.iter(|| Page::assemble(&blocks));
-    });
-    group.finish();
     let mut group = criterion.benchmark_group("scrape");
     group.bench_function("gather", |bencher| {
         bencher.iter(|| telemetry.gather(|_| true));
     });
-    for encoding in [Encoding::Identity, Encoding::Gzip] {
-        group.bench_function(format!("body {encoding:?}"), |bencher| {
-            bencher.iter(|| page.body(Format::OpenMetrics, encoding, &own));
-        });
+    for format in [Format::OpenMetrics, Format::Protobuf] {
+        for encoding in Encoding::ALL {
+            group.bench_function(format!("{format:?} {encoding:?}"), |bencher| {
+                bencher.iter(|| page.body(format, encoding, &own));
+            });
+        }
     }
     group.finish();
-    let mut group = criterion.benchmark_group("job answer of 3 MB");
-    group.sample_size(20);
-    group.bench_function("parsed", |bencher| bencher.iter(|| parse(&answer)));
-    group.bench_function("as serde_json::Value", |bencher| {
-        bencher.iter(|| serde_json::from_str::<serde_json::Value>(&answer));
-    });
-    group.finish();
     ratios(&snapshot, &text, &answer);
-    let compressed = page.body(Format::Text, Encoding::Gzip, &[]).length();
-    println!("the page as gzip: {} KiB", compressed / 1024);
-    Ok(())
+    forms(&snapshot);
+    refreshes()
 }

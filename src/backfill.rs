@@ -32,7 +32,7 @@ pub use jobs_file::{JobsError, JobsFile, Records};
 pub use replay::{Replay, ReplayOptions};
 pub use samples::{Families, Labels};
 
-use crate::exposition::SampleLines;
+use crate::exposition::Samples;
 use crate::snapshot::Snapshot;
 
 /// The last line of the output.
@@ -49,5 +49,5 @@ pub fn write_step(
     labels: &Labels,
     time: Timestamp,
 ) -> io::Result<u64> {
-    samples::write(out, &SampleLines::write(snapshot), families, labels, time)
+    samples::write(out, &Samples::text(snapshot), families, labels, time)
 }

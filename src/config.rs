@@ -115,6 +115,8 @@ pub struct Tenant {
     pub max_jobs: usize,
     /// The size limit of the tenant's part of the page, in bytes.
     pub page_bytes: u64,
+    /// Whether counters have `_created` series in `OpenMetrics`.
+    pub created_series: bool,
     /// What is known about its feeds beforehand.
     pub feed_rules: Arc<FeedRules>,
     /// Which workflows are collected.

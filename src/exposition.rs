@@ -1,54 +1,62 @@
 //! From snapshots to the bytes of `/metrics`: one [`catalogue`] of families,
-//! one writer for Prometheus text 0.0.4 and `OpenMetrics` 1.0.
+//! written as Prometheus text, `OpenMetrics` 1.0 or protobuf.
 //!
-//! A tenant's samples are written ([`SampleLines`]) and compressed once, when
-//! its snapshot is published ([`RenderedSnapshot`]); those of all tenants are
-//! joined into a [`Page`]. A scrape adds only the exporter's own families, so
-//! its cost does not depend on the number of jobs. [`crate::web`] sends it.
+//! A tenant's samples are written ([`Samples`]) and compressed once
+//! ([`RenderedSnapshot`]); those of all tenants are joined into a [`Page`]. A
+//! scrape adds only the exporter's own families, so its cost does not depend on
+//! the number of jobs. [`crate::web`] sends it.
 //!
-//! A page holds the samples of all tenants, but the samples of a family must
-//! be contiguous. So a tenant's samples are split into one piece per family,
-//! each compressed so that it can be placed anywhere in a gzip member.
+//! The samples of a family must be contiguous on a page. So a tenant's samples
+//! are split into pieces of one family each, compressed so that they can be
+//! placed anywhere on a page. A snapshot is split into sections as well: those
+//! in which nothing has changed keep their pieces. Formats and content codings
+//! that nobody requests are not made.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 pub mod catalogue;
+mod compress;
+mod encoder;
 mod gathered;
 mod gzip;
 mod limit;
-mod lines;
 mod negotiate;
 mod page;
 mod pieces;
+mod protobuf;
+mod recent;
+mod rendered;
+mod samples;
+mod section;
 #[cfg(test)]
 mod tests;
-mod workflow_lines;
-mod writer;
+mod text;
+mod workflow_samples;
+mod zstd_frames;
 
 pub use limit::limit_page;
-pub use lines::SampleLines;
-pub use negotiate::negotiate;
-pub use page::{Page, RenderedSnapshot};
-pub(crate) use writer::write_label;
+pub use negotiate::{Negotiated, negotiate};
+pub use page::Page;
+pub use rendered::RenderedSnapshot;
+pub use samples::Samples;
+pub(crate) use text::write_label;
 
-/// The text format of a page.
+/// The format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Prometheus text 0.0.4.
+    /// Prometheus text.
     Text,
     /// `OpenMetrics` 1.0.
     OpenMetrics,
+    /// Length-delimited protobuf messages.
+    Protobuf,
 }
 
 impl Format {
-    pub(crate) const fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Text, Self::OpenMetrics, Self::Protobuf];
 }
 
 /// The content coding of a page.
@@ -58,27 +66,30 @@ pub enum Encoding {
     Identity,
     /// gzip.
     Gzip,
+    /// zstd.
+    Zstd,
 }
 
-/// A body in chunks, to be sent one after the other, and its Content-Type.
-/// Cloning shares the bytes.
+impl Encoding {
+    /// Every content coding.
+    pub const ALL: [Self; 3] = [Self::Identity, Self::Gzip, Self::Zstd];
+}
+
+/// A body in chunks, to be sent one after the other. Cloning shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Body {
     /// The published page, and a small chunk with the exporter's own families
     /// at the end; none is empty.
     pub chunks: Arc<[Bytes]>,
-    /// The value of the Content-Type header.
-    pub content_type: &'static str,
 }
 
 impl Body {
     /// A body of these bytes.
     #[must_use]
-    pub fn new(mut chunks: Vec<Bytes>, content_type: &'static str) -> Self {
+    pub fn new(mut chunks: Vec<Bytes>) -> Self {
         chunks.retain(|chunk| !chunk.is_empty());
         Self {
             chunks: chunks.into(),
-            content_type,
         }
     }
 

@@ -32,6 +32,7 @@ mod api_clock;
 mod cycle;
 mod discovery;
 pub(crate) mod expectations;
+mod first_increments;
 mod known_jobs;
 mod outcome;
 mod plan;

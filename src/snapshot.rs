@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub ui_url: Option<Arc<str>>,
     /// Whether the families of single files are on the page.
     pub files: bool,
+    /// Whether counters have `_created` series in `OpenMetrics`.
+    pub created_series: bool,
 }
 
 impl Snapshot {
@@ -55,6 +57,7 @@ impl Snapshot {
             workflow_names: Arc::default(),
             ui_url: None,
             files: false,
+            created_series: false,
         }
     }
 }

@@ -11,14 +11,20 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus::Registry;
 use prometheus::core::Collector;
 use prometheus::proto::{LabelPair, Metric, MetricFamily};
 
+use crate::clock::Clock;
+
 mod declare;
 mod endpoint;
 pub mod family;
+mod gathered;
 mod metrics;
+mod native_histogram;
+mod new_counters;
 #[cfg(target_os = "linux")]
 mod process;
 mod reason;
@@ -26,7 +32,11 @@ mod reason;
 mod tests;
 
 pub use endpoint::Endpoint;
+pub use gathered::Gathered;
+use gathered::OfTenant;
 pub use metrics::{ExporterMetrics, PROCESS_FAMILIES, TenantMetrics, families};
+pub use native_histogram::{NativeHistogram, SCHEMA, ZERO_THRESHOLD};
+use new_counters::NewCounters;
 pub use reason::{Reason, Target};
 
 /// The code label of a request that got no response.
@@ -37,6 +47,8 @@ const NO_RESPONSE: &str = "error";
 pub struct Telemetry {
     registry: Registry,
     metrics: Arc<ExporterMetrics>,
+    started: Timestamp,
+    new_counters: NewCounters,
     tenants: Arc<Mutex<BTreeMap<String, TenantTelemetry>>>,
 }
 
@@ -45,6 +57,12 @@ pub struct Telemetry {
 pub struct TenantTelemetry {
     registry: Registry,
     metrics: Arc<TenantMetrics>,
+    created: Timestamp,
+    new_counters: NewCounters,
+    /// `amperity_api_request_duration_seconds` by endpoint. The lock is held
+    /// while the classic histogram is written or gathered, so that both have
+    /// the same number of values.
+    request_durations: Arc<Mutex<BTreeMap<&'static str, NativeHistogram>>>,
 }
 
 impl Telemetry {
@@ -70,6 +88,8 @@ impl Telemetry {
         Ok(Self {
             registry,
             metrics: Arc::new(metrics),
+            started: Clock::system().now(),
+            new_counters: NewCounters::default(),
             tenants: Arc::default(),
         })
     }
@@ -113,23 +133,43 @@ impl Telemetry {
     /// The current values of everything, with those of the tenants for which
     /// `include` is true, ordered by name and then by label values.
     #[must_use]
-    pub fn gather(&self, include: impl Fn(&str) -> bool) -> Vec<MetricFamily> {
+    pub fn gather(&self, include: impl Fn(&str) -> bool) -> Gathered {
         let mut families = BTreeMap::new();
-        merge(&mut families, self.registry.gather());
-        let tenants: Vec<Registry> = lock(&self.tenants)
+        let mut own = self.registry.gather();
+        self.new_counters.hold_back(&mut own);
+        merge(&mut families, own);
+        let tenants: BTreeMap<String, TenantTelemetry> = lock(&self.tenants)
             .iter()
             .filter(|(name, _)| include(name))
-            .map(|(_, tenant)| tenant.registry.clone())
+            .map(|(name, tenant)| (name.clone(), tenant.clone()))
             .collect();
-        for registry in &tenants {
-            merge(&mut families, registry.gather());
+        let mut of_tenants = BTreeMap::new();
+        for (name, tenant) in tenants {
+            let durations = lock(&tenant.request_durations);
+            let mut own = tenant.registry.gather();
+            tenant.new_counters.hold_back(&mut own);
+            merge(&mut families, own);
+            let since = tenant.created;
+            let request_durations = durations.clone();
+            drop(durations);
+            of_tenants.insert(
+                name,
+                OfTenant {
+                    since,
+                    request_durations,
+                },
+            );
         }
         for declared in metrics::families() {
             if let Some(family) = families.get_mut(declared.name) {
                 arrange(family.mut_metric(), declared.labels);
             }
         }
-        families.into_values().collect()
+        Gathered {
+            families: families.into_values().collect(),
+            started: Some(self.started),
+            tenants: of_tenants,
+        }
     }
 }
 
@@ -160,6 +200,9 @@ impl TenantTelemetry {
         Ok(Self {
             registry,
             metrics: Arc::new(metrics),
+            created: Clock::system().now(),
+            new_counters: NewCounters::default(),
+            request_durations: Arc::default(),
         })
     }
 
@@ -169,9 +212,12 @@ impl TenantTelemetry {
         let code = code.map_or(NO_RESPONSE, |code| digits.format(code));
         let endpoint = endpoint.as_str();
         self.api_requests.with_label_values(&[endpoint, code]).inc();
+        let seconds = elapsed.as_secs_f64();
+        let mut durations = lock(&self.request_durations);
+        durations.entry(endpoint).or_default().observe(seconds);
         self.api_request_duration
             .with_label_values(&[endpoint])
-            .observe(elapsed.as_secs_f64());
+            .observe(seconds);
     }
 
     /// The number of requests sent so far, to all endpoints.

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The rule and dashboard tests against Prometheus 3, from any directory:
+# The tests of rules, dashboards and formats against Prometheus 3, from any
+# directory:
 #
 #     ./tests/peers.sh
 #
 # tests/run.sh uses Debian's Prometheus 2. This script builds Prometheus 3 from
 # its Go module under target/peers (once, a few minutes) and runs the same tests
-# with it. Needs Go and what tests/run.sh needs.
+# of rules and dashboards with it, and those of each value of scrape_protocols, of
+# native histograms and of start timestamps. Needs Go and what tests/run.sh needs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
@@ -36,3 +38,4 @@ PATH="$peers:$PATH"
 export PATH
 promtool --version | head -n 1
 INSTA_UPDATE=no cargo test --locked --test it -- deploy::
+cargo test --locked --test it -- --ignored peers::formats::prometheus_3

@@ -187,6 +187,7 @@ fn socktown() -> Tenant {
         workflow_types: Arc::default(),
         ui_url: None,
         page_bytes: 256 << 20,
+        created_series: false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use crate::config::Pattern;
-use crate::exposition::{SampleLines, write_label};
+use crate::exposition::{Samples, write_label};
 
 /// Which families are written; all, if none is named.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ impl Families {
 /// others and the time behind the value. Returns how many.
 pub(super) fn write(
     out: &mut impl Write,
-    lines: &SampleLines,
+    lines: &Samples,
     families: &Families,
     labels: &Labels,
     time: Timestamp,

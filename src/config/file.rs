@@ -58,7 +58,16 @@ pub(crate) struct File {
     pub(crate) feeds: Feeds,
     #[serde(deserialize_with = "or_default")]
     pub(crate) workflows: Workflows,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) exposition: Exposition,
     pub(crate) ui_url: Text,
+}
+
+/// `exposition:`
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Exposition {
+    pub(crate) created_series: Option<bool>,
 }
 
 /// `refresh:`

@@ -95,6 +95,7 @@ fn the_smallest_file_has_every_default() {
             },
             max_jobs: 10_000,
             page_bytes: 256 * 1024 * 1024,
+            created_series: false,
             feed_rules: Arc::default(),
             workflow_types: Arc::default(),
             ui_url: None,

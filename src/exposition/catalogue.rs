@@ -1,8 +1,8 @@
 //! Every family of the page. Those of a snapshot are declared here, each with
 //! its description and where its value is found; those the exporter counts
-//! itself are declared in [`crate::telemetry`]. `writer` writes them.
+//! itself are declared in [`crate::telemetry`]. [`Samples`](super::Samples) writes them.
 
-use super::writer::Value;
+use super::text::Value;
 use crate::feeds::Feed;
 use crate::telemetry;
 pub use crate::telemetry::family::{Family, Kind};

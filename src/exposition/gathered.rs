@@ -1,51 +1,66 @@
-//! The families gathered by the `prometheus` crate, written by the same writer
-//! as those of a snapshot.
+//! The families gathered by the `prometheus` crate, in the same formats as
+//! those of a snapshot.
 
-use prometheus::proto::{LabelPair, MetricFamily, MetricType};
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
 use super::Format;
-use super::writer::{Value, write_bound, write_header, write_label, write_sample};
+use super::encoder::{Encoder, Labels};
+use super::protobuf::{self, Histogram, Protobuf};
+use super::text::{self, Text, Value, write_bound, write_sample};
+use crate::telemetry::Gathered;
 use crate::telemetry::family::Kind;
 
 /// Writes families in this order. A family without a sample is left out.
-pub(super) fn write(format: Format, families: &[MetricFamily]) -> Vec<u8> {
+pub(super) fn write(format: Format, own: &Gathered) -> Vec<u8> {
     let mut out = Vec::with_capacity(8 * 1024);
-    for family in families {
-        write_family(&mut out, format, family);
+    for family in &own.families {
+        if family.get_metric().is_empty() {
+            continue;
+        }
+        match format {
+            Format::Text => {
+                text::write_header(&mut out, family.name(), kind(family), family.help());
+                write_lines(&mut out, family);
+            }
+            Format::OpenMetrics => {
+                let kind = kind(family);
+                text::write_open_metrics_header(&mut out, family.name(), kind, family.help());
+                write_lines(&mut out, family);
+            }
+            Format::Protobuf => write_message(&mut out, family, own),
+        }
     }
     out
 }
 
-fn write_family(out: &mut Vec<u8>, format: Format, family: &MetricFamily) {
-    if family.get_metric().is_empty() {
-        return;
-    }
-    let kind = match family.get_field_type() {
+fn kind(family: &MetricFamily) -> Kind {
+    match family.get_field_type() {
         MetricType::COUNTER => Kind::Counter,
         MetricType::HISTOGRAM => Kind::Histogram,
         MetricType::SUMMARY => Kind::Summary,
         MetricType::GAUGE | MetricType::UNTYPED => Kind::Gauge,
-    };
-    let name = family.name();
-    write_header(out, format, name, kind, family.help());
-    let mut labels = Vec::with_capacity(128);
+    }
+}
+
+/// The value of a gauge or counter.
+fn value(kind: Kind, metric: &Metric) -> f64 {
+    match kind {
+        Kind::Counter => metric.get_counter().get_value(),
+        _ => metric.get_gauge().get_value(),
+    }
+}
+
+fn write_lines(out: &mut Vec<u8>, family: &MetricFamily) {
+    let (name, kind) = (family.name(), kind(family));
     for metric in family.get_metric() {
-        labels.clear();
-        write_labels(&mut labels, metric.get_label());
-        let mut sample = |suffix: &str, extra: &[u8], value: Value| {
-            write_sample(
-                out,
-                name.as_bytes(),
-                suffix.as_bytes(),
-                &labels,
-                extra,
-                value,
-            );
+        let labels = labels(Text { created: false }, metric.get_label());
+        let mut sample = |suffix: &str, own: &[u8], value: Value| {
+            let shared = &labels;
+            write_sample(out, name, suffix, Labels { shared, own }, value);
         };
         match kind {
-            Kind::Gauge => sample("", &[], Value::Float(metric.get_gauge().get_value())),
-            Kind::Counter => sample("", &[], Value::Float(metric.get_counter().get_value())),
-            Kind::Summary => {
+            Kind::Gauge | Kind::Counter => sample("", &[], Value::Float(value(kind, metric))),
+            Kind::Summary | Kind::NativeHistogram => {
                 let summary = metric.get_summary();
                 sample("_sum", &[], Value::Float(summary.sample_sum()));
                 sample("_count", &[], Value::Count(summary.sample_count()));
@@ -65,18 +80,57 @@ fn write_family(out: &mut Vec<u8>, format: Format, family: &MetricFamily) {
     }
 }
 
-fn write_labels(out: &mut Vec<u8>, labels: &[LabelPair]) {
-    for label in labels {
-        if !out.is_empty() {
-            out.push(b',');
+fn write_message(out: &mut Vec<u8>, family: &MetricFamily, own: &Gathered) {
+    let kind = kind(family);
+    let mut message = Vec::with_capacity(512);
+    protobuf::write_header(&mut message, family.name(), kind, family.help());
+    for metric in family.get_metric() {
+        let labels = labels(Protobuf, metric.get_label());
+        let labels = Labels::shared(&labels);
+        let created = own.created(family, metric);
+        match kind {
+            Kind::Gauge => {
+                let value = Value::Float(value(kind, metric));
+                protobuf::write_gauge(&mut message, labels, value);
+            }
+            Kind::Counter => {
+                protobuf::write_counter(&mut message, labels, value(kind, metric), created);
+            }
+            Kind::Summary | Kind::NativeHistogram => {
+                let summary = metric.get_summary();
+                let (sum, count) = (summary.sample_sum(), summary.sample_count());
+                protobuf::write_summary(&mut message, labels, sum, count, created);
+            }
+            Kind::Histogram => {
+                let histogram = metric.get_histogram();
+                let buckets = histogram.get_bucket().iter();
+                let buckets =
+                    buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
+                let histogram = Histogram {
+                    sum: histogram.get_sample_sum(),
+                    count: histogram.get_sample_count(),
+                    buckets: &buckets.collect::<Vec<_>>(),
+                    native: own.native_histogram(metric),
+                };
+                protobuf::write_histogram(&mut message, labels, histogram, created);
+            }
         }
-        write_label(out, label.name(), label.value());
     }
+    protobuf::write_varint(out, message.len() as u64);
+    out.extend_from_slice(&message);
 }
 
-/// The `le` label, to append to others.
+fn labels<E: Encoder>(encoder: E, labels: &[LabelPair]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    for label in labels {
+        encoder.label(&mut out, label.name(), label.value());
+    }
+    out
+}
+
+/// The `le` label.
 fn bound(bound: f64) -> Vec<u8> {
-    let mut out = b",le=\"".to_vec();
+    let mut out = b"le=\"".to_vec();
     write_bound(&mut out, bound);
     out.push(b'"');
     out

@@ -6,59 +6,44 @@
 //! such pieces and a block marked as the last one; the trailer holds the
 //! CRC-32 and the length of the whole.
 
-use std::ops::Range;
-
 use flate2::{Compress, Compression, FlushCompress};
 
 /// The header of a member: deflate, no name, no time, unknown system.
 pub(super) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Compresses pieces into one buffer.
-pub(super) struct Deflater {
-    compress: Compress,
-    out: Vec<u8>,
-}
+/// Compresses pieces, one after the other.
+pub(super) struct Deflater(Compress);
 
 impl Deflater {
     pub(super) fn new(level: Compression) -> Self {
-        Self {
-            compress: Compress::new(level, false),
-            out: Vec::new(),
-        }
+        Self(Compress::new(level, false))
     }
 
-    /// Compresses `plain` to a piece and returns its range in the output. No
-    /// bytes give an empty piece.
-    pub(super) fn piece(&mut self, plain: &[u8]) -> Range<usize> {
-        let start = self.out.len();
-        if !plain.is_empty() && self.deflate(plain).is_none() {
-            self.out.truncate(start);
-            store(&mut self.out, plain);
+    /// Compresses `plain` to a piece. No bytes give an empty piece.
+    pub(super) fn piece(&mut self, plain: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        if !plain.is_empty() && self.deflate(plain, &mut out).is_none() {
+            out.clear();
+            store(&mut out, plain);
         }
-        start..self.out.len()
+        out.shrink_to_fit();
+        out
     }
 
     /// `None` if the compressor fails, which it has no reason to.
-    fn deflate(&mut self, plain: &[u8]) -> Option<()> {
-        self.compress.reset();
+    fn deflate(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        self.0.reset();
         let mut rest = plain;
         loop {
-            self.out.reserve(plain.len() / 16 + 256);
-            self.compress
-                .compress_vec(rest, &mut self.out, FlushCompress::Sync)
-                .ok()?;
-            let consumed = usize::try_from(self.compress.total_in()).ok()?;
+            out.reserve(plain.len() / 16 + 256);
+            self.0.compress_vec(rest, out, FlushCompress::Sync).ok()?;
+            let consumed = usize::try_from(self.0.total_in()).ok()?;
             rest = plain.get(consumed..)?;
             // Spare capacity means that the compressor has no more output.
-            if rest.is_empty() && self.out.len() < self.out.capacity() {
+            if rest.is_empty() && out.len() < out.capacity() {
                 return Some(());
             }
         }
-    }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.out.shrink_to_fit();
-        self.out
     }
 }
 

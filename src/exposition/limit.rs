@@ -12,11 +12,14 @@ use crate::snapshot::Snapshot;
 /// family and labels, the value. On average they take 72 to 83.
 const LINE: u64 = 90;
 
-/// Sample lines of a table of a job, and of a feed and of a workflow in
-/// `OpenMetrics`, where there are more than in text.
+/// Sample lines of a table of a job, of a feed and of a workflow.
 pub(super) const TABLE_LINES: u64 = 20;
-pub(super) const FEED_LINES: u64 = 58;
-pub(super) const WORKFLOW_LINES: u64 = 38;
+pub(super) const FEED_LINES: u64 = 47;
+pub(super) const WORKFLOW_LINES: u64 = 30;
+
+/// More lines of a feed and of a workflow with `exposition.created_series`.
+pub(super) const FEED_CREATED_LINES: u64 = 11;
+pub(super) const WORKFLOW_CREATED_LINES: u64 = 8;
 
 /// Leaves out workflows, feeds and jobs so that the page of the tenant takes about `limit`
 /// bytes at most. The workflows may use an eighth of it, the feeds half, the jobs
@@ -26,9 +29,14 @@ pub(super) const WORKFLOW_LINES: u64 = 38;
 #[must_use]
 pub fn limit_page(snapshot: &mut Snapshot, limit: u64) -> bool {
     let by_age = |feed: &Feed| (feed.created, feed.table.clone(), feed.feed.clone());
-    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, WORKFLOW_LINES);
+    let (of_feed, of_workflow) = if snapshot.created_series {
+        (FEED_CREATED_LINES, WORKFLOW_CREATED_LINES)
+    } else {
+        (0, 0)
+    };
+    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, WORKFLOW_LINES + of_workflow);
     let (workflows, used_by_workflows) = keep(&snapshot.workflows, limit / 8, size, by_age);
-    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, FEED_LINES);
+    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, FEED_LINES + of_feed);
     let (feeds, used) = keep(&snapshot.feeds, limit / 2, size, by_age);
 
     let configured: HashSet<&str> = snapshot.configured.iter().map(|(id, _)| &**id).collect();

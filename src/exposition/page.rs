@@ -1,136 +1,135 @@
-//! The rendered samples of each tenant, and the page that joins them.
+//! The page: the samples of all tenants, joined in every format and content
+//! coding that is requested.
 
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
 use crc32fast::Hasher;
-use flate2::Compression;
-use prometheus::proto::MetricFamily;
 
 use super::catalogue::snapshot_families;
-use super::gzip::Deflater;
-use super::lines::SampleLines;
-use super::pieces::{ChunkList, FamilyRanges, Piece, Pieces, Ranges};
-use super::writer::write_header;
-use super::{Body, Encoding, Format, gathered, gzip};
-use crate::jobs::Job;
-use crate::snapshot::Snapshot;
+use super::compress::Compressors;
+use super::pieces::{ChunkList, Piece};
+use super::recent::RecentForms;
+use super::rendered::RenderedSnapshot;
+use super::{Body, Encoding, Format, gathered, gzip, protobuf, text, zstd_frames};
+use crate::telemetry::Gathered;
 
-/// One tenant's samples, family by family, plain and compressed.
-#[derive(Clone, Debug)]
-pub struct RenderedSnapshot(Pieces);
-
-/// The compression level of samples: a third smaller than level 1. Higher
-/// levels take longer and gain almost nothing.
-const LEVEL: u32 = 2;
-
-/// The headers of all families, made once per process.
-static HEADERS: LazyLock<Pieces> = LazyLock::new(|| {
-    let mut bytes = Vec::new();
-    let mut families = Ranges::new();
-    for family in snapshot_families() {
-        let mut write = |format| {
-            let start = bytes.len();
-            write_header(&mut bytes, format, family.name, family.kind, family.help);
-            start..bytes.len()
+/// The headers of all families in each format, made once per process.
+static HEADERS: LazyLock<[Vec<Piece>; Format::ALL.len()]> = LazyLock::new(|| {
+    Format::ALL.map(|format| {
+        let write = match format {
+            Format::Text => text::write_header,
+            Format::OpenMetrics => text::write_open_metrics_header,
+            Format::Protobuf => protobuf::write_header,
         };
-        let spans = FamilyRanges {
-            text: write(Format::Text),
-            open_metrics: write(Format::OpenMetrics),
-        };
-        families.insert(family.name, spans);
-    }
-    Pieces::split(bytes, &families, Compression::best())
+        let families = snapshot_families().enumerate();
+        let headers = families.map(|(position, family)| {
+            let mut header = Vec::new();
+            write(&mut header, family.name, family.kind, family.help);
+            Piece::new(position, header.into())
+        });
+        headers.collect()
+    })
 });
 
-impl RenderedSnapshot {
-    /// Writes and compresses a snapshot. Takes time in proportion to its
-    /// series, so do not call it on an async thread.
-    #[must_use]
-    pub fn render(snapshot: &Snapshot) -> Self {
-        Self::split(SampleLines::write(snapshot))
-    }
-
-    /// Renders the response to a probe: the series of one job, if it could be
-    /// fetched, and the result of the probe.
-    #[must_use]
-    pub fn probe(
-        tenant: &str,
-        id: &str,
-        job: Option<&Arc<Job>>,
-        elapsed: Duration,
-        files: bool,
-    ) -> Self {
-        Self::split(SampleLines::write_probe(tenant, id, job, elapsed, files))
-    }
-
-    fn split(SampleLines { text, families }: SampleLines) -> Self {
-        Self(Pieces::split(text, &families, Compression::new(LEVEL)))
-    }
-}
-
-/// The samples of all tenants, ready to be sent in both formats and codings.
-#[derive(Debug)]
+/// The samples of all tenants. A form of the page, that is a format in a
+/// content coding, is made when it is first needed.
+#[derive(Debug, Default)]
 pub struct Page {
-    text: FormattedPage,
-    open_metrics: FormattedPage,
+    tenants: Vec<Arc<RenderedSnapshot>>,
+    forms: [[OnceLock<Form>; Encoding::ALL.len()]; Format::ALL.len()],
+    recent: RecentForms,
 }
 
-/// The page in one format.
+/// The page in one format and content coding.
 #[derive(Debug)]
-struct FormattedPage {
-    plain: Vec<Bytes>,
-    /// A gzip member without its end.
-    gzip: Vec<Bytes>,
-    /// Of the plain bytes.
+struct Form {
+    /// Of a gzip member, all but the end.
+    chunks: Vec<Bytes>,
+    /// Of the bytes before gzip.
     crc: Hasher,
     length: usize,
 }
 
 impl Page {
-    /// Joins the samples of all tenants, given in the order of their names.
+    /// The page of these tenants, given in the order of their names.
     #[must_use]
-    pub fn assemble(tenants: &[Arc<RenderedSnapshot>]) -> Self {
-        Self::share(&mut tenants.to_vec())
-    }
-
-    /// As [`assemble`](Self::assemble), but the tenants' samples become parts
-    /// of the page, so that both together take the memory of one.
-    #[must_use]
-    pub fn share(tenants: &mut [Arc<RenderedSnapshot>]) -> Self {
-        let mut pieces: Vec<&mut Pieces> = tenants
-            .iter_mut()
-            .map(|tenant| &mut Arc::make_mut(tenant).0)
-            .collect();
-        let joined = Pieces::join(&mut pieces);
+    pub fn new(tenants: Vec<Arc<RenderedSnapshot>>) -> Self {
         Self {
-            text: FormattedPage::new(&joined, Format::Text),
-            open_metrics: FormattedPage::new(&joined, Format::OpenMetrics),
+            tenants,
+            ..Self::default()
         }
     }
 
-    /// The whole page with the exporter's own families at its end. Its cost
-    /// does not depend on the number of jobs.
+    /// The page that comes after this one. The forms that were requested
+    /// lately are made now, so that a scrape does not wait for them. Takes time
+    /// in proportion to what has changed, so do not call it on an async thread.
     #[must_use]
-    pub fn body(&self, format: Format, encoding: Encoding, gathered: &[MetricFamily]) -> Body {
-        let mut end = gathered::write(format, gathered);
-        let formatted = match format {
-            Format::Text => &self.text,
-            Format::OpenMetrics => {
-                end.extend_from_slice(b"# EOF\n");
-                &self.open_metrics
-            }
+    pub fn succeeded_by(&self, tenants: Vec<Arc<RenderedSnapshot>>) -> Self {
+        let page = Self {
+            tenants,
+            forms: Default::default(),
+            recent: self.recent.clone(),
         };
-        let mut chunks = match encoding {
-            Encoding::Identity => formatted.plain.clone(),
-            Encoding::Gzip => {
-                end = formatted.gzip_end(&end);
-                formatted.gzip.clone()
-            }
+        for (format, encoding) in page.recent.list() {
+            page.form(format, encoding);
+        }
+        page
+    }
+
+    /// The whole page with the exporter's own families at its end. If the form
+    /// was made before, the cost does not depend on the number of jobs.
+    #[must_use]
+    pub fn body(&self, format: Format, encoding: Encoding, own: &Gathered) -> Body {
+        self.recent.note(format, encoding);
+        let form = self.form(format, encoding);
+        let mut end = gathered::write(format, own);
+        if format == Format::OpenMetrics {
+            end.extend_from_slice(b"# EOF\n");
+        }
+        let end = match encoding {
+            Encoding::Identity => end,
+            Encoding::Gzip => form.gzip_end(&end),
+            Encoding::Zstd => zstd_end(&end),
         };
+        let mut chunks = form.chunks.clone();
         chunks.push(end.into());
-        Body::new(chunks, format.content_type())
+        Body::new(chunks)
+    }
+
+    fn form(&self, format: Format, encoding: Encoding) -> &Form {
+        let form = &self.forms[format as usize][encoding as usize];
+        form.get_or_init(|| self.make(format, encoding))
+    }
+
+    /// Joins the headers of the families and the samples of all tenants.
+    /// Families without a sample are left out.
+    fn make(&self, format: Format, encoding: Encoding) -> Form {
+        let headers = &HEADERS[format as usize];
+        let mut families = vec![Vec::new(); headers.len()];
+        for tenant in &self.tenants {
+            for piece in tenant.pieces(format) {
+                families[piece.family].push(piece);
+            }
+        }
+        let mut form = FormBuilder::new(encoding);
+        for (header, pieces) in headers.iter().zip(families) {
+            if pieces.is_empty() {
+                continue;
+            }
+            if format == Format::Protobuf {
+                let samples = pieces.iter().map(|piece| piece.plain.len());
+                let length = header.plain.len() + samples.sum::<usize>();
+                let mut prefix = Vec::with_capacity(5);
+                protobuf::write_varint(&mut prefix, length as u64);
+                form.push_small(&prefix);
+            }
+            form.push(header);
+            for piece in pieces {
+                form.push(piece);
+            }
+        }
+        form.finish()
     }
 }
 
@@ -138,47 +137,89 @@ impl Page {
 /// a scrape. For a few tenants that would cost more than the rest of a scrape.
 const COMPRESSED: usize = 32 * 1024;
 
-impl FormattedPage {
-    /// Writes each family's header and the samples of all tenants. Families
-    /// without a sample are left out.
-    fn new(samples: &Pieces, format: Format) -> Self {
-        let (mut plain, mut gzip) = (ChunkList::default(), ChunkList::default());
-        gzip.push(&Bytes::from_static(&gzip::HEADER));
-        let (mut crc, mut length) = (Hasher::new(), 0);
-        let mut push = |piece: &Piece| {
-            plain.push(&piece.plain);
-            gzip.push(&piece.deflated);
-            crc.combine(&piece.crc);
-            length += piece.plain.len();
+impl Form {
+    /// The end of the gzip member, with these samples in it.
+    fn gzip_end(&self, samples: &[u8]) -> Vec<u8> {
+        let mut crc = self.crc.clone();
+        crc.update(samples);
+        let mut end = if samples.len() < COMPRESSED {
+            let mut stored = Vec::with_capacity(samples.len() + 64);
+            gzip::store(&mut stored, samples);
+            stored
+        } else {
+            Compressors::default().deflate(samples).into()
         };
-        for family in snapshot_families() {
-            if let Some(samples) = samples.get(family.name, format) {
-                HEADERS.get(family.name, format).map(&mut push);
-                push(samples);
-            }
+        gzip::end(&mut end, crc.finalize(), self.length + samples.len());
+        end
+    }
+}
+
+/// The last zstd frame, with these samples in it.
+fn zstd_end(samples: &[u8]) -> Vec<u8> {
+    if samples.len() >= COMPRESSED {
+        return Compressors::default().zstd(samples).into();
+    }
+    let mut stored = Vec::with_capacity(samples.len() + 64);
+    zstd_frames::store(&mut stored, samples);
+    stored
+}
+
+/// Joins pieces in one content coding.
+struct FormBuilder {
+    encoding: Encoding,
+    chunks: ChunkList,
+    compressors: Compressors,
+    crc: Hasher,
+    length: usize,
+}
+
+impl FormBuilder {
+    fn new(encoding: Encoding) -> Self {
+        let mut chunks = ChunkList::default();
+        if encoding == Encoding::Gzip {
+            chunks.copy(&gzip::HEADER);
         }
         Self {
-            plain: plain.finish(),
-            gzip: gzip.finish(),
-            crc,
-            length,
+            encoding,
+            chunks,
+            compressors: Compressors::default(),
+            crc: Hasher::new(),
+            length: 0,
         }
     }
 
-    /// The end of the gzip member, with these lines in it.
-    fn gzip_end(&self, lines: &[u8]) -> Vec<u8> {
-        let mut crc = self.crc.clone();
-        crc.update(lines);
-        let mut end = if lines.len() < COMPRESSED {
-            let mut stored = Vec::with_capacity(lines.len() + 64);
-            gzip::store(&mut stored, lines);
-            stored
-        } else {
-            let mut deflater = Deflater::new(Compression::fast());
-            deflater.piece(lines);
-            deflater.finish()
-        };
-        gzip::end(&mut end, crc.finalize(), self.length + lines.len());
-        end
+    fn push(&mut self, piece: &Piece) {
+        match self.encoding {
+            Encoding::Identity => self.chunks.push(&piece.plain),
+            Encoding::Gzip => {
+                self.chunks.push(piece.deflated(&mut self.compressors));
+                piece.add_to(&mut self.crc);
+                self.length += piece.plain.len();
+            }
+            Encoding::Zstd => self.chunks.push(piece.zstd(&mut self.compressors)),
+        }
+    }
+
+    /// Appends a few bytes that are different on every page.
+    fn push_small(&mut self, bytes: &[u8]) {
+        let mut stored = Vec::with_capacity(bytes.len() + 16);
+        match self.encoding {
+            Encoding::Identity => stored.extend_from_slice(bytes),
+            Encoding::Gzip => {
+                gzip::store(&mut stored, bytes);
+                self.crc.update(bytes);
+                self.length += bytes.len();
+            }
+            Encoding::Zstd => zstd_frames::store(&mut stored, bytes),
+        }
+        self.chunks.copy(&stored);
+    }
+
+    fn finish(self) -> Form {
+        Form {
+            chunks: self.chunks.finish(),
+            crc: self.crc,
+            length: self.length,
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::expectations::Expected;
 use crate::feeds::{Failures, Feed, Run, Totals};
 use crate::jobs::{File, Files, Job, Rows, State, Table};
 use crate::snapshot::{Snapshot, Status};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Gathered, Telemetry};
 
 mod catalogue;
 mod limit;
@@ -22,6 +22,8 @@ mod negotiation;
 mod openmetrics;
 mod pages;
 mod properties;
+mod protobuf;
+mod sections;
 
 fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap()
@@ -69,6 +71,7 @@ fn documented_feed() -> Feed {
         durations: 1,
         ..Totals::default()
     };
+    totals.duration_histogram.observe(3.0);
     totals.runs.insert(State::Succeeded, 1);
     let run = Arc::new(Run {
         job: "isj-1f73r9u2".into(),
@@ -134,17 +137,25 @@ fn snapshot(tenant: &str, jobs: Vec<Job>, feeds: Vec<Feed>) -> Snapshot {
         workflow_names: Arc::default(),
         ui_url: None,
         files: true,
+        created_series: false,
     }
 }
 
 fn page(snapshots: &[Snapshot]) -> Page {
-    let blocks = snapshots.iter().map(RenderedSnapshot::render).map(Arc::new);
-    Page::assemble(&blocks.collect::<Vec<_>>())
+    let rendered = snapshots
+        .iter()
+        .cloned()
+        .map(|snapshot| rendered(snapshot, None));
+    Page::new(rendered.collect())
+}
+
+fn rendered(snapshot: Snapshot, previous: Option<&RenderedSnapshot>) -> Arc<RenderedSnapshot> {
+    RenderedSnapshot::new(snapshot.into(), previous).into()
 }
 
 /// The page as a scraper reads it, the exporter's own families left out.
 fn read(page: &Page, format: Format) -> String {
-    text(&page.body(format, Encoding::Identity, &[]))
+    text(&page.body(format, Encoding::Identity, &Gathered::default()))
 }
 
 fn text(body: &Body) -> String {
@@ -152,11 +163,16 @@ fn text(body: &Body) -> String {
 }
 
 /// Decodes exactly one gzip member.
-fn gunzip(body: &Body) -> String {
+fn gunzip(body: &Body) -> Vec<u8> {
     let bytes = body.chunks.concat();
     let mut decoder = GzDecoder::new(bytes.as_slice());
-    let mut text = String::new();
-    decoder.read_to_string(&mut text).unwrap();
+    let mut plain = Vec::new();
+    decoder.read_to_end(&mut plain).unwrap();
     assert_eq!(decoder.into_inner(), b"", "bytes after the member");
-    text
+    plain
+}
+
+/// Decodes any number of zstd frames.
+fn unzstd(body: &Body) -> Vec<u8> {
+    zstd::stream::decode_all(body.chunks.concat().as_slice()).unwrap()
 }

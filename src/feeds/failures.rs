@@ -36,6 +36,14 @@ impl Failures {
         latest.map(|latest| &latest.failure)
     }
 
+    /// The same without the counts.
+    pub(crate) fn uncounted(&self) -> Self {
+        Self {
+            latest: self.latest.clone(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn set_count(&mut self, attribution: Attribution, count: u64) {
         self.counts[attribution as usize] = count;
     }

@@ -25,6 +25,7 @@ use pending::{Entry, Histories, HistoryId};
 mod check;
 mod connection;
 mod database;
+mod durations;
 mod error;
 mod file;
 mod import;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use crate::jobs::{MAX_COUNT, State};
+use crate::telemetry::NativeHistogram;
 
 /// Final states of a feed that have a counter of their own. Each of them is a
 /// series that never ends, and the API could send any number.
@@ -28,6 +29,8 @@ pub struct Totals {
     pub duration_ms: u64,
     /// Runs whose duration is known.
     pub durations: u64,
+    /// Their durations in seconds, so many.
+    pub duration_histogram: NativeHistogram,
 }
 
 impl Totals {
@@ -35,7 +38,9 @@ impl Totals {
     pub(super) fn count(&mut self, run: &Run) {
         self.count_outcome(run);
         self.count_amounts(None, run);
-        add(&mut self.durations, run.duration_ms().map(|_| 1));
+        if let Some(duration) = run.duration_ms() {
+            self.count_duration(duration);
+        }
     }
 
     /// Adds what a finished run has more than it was counted with.
@@ -45,10 +50,32 @@ impl Totals {
         if outcome {
             self.count_outcome(now);
         }
-        if now.duration_ms().is_some() && (outcome || counted.duration_ms().is_none()) {
-            add(&mut self.durations, Some(1));
+        if let Some(duration) = now.duration_ms()
+            && (outcome || counted.duration_ms().is_none())
+        {
+            self.count_duration(duration - counted.duration_ms().unwrap_or(0).min(duration));
         }
         self.count_amounts(Some(counted), now);
+    }
+
+    fn count_duration(&mut self, milliseconds: u64) {
+        if self.durations < MAX_COUNT {
+            self.durations += 1;
+            self.duration_histogram.observe(seconds(milliseconds));
+        }
+    }
+
+    /// Makes the histogram have as many values as were counted. Those of which
+    /// only the sum is known, since an earlier version counted them, are taken
+    /// to have the mean duration.
+    pub(super) fn complete_histogram(&mut self) {
+        let mean = seconds(self.duration_ms.checked_div(self.durations).unwrap_or(0));
+        let known = self.duration_histogram.count();
+        if known > self.durations {
+            self.duration_histogram = NativeHistogram::default();
+        }
+        let known = self.duration_histogram.count();
+        self.duration_histogram.add(mean, self.durations - known);
     }
 
     fn count_outcome(&mut self, run: &Run) {
@@ -86,8 +113,14 @@ impl Default for Totals {
             errors: 0,
             duration_ms: 0,
             durations: 0,
+            duration_histogram: NativeHistogram::default(),
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a bucket is wider")]
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
 }
 
 fn unknown() -> State {
@@ -96,4 +129,30 @@ fn unknown() -> State {
 
 fn add(sum: &mut u64, count: Option<u64>) {
     *sum = sum.saturating_add(count.unwrap_or(0)).min(MAX_COUNT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_that_were_not_kept_are_taken_to_be_the_mean() {
+        let mut totals = Totals {
+            duration_ms: 40_000,
+            durations: 4,
+            ..Totals::default()
+        };
+        totals.complete_histogram();
+        let mean = NativeHistogram::new(0, [(27, 4)]);
+        assert_eq!(totals.duration_histogram, mean);
+        totals.complete_histogram();
+        assert_eq!(totals.duration_histogram, mean);
+        // A file that contradicts itself.
+        totals.durations = 1;
+        totals.complete_histogram();
+        assert_eq!(totals.duration_histogram.count(), 1);
+        totals.durations = 0;
+        totals.complete_histogram();
+        assert_eq!(totals.duration_histogram, NativeHistogram::default());
+    }
 }

@@ -26,34 +26,16 @@ pub(super) struct Published {
     pub(super) page: Arc<Page>,
     /// The tenants that may be on the page; some may have no data yet.
     pub(super) names: TenantNames,
-    tenants: BTreeMap<Arc<str>, Rendered>,
-}
-
-/// The snapshot of one tenant and its part of the page.
-#[derive(Clone, Debug)]
-struct Rendered {
-    snapshot: Arc<Snapshot>,
-    blocks: Arc<RenderedSnapshot>,
+    tenants: BTreeMap<Arc<str>, Arc<RenderedSnapshot>>,
 }
 
 impl Published {
-    fn new(tenants: BTreeMap<Arc<str>, Rendered>, names: TenantNames) -> Self {
-        // Taken out of `tenants`, so that nothing else refers to them.
-        let (mut blocks, snapshots): (Vec<_>, Vec<_>) = tenants
-            .into_values()
-            .map(|rendered| (rendered.blocks, rendered.snapshot))
-            .unzip();
-        let page = Arc::new(Page::share(&mut blocks));
-        let tenants = snapshots.into_iter().zip(blocks);
-        let tenants = tenants.map(|(snapshot, blocks)| {
-            let name = Arc::clone(&snapshot.tenant);
-            (name, Rendered { snapshot, blocks })
-        });
-        let tenants = tenants.collect();
+    /// Nothing of any tenant.
+    fn empty() -> Self {
         Self {
-            page,
-            names,
-            tenants,
+            page: Arc::default(),
+            names: TenantNames::default(),
+            tenants: BTreeMap::new(),
         }
     }
 
@@ -61,7 +43,7 @@ impl Published {
     pub(super) fn snapshots(&self) -> Vec<Arc<Snapshot>> {
         let tenants = self.tenants.values();
         tenants
-            .map(|rendered| Arc::clone(&rendered.snapshot))
+            .map(|rendered| Arc::clone(rendered.snapshot()))
             .collect()
     }
 
@@ -71,23 +53,26 @@ impl Published {
             .tenants
             .iter()
             .filter(|(name, _)| tenants.contains(*name));
-        let blocks: Vec<_> = chosen
-            .map(|(_, rendered)| Arc::clone(&rendered.blocks))
-            .collect();
-        Arc::new(Page::assemble(&blocks))
+        let rendered = chosen.map(|(_, rendered)| Arc::clone(rendered));
+        Arc::new(Page::new(rendered.collect()))
     }
 
-    /// Takes time in proportion to the new snapshots: not for an async thread.
+    /// Takes time in proportion to what is new: not for an async thread.
     fn updated(&self, snapshots: Vec<Snapshot>, names: TenantNames) -> Self {
         let mut tenants = self.tenants.clone();
         for snapshot in snapshots {
-            let blocks = Arc::new(RenderedSnapshot::render(&snapshot));
             let name = Arc::clone(&snapshot.tenant);
-            let snapshot = Arc::new(snapshot);
-            tenants.insert(name, Rendered { snapshot, blocks });
+            let previous = tenants.get(&name).map(|previous| &**previous);
+            let rendered = RenderedSnapshot::new(snapshot.into(), previous);
+            tenants.insert(name, rendered.into());
         }
         tenants.retain(|name, _| names.contains(name));
-        Self::new(tenants, names)
+        let rendered = tenants.values().cloned().collect();
+        Self {
+            page: Arc::new(self.page.succeeded_by(rendered)),
+            names,
+            tenants,
+        }
     }
 }
 
@@ -107,8 +92,7 @@ impl Publisher {
     /// Starts the task; the receiver shows what is published.
     pub(super) fn start() -> (Self, watch::Receiver<Arc<Published>>) {
         let (sender, inbox) = mpsc::channel(INBOX);
-        let nothing = Published::new(BTreeMap::new(), TenantNames::default());
-        let (published, current) = watch::channel(Arc::new(nothing));
+        let (published, current) = watch::channel(Arc::new(Published::empty()));
         tokio::spawn(run(inbox, published));
         (Self(sender), current)
     }

@@ -11,6 +11,7 @@ use super::Environment;
 use super::api_clock::{ApiClock, VersionEnd};
 use super::discovery::Discovery;
 use super::expectations::FeedExpectations;
+use super::first_increments::PublishedCounters;
 use super::known_jobs::{KnownJobs, Selection};
 use super::outcome::{Listed, RefreshOutcome};
 use super::state_log::StateLog;
@@ -35,6 +36,8 @@ pub(super) struct TenantState {
     pub(super) feeds: RunHistory,
     pub(super) expectations: FeedExpectations,
     pub(super) workflows: Workflows,
+    pub(super) feed_counters: PublishedCounters,
+    pub(super) workflow_counters: PublishedCounters,
     pub(super) status: Status,
     pub(super) telemetry: TenantTelemetry,
     pub(super) clock: ApiClock,
@@ -76,6 +79,8 @@ impl TenantState {
             client,
             known,
             discovery: Discovery::default(),
+            feed_counters: PublishedCounters::of(&feeds),
+            workflow_counters: PublishedCounters::of(&workflows),
             feeds,
             expectations: FeedExpectations::default(),
             workflows: Workflows::new(workflows),
@@ -232,12 +237,14 @@ impl TenantState {
             let stale_after = self.times.stale_after;
             self.expectations
                 .add_to(&mut feeds, &selection.jobs, now, stale_after);
+            self.feed_counters.hold_back_first(&mut feeds);
         }
         let (mut workflows, mut workflow_names) = (Vec::new(), BTreeMap::new());
         if settings.collect.workflows {
             let now = self.clock.translate(now);
             let (types, stale_after) = (&settings.workflow_types, self.times.stale_after);
             workflows = self.workflows.shown(types, now, stale_after);
+            self.workflow_counters.hold_back_first(&mut workflows);
             workflow_names = self.workflows.names(&selection.jobs, &feeds);
         }
         let mut snapshot = Snapshot {
@@ -250,6 +257,7 @@ impl TenantState {
             workflow_names: workflow_names.into(),
             ui_url: settings.ui_url.clone(),
             files: settings.collect.files,
+            created_series: settings.created_series,
         };
         let over = limit_page(&mut snapshot, settings.page_bytes);
         self.log.page_limit(settings, over, &snapshot.status);

@@ -59,6 +59,7 @@ fn tenant(jobs: &[&str], discovery: Option<Duration>) -> config::Tenant {
         },
         max_jobs: 10_000,
         page_bytes: 256 << 20,
+        created_series: false,
         feed_rules: Arc::default(),
         workflow_types: Arc::default(),
         ui_url: None,

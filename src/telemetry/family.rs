@@ -11,6 +11,9 @@ pub enum Kind {
     Summary,
     /// A sum, a count, and counts by size.
     Histogram,
+    /// The same with counts by size in protobuf only: a summary in the other
+    /// formats.
+    NativeHistogram,
 }
 
 impl Kind {
@@ -20,7 +23,7 @@ impl Kind {
         match self {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
-            Self::Summary => "summary",
+            Self::Summary | Self::NativeHistogram => "summary",
             Self::Histogram => "histogram",
         }
     }

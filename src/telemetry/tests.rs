@@ -11,7 +11,7 @@ use super::*;
 /// Series and values of the families whose names begin so.
 fn values(telemetry: &Telemetry, prefix: &str) -> String {
     let mut lines = Vec::new();
-    for family in telemetry.gather(|_| true) {
+    for family in telemetry.gather(|_| true).families {
         for metric in family.get_metric() {
             let labels = metric.get_label().iter();
             let labels: Vec<_> = labels.map(prometheus::proto::LabelPair::value).collect();
@@ -34,7 +34,7 @@ fn gathered_families_match_their_declarations() {
     let tenant = telemetry.tenant("socktown");
     tenant.request(Endpoint::Token, Some(200), Duration::from_secs(1));
     telemetry.refused.with_label_values(&["unauthorized"]);
-    let gathered = telemetry.gather(|_| true);
+    let gathered = telemetry.gather(|_| true).families;
     for family in &gathered {
         let described = families().find(|described| described.name == family.name());
         let described = described.unwrap_or_else(|| panic!("{} is not described", family.name()));
@@ -180,4 +180,25 @@ fn gathering_some_tenants_leaves_the_others_out() {
         "{text}"
     );
     assert!(text.contains("amperity_exporter_build_info"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_label_value_is_published_at_zero_first() {
+    let telemetry = Telemetry::new().unwrap();
+    let tenant = telemetry.tenant("socktown");
+    tenant.request(Endpoint::IngestJobs, Some(404), Duration::from_secs(1));
+    let value = |code: &str| {
+        let all = values(&telemetry, "amperity_api_requests_total");
+        let line = all.lines().find(|line| line.contains(&format!("{code:?}")));
+        line.map(|line| line.rsplit_once(' ').unwrap().1.to_owned())
+    };
+    assert_eq!(value("404").as_deref(), Some("1"), "of the first gathering");
+    tenant.request(Endpoint::IngestJobs, Some(500), Duration::from_secs(1));
+    assert_eq!(value("500").as_deref(), Some("0"));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    tenant.request(Endpoint::IngestJobs, Some(500), Duration::from_secs(1));
+    assert_eq!(value("500").as_deref(), Some("0"));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(value("500").as_deref(), Some("2"));
+    assert_eq!(tenant.requests(), 3);
 }

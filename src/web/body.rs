@@ -176,7 +176,7 @@ mod tests {
 
     fn rest(pieces: &[Vec<u8>]) -> Rest {
         let pieces = pieces.iter().cloned().map(Bytes::from).collect();
-        let body = exposition::Body::new(pieces, "text/plain");
+        let body = exposition::Body::new(pieces);
         let mut body = std::pin::pin!(Body::from(body));
         let mut context = Context::from_waker(std::task::Waker::noop());
         match hyper::body::Body::poll_frame(body.as_mut(), &mut context) {

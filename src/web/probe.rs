@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::amperity::ApiError;
 use crate::exposition::{Body, Encoding, Format, Page, RenderedSnapshot};
 use crate::jobs::Job;
+use crate::telemetry::Gathered;
 
 /// The budget of a probe whose client sends no scrape timeout.
 pub(super) const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
@@ -32,6 +33,6 @@ impl Probe<'_> {
             self.elapsed,
             self.files,
         );
-        Page::assemble(&[Arc::new(blocks)]).body(format, encoding, &[])
+        Page::new(vec![Arc::new(blocks)]).body(format, encoding, &Gathered::default())
     }
 }

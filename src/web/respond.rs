@@ -3,18 +3,26 @@
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::exposition::{Encoding, Format};
+use crate::exposition::{Encoding, Negotiated};
 
 use super::body::Body;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A page of metrics.
-pub(super) fn exposition(body: Body, format: Format, encoding: Encoding) -> Response<Body> {
-    let mut response = respond(StatusCode::OK, format.content_type(), body);
+pub(super) fn exposition(body: Body, negotiated: &Negotiated) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, TEXT, body);
     let headers = response.headers_mut();
-    if encoding == Encoding::Gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if let Ok(content_type) = HeaderValue::from_str(&negotiated.content_type) {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    let coding = match negotiated.encoding {
+        Encoding::Identity => None,
+        Encoding::Gzip => Some("gzip"),
+        Encoding::Zstd => Some("zstd"),
+    };
+    if let Some(coding) = coding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     headers.insert(
         header::VARY,

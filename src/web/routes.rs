@@ -150,7 +150,8 @@ impl Inner {
 
     async fn metrics(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
         let budget = scrape::budget(headers);
-        let (format, encoding) = scrape::negotiate(headers);
+        let negotiated = scrape::negotiate(headers);
+        let (format, encoding) = (negotiated.format, negotiated.encoding);
         let tenants: Vec<&str> = query.all("tenant").collect();
         let some = (!tenants.is_empty()).then_some(&*tenants);
         let (page, roster) = match self.exporter.page(some, budget).await {
@@ -174,7 +175,7 @@ impl Inner {
             &self.scrapes
         };
         let body = cache.get_or_render(key, snapshots, render).await;
-        body.map_or_else(too_many_pages, |body| exposition(body, format, encoding))
+        body.map_or_else(too_many_pages, |body| exposition(body, &negotiated))
     }
 
     async fn probe(&self, headers: &header::HeaderMap, query: &Query) -> Response<Body> {
@@ -207,8 +208,9 @@ impl Inner {
             elapsed,
             files,
         };
-        let (format, encoding) = scrape::negotiate(headers);
-        exposition(probe.body(format, encoding).into(), format, encoding)
+        let negotiated = scrape::negotiate(headers);
+        let body = probe.body(negotiated.format, negotiated.encoding);
+        exposition(body.into(), &negotiated)
     }
 
     fn discovery<B>(&self, request: &Request<B>) -> Response<Body> {

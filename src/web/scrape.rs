@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
 
-use crate::exposition::{self, Encoding, Format};
+use crate::exposition::{self, Negotiated};
 
 /// Reserved for sending the response.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -25,7 +25,7 @@ pub(super) fn budget(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The format and encoding that the client accepts.
-pub(super) fn negotiate(headers: &HeaderMap) -> (Format, Encoding) {
+pub(super) fn negotiate(headers: &HeaderMap) -> Negotiated {
     let accept = joined(headers, &ACCEPT);
     let accept_encoding = joined(headers, &ACCEPT_ENCODING);
     exposition::negotiate(accept.as_deref(), accept_encoding.as_deref())

@@ -2,6 +2,7 @@
 //! runs at a time. `cargo test -- --skip peers::` leaves them out.
 
 mod counters;
+mod formats;
 mod scaling;
 mod secured;
 mod serving;

@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
     insta::assert_snapshot!(problems("refresh:\n  intervall: 1m\n"), @r#"amperity_exporter.yml:2: unknown field "intervall" in refresh; expected one of mode, interval, max_age, stale_after"#);
-    insta::assert_snapshot!(problems("tenant:\n"), @r#"amperity_exporter.yml:1: unknown field "tenant" at the top level; expected one of refresh, api, limits, tenants, state, feeds, workflows, ui_url"#);
+    insta::assert_snapshot!(problems("tenant:\n"), @r#"amperity_exporter.yml:1: unknown field "tenant" at the top level; expected one of refresh, api, limits, tenants, state, feeds, workflows, exposition, ui_url"#);
     insta::assert_snapshot!(tenant_problems("    credentials: x\n"), @r#"amperity_exporter.yml:4: unknown field "credentials" in tenants[0]; expected one of tenant, authorization, oauth2, jobs, discovery, collect, base_url, version, timeout, requests_per_second, proxy_url, tls_config"#);
 }
 

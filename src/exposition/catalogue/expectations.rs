@@ -1,6 +1,6 @@
 //! The families of what is expected of a feed.
 
-use super::super::writer::Value;
+use super::super::text::Value;
 use super::{Family, Gauge, gauge};
 use crate::feeds::Feed;
 

@@ -1,6 +1,6 @@
 //! The families of a feed.
 
-use super::super::writer::Value;
+use super::super::text::Value;
 use super::{Counter, Family, Gauge, Kind, gauge};
 use crate::feeds::{Feed, Run};
 
@@ -143,10 +143,10 @@ pub(in crate::exposition) static FEED_COUNTERS: [Counter; 5] = [
 
 pub(in crate::exposition) static FEED_DURATION: Family = Family {
     name: "amperity_feed_run_duration_seconds",
-    kind: Kind::Summary,
+    kind: Kind::NativeHistogram,
     labels: FEED,
-    help: "Total duration and number of the feed's finished runs, not including runs of unknown \
-           duration.",
+    help: "Durations of the feed's finished runs, not including runs of unknown duration: their \
+           sum and number, and in protobuf a native histogram.",
 };
 
 /// The families of a feed.

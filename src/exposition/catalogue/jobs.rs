@@ -1,6 +1,6 @@
 //! The families of an ingest job, and of a probe.
 
-use super::super::writer::Value;
+use super::super::text::Value;
 use super::{Family, Gauge, gauge};
 use crate::jobs::Table;
 

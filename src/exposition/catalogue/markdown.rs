@@ -12,10 +12,29 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated: cargo run -- metrics > docs/METRICS.md -->
 
-Every metric family on the metrics page. The text format 0.0.4 and OpenMetrics 1.0 carry the same
-series; in OpenMetrics the TYPE and HELP lines name a counter without `_total`, and a counter has a
-`_created` sample if its start is known. Values are in base units, times are Unix times in seconds,
+Every metric family on the metrics page. Values are in base units, times are Unix times in seconds,
 and an unknown value has no series.
+
+The page is Prometheus text (0.0.4 or 1.0.0), OpenMetrics 1.0 or Prometheus protobuf, as the client
+requests; all of them carry the same series. In OpenMetrics the TYPE and HELP lines name a counter
+without `_total`. Protobuf also has the time at which each counter was 0 (its start timestamp): a
+Prometheus that stores it counts the first run of a new feed. OpenMetrics has that time as a
+`_created` series of each counter of a feed or workflow with `exposition: {created_series: true}`.
+
+`increase()` ignores the first value of a series. So the counters of a new feed or workflow, and a new
+value of the label `state`, are published at 0 for one refresh, in every format, and with their value
+from the next one on. A client that scrapes less often than `refresh.interval` may miss the 0, and if
+the exporter restarts in between, the 0 is not repeated: then only a start timestamp tells that the
+counter began at 0. A new value of the label `code`, such as the first 500 of the Amperity API, is
+published at 0 for 70 seconds.
+
+In protobuf, `amperity_api_request_duration_seconds` and `amperity_feed_run_duration_seconds` are
+native histograms as well (schema 3: eight buckets for each power of two). A Prometheus with
+`scrape_native_histograms: true` stores each as one series, for `histogram_quantile` over the
+durations of a feed's runs. Without it, Prometheus makes a series
+`amperity_feed_run_duration_seconds_bucket{le=\"+Inf\"}` of each feed's, which no other format has. The
+histograms are in the state database like the counters; runs that an earlier version counted are in
+the bucket of their mean duration.
 ";
 
 const JOBS: &str = "\
@@ -78,19 +97,22 @@ const SERIES: &str = "\
 | table of a job | 20, and one more while its state is undocumented |
 | file of a table, with `collect.files` | 2 |
 | job | 1, and one more if it is configured by id |
-| feed | 47, or 58 in OpenMetrics, which Prometheus requests: there each counter also has a `_created` sample. One or two more for each undocumented final state that a run has ended in (`unknown` if it had no state), and one more while its state is undocumented |
-| workflow | 30, or 38 in OpenMetrics |
+| feed | 47. One more for each undocumented final state that a run has ended in (`unknown` if it had no state), and one more while its state is undocumented |
+| workflow | 30 |
 | tenant | 36, 12 per endpoint in use, and one per HTTP status code that the API returned |
+
+With `exposition: {created_series: true}`, OpenMetrics has 11 more for each feed and 8 more for each
+workflow: one for each counter.
 
 Jobs stay on the page for `discovery.window`; `limits.jobs` limits their number.
 
 For example, 300 feeds that each run hourly in a job of their own, with `discovery.window: 24h`:
 
-| on the page | series | text 0.0.4 | OpenMetrics | either with gzip |
-|---|---|---|---|---|
-| jobs (`collect: {feeds: false}`) | 151,000 | 19.6 MB | 19.6 MB | 2.2 MB |
-| feeds (`collect: {jobs: false}`) | 10,000, in OpenMetrics 13,000 | 1.0 MB | 1.3 MB | 0.1 MB |
-| both | 161,000, in OpenMetrics 164,000 | 20.6 MB | 20.9 MB | 2.3 MB |
+| on the page | series | text or OpenMetrics | with gzip |
+|---|---|---|---|
+| jobs (`collect: {feeds: false}`) | 151,000 | 19.6 MB | 2.2 MB |
+| feeds (`collect: {jobs: false}`) | 14,000 | 1.4 MB | 0.1 MB |
+| both | 165,000 | 21.0 MB | 2.3 MB |
 
 There, each hour of the window adds 6,300 series and 0.8 MB, while the cost of the feeds does not
 depend on how often they run. Every run has a new `job_id`, 7,200 a day, so Prometheus stores 151,000

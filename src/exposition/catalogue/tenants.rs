@@ -1,6 +1,6 @@
 //! The families of a tenant: how its refreshes go.
 
-use super::super::writer::Value;
+use super::super::text::Value;
 use super::{Family, Gauge, gauge};
 use crate::snapshot::Status;
 

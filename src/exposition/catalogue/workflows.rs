@@ -1,7 +1,7 @@
 //! The families of a workflow. Its name is the feed's table, its type the
 //! feed's id.
 
-use super::super::writer::Value;
+use super::super::text::Value;
 use super::{Family, Gauge, gauge};
 use crate::feeds::Feed;
 

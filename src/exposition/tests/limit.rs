@@ -24,7 +24,11 @@ fn full() -> Snapshot {
 
 fn length(snapshot: &Snapshot) -> u64 {
     let page = page(std::slice::from_ref(snapshot));
-    let body = page.body(Format::OpenMetrics, Encoding::Identity, &[]);
+    let body = page.body(
+        Format::OpenMetrics,
+        Encoding::Identity,
+        &Gathered::default(),
+    );
     body.length() as u64
 }
 

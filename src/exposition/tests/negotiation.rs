@@ -6,23 +6,39 @@ const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;escaping=al
      application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;\
      escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
 
+const PROTOBUF: &str = "application/vnd.google.protobuf;\
+     proto=io.prometheus.client.MetricFamily;encoding=delimited";
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=";
+
+fn content_type(accept: &str) -> String {
+    negotiate(Some(accept), None).content_type
+}
+
 fn format(accept: &str) -> Format {
-    negotiate(Some(accept), None).0
+    negotiate(Some(accept), None).format
 }
 
 fn encoding(accept: &str) -> Encoding {
-    negotiate(None, Some(accept)).1
+    negotiate(None, Some(accept)).encoding
 }
 
 #[test]
 fn without_headers_the_page_is_plain_text() {
-    assert_eq!(negotiate(None, None), (Format::Text, Encoding::Identity));
+    let answer = negotiate(None, None);
+    assert_eq!(answer.format, Format::Text);
+    assert_eq!(answer.encoding, Encoding::Identity);
+    assert_eq!(answer.content_type, TEXT);
 }
 
 #[test]
 fn prometheus_gets_compressed_openmetrics() {
     let answer = negotiate(Some(PROMETHEUS), Some("gzip"));
-    assert_eq!(answer, (Format::OpenMetrics, Encoding::Gzip));
+    assert_eq!(answer.format, Format::OpenMetrics);
+    assert_eq!(answer.encoding, Encoding::Gzip);
+    let escaped = format!("{OPENMETRICS}allow-utf-8");
+    assert_eq!(answer.content_type, escaped);
 }
 
 #[test]
@@ -66,6 +82,72 @@ fn unsupported_versions_are_ignored() {
         format("application/openmetrics-text;version=2.0.0"),
         Format::Text
     );
+}
+
+#[test]
+fn each_version_of_text_is_named_as_it_was_requested() {
+    assert_eq!(content_type("text/plain"), TEXT);
+    assert_eq!(content_type("text/plain;version=0.0.4"), TEXT);
+    assert_eq!(content_type("text/plain;version=2"), TEXT);
+    assert_eq!(
+        content_type("text/plain;version=0.0.4;escaping=values"),
+        TEXT
+    );
+    assert_eq!(
+        content_type("text/plain;version=1.0.0;escaping=values,*/*;q=0.1"),
+        "text/plain; version=1.0.0; charset=utf-8; escaping=values"
+    );
+    assert_eq!(
+        content_type("text/plain;version=0.0.4;q=0.5,text/plain;version=1.0.0;q=0.6"),
+        "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+    );
+}
+
+#[test]
+fn the_requested_escaping_scheme_is_named_if_it_exists() {
+    for scheme in ["allow-utf-8", "underscores", "dots", "values"] {
+        let accept = format!("application/openmetrics-text;version=1.0.0;escaping={scheme}");
+        assert_eq!(content_type(&accept), format!("{OPENMETRICS}{scheme}"));
+    }
+    for scheme in ["", "\r\nset-cookie: x", "Dots"] {
+        let accept = format!("application/openmetrics-text;escaping={scheme}");
+        assert_eq!(content_type(&accept), format!("{OPENMETRICS}underscores"));
+    }
+}
+
+#[test]
+fn protobuf_is_used_if_it_is_preferred() {
+    let all = format!("{PROTOBUF};escaping=allow-utf-8;q=0.6,{PROMETHEUS}");
+    assert_eq!(format(&all), Format::Protobuf);
+    let last = format!("{PROTOBUF};q=0.1,{PROMETHEUS}");
+    assert_eq!(format(&last), Format::OpenMetrics);
+    let media_type = "application/vnd.google.protobuf; \
+                      proto=io.prometheus.client.MetricFamily; encoding=delimited";
+    assert_eq!(content_type(PROTOBUF), media_type);
+    let escaped = format!("{media_type}; escaping=allow-utf-8");
+    assert_eq!(content_type(&all), escaped);
+    for other in [
+        "application/vnd.google.protobuf",
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+        "application/vnd.google.protobuf;proto=io.prometheus.write.v2.Request;encoding=delimited",
+    ] {
+        assert_eq!(format(other), Format::Text, "{other}");
+    }
+}
+
+#[test]
+fn zstd_is_used_if_it_is_preferred() {
+    for accept in [
+        "zstd",
+        "gzip, zstd",
+        "gzip;q=0.5, zstd;q=0.5",
+        "zstd;q=0.1, *;q=0",
+    ] {
+        assert_eq!(encoding(accept), Encoding::Zstd, "{accept}");
+    }
+    assert_eq!(encoding("gzip, zstd;q=0.9"), Encoding::Gzip);
+    assert_eq!(encoding("zstd;q=0, *"), Encoding::Gzip);
+    assert_eq!(encoding("zstd;q=0.5, identity"), Encoding::Identity);
 }
 
 #[test]

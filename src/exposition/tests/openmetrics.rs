@@ -14,7 +14,7 @@ pub(super) type Series = (String, Labels);
 /// Reads a page and returns its samples in order.
 pub(super) fn parse(page: &str, format: Format) -> Result<Vec<(Series, f64)>, String> {
     let page = match format {
-        Format::Text => page,
+        Format::Text | Format::Protobuf => page,
         Format::OpenMetrics => page.strip_suffix("# EOF\n").ok_or("no EOF at the end")?,
     };
     let mut reader = Reader {
@@ -80,7 +80,7 @@ impl Reader {
             return Err("not a comment of three words".into());
         };
         let first = match self.format {
-            Format::Text => "HELP",
+            Format::Text | Format::Protobuf => "HELP",
             Format::OpenMetrics => "TYPE",
         };
         if word == first {
@@ -106,7 +106,7 @@ impl Reader {
         }
         self.comments.push(word.to_owned());
         let order: &[&[&str]] = match self.format {
-            Format::Text => &[&["HELP", "TYPE"]],
+            Format::Text | Format::Protobuf => &[&["HELP", "TYPE"]],
             Format::OpenMetrics => &[&["TYPE", "UNIT", "HELP"], &["TYPE", "HELP"]],
         };
         if order

@@ -178,9 +178,26 @@ fn the_documented_job_in_openmetrics() {
 }
 
 #[test]
+fn both_text_formats_have_the_same_lines_by_default() {
+    let page = page(&[snapshot(
+        "socktown",
+        vec![documented_job()],
+        vec![documented_feed()],
+    )]);
+    let samples = |format| {
+        let page = read(&page, format);
+        let lines = page.lines().filter(|line| !line.starts_with('#'));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(samples(Format::Text), samples(Format::OpenMetrics));
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a whole page")]
-fn a_feed_in_both_formats() {
-    let page = page(&[snapshot("socktown", vec![], vec![documented_feed()])]);
+fn a_feed_in_openmetrics_with_created_series() {
+    let mut snapshot = snapshot("socktown", vec![], vec![documented_feed()]);
+    snapshot.created_series = true;
+    let page = page(&[snapshot]);
     assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
     # TYPE amperity_feed_state gauge
     # HELP amperity_feed_state 1 for the state of the feed's latest run, finished or not, 0 for the others.
@@ -274,7 +291,7 @@ fn a_feed_in_both_formats() {
     amperity_feed_error_rows_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_run_duration_seconds summary
     # UNIT amperity_feed_run_duration_seconds seconds
-    # HELP amperity_feed_run_duration_seconds Total duration and number of the feed's finished runs, not including runs of unknown duration.
+    # HELP amperity_feed_run_duration_seconds Durations of the feed's finished runs, not including runs of unknown duration: their sum and number, and in protobuf a native histogram.
     amperity_feed_run_duration_seconds_sum{tenant="socktown",table="My table",feed="df-5L6d1veh"} 3
     amperity_feed_run_duration_seconds_count{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     amperity_feed_run_duration_seconds_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
@@ -370,12 +387,11 @@ fn the_exporters_own_families_are_at_the_end_of_the_page() {
         Duration::from_millis(300),
     );
     tenant.rate_limit_wait.inc_by(1.5);
-    let own: Vec<_> = telemetry
-        .gather(|_| true)
-        .into_iter()
-        .filter(|family| family.name().starts_with("amperity_api_r"))
-        .collect();
-    let page = Page::assemble(&[]);
+    let mut own = telemetry.gather(|_| true);
+    let shown = "amperity_api_r";
+    own.families
+        .retain(|family| family.name().starts_with(shown));
+    let page = Page::default();
     assert_snapshot!(text(&page.body(Format::OpenMetrics, Encoding::Identity, &own)), @r#"
     # TYPE amperity_api_rate_limit_wait_seconds counter
     # UNIT amperity_api_rate_limit_wait_seconds seconds
@@ -416,7 +432,7 @@ fn the_exporters_own_families_are_at_the_end_of_the_page() {
     let body = page.body(Format::Text, Encoding::Gzip, &own);
     assert_eq!(
         gunzip(&body),
-        text(&page.body(Format::Text, Encoding::Identity, &own))
+        text(&page.body(Format::Text, Encoding::Identity, &own)).as_bytes()
     );
     assert_eq!(body.length(), body.chunks.concat().len());
 }
@@ -433,7 +449,7 @@ fn a_probe_shows_one_job_and_its_result() {
         elapsed,
         false,
     );
-    assert_snapshot!(read(&Page::assemble(&[Arc::new(found)]), Format::Text), @r#"
+    assert_snapshot!(read(&Page::new(vec![found.into()]), Format::Text), @r#"
     # HELP amperity_ingest_job_info Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and the workflow's name; empty if not known.
     # TYPE amperity_ingest_job_info gauge
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
@@ -445,7 +461,7 @@ fn a_probe_shows_one_job_and_its_result() {
     probe_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2"} 0.12
     "#);
     let missing = RenderedSnapshot::probe("socktown", "isj-1f73r9u2", None, elapsed, false);
-    assert_snapshot!(read(&Page::assemble(&[Arc::new(missing)]), Format::Text), @r#"
+    assert_snapshot!(read(&Page::new(vec![missing.into()]), Format::Text), @r#"
     # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.
     # TYPE probe_success gauge
     probe_success{tenant="socktown",job_id="isj-1f73r9u2"} 0

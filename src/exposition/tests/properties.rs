@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::openmetrics::{Series, parse};
 use super::*;
+use crate::telemetry::NativeHistogram;
 
 /// Any text, and often one of few, so that labels meet again.
 fn label() -> impl Strategy<Value = String> {
@@ -69,9 +70,14 @@ prop_compose! {
         state in state(), running_since in when(), last_success in when(),
         last_run in option::of((rows(), 0..9_u64, when(), when())),
         runs in vec((state(), 0..9_u64), 0..4), created in 1..4_000_000_000_000_i64,
-        totals in any::<[u32; 7]>(),
+        totals in any::<[u32; 6]>(), durations in vec(0.0..1e9_f64, 0..9),
     ) -> Feed {
-        let [read, inserted, updated, rejected, errors, duration_ms, durations] = totals.map(u64::from);
+        let [read, inserted, updated, rejected, errors, duration_ms] = totals.map(u64::from);
+        let mut duration_histogram = NativeHistogram::default();
+        for duration in durations {
+            duration_histogram.observe(duration);
+        }
+        let durations = duration_histogram.count();
         let runs = runs.into_iter().filter_map(|(state, count)| Some((state?, count))).collect();
         Feed {
             table: "".into(), feed: "".into(), state, running_since, last_success,
@@ -81,7 +87,7 @@ prop_compose! {
             })),
             recent_runs: Arc::default(), failures_since_success: 0,
             expected: crate::expectations::Expected::default(), rule: None,
-            totals: Totals { runs, read, inserted, updated, rejected, errors, duration_ms, durations },
+            totals: Totals { runs, read, inserted, updated, rejected, errors, duration_ms, durations, duration_histogram },
             failures: Failures::default(),
             created: time(created),
         }
@@ -96,6 +102,7 @@ prop_compose! {
         times in [when(), when(), when(), when()],
         micros in option::of(any::<u32>()),
         files in any::<bool>(),
+        created_series in any::<bool>(),
         up in any::<bool>(),
     ) -> Snapshot {
         let [last_success, token_expiry, deprecation, sunset] = times;
@@ -114,6 +121,7 @@ prop_compose! {
             workflows: [].into(),
             workflow_names: Arc::default(), ui_url: None,
             files,
+            created_series,
         }
     }
 }
@@ -140,12 +148,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_page_is_valid_and_both_formats_have_the_same_series(snapshots in snapshots()) {
+    fn every_page_is_valid_and_means_the_same_in_all_formats(snapshots in snapshots()) {
         let page = page(&snapshots);
         let text = series(&read(&page, Format::Text), Format::Text);
         let mut open_metrics = series(&read(&page, Format::OpenMetrics), Format::OpenMetrics);
-        open_metrics.retain(|(name, _), _| !name.ends_with("_created"));
-        prop_assert_eq!(text, open_metrics);
+        if snapshots.iter().any(|snapshot| snapshot.created_series) {
+            open_metrics.retain(|(name, _), _| !name.ends_with("_created"));
+        }
+        prop_assert_eq!(&text, &open_metrics);
+        let protobuf = protobuf::series(&page.body(Format::Protobuf, Encoding::Identity, &Gathered::default()));
+        let protobuf: BTreeMap<_, _> = protobuf.into_iter().map(|(series, value)| (series, value.to_string())).collect();
+        prop_assert_eq!(&text, &protobuf);
     }
 
     #[test]
@@ -159,19 +172,38 @@ proptest! {
     }
 
     #[test]
-    fn the_compressed_page_is_one_gzip_member(snapshots in snapshots(), name in label(), tenants in 0..12) {
+    fn compressed_pages_are_the_plain_page(snapshots in snapshots(), name in label(), tenants in 0..12) {
         let telemetry = Telemetry::new().unwrap();
         for number in 0..tenants {
             telemetry.tenant(&format!("{name}{number}")).refresh(None);
         }
         let own = telemetry.gather(|_| true);
         let page = page(&snapshots);
-        for format in [Format::Text, Format::OpenMetrics] {
-            let plain = text(&page.body(format, Encoding::Identity, &own));
-            prop_assert_eq!(gunzip(&page.body(format, Encoding::Gzip, &own)), plain.as_str());
-            if let Err(error) = parse(&plain, format) {
-                prop_assert!(false, "{}\n{}", error, plain);
+        for format in Format::ALL {
+            let plain = page.body(format, Encoding::Identity, &own).chunks.concat();
+            prop_assert_eq!(&gunzip(&page.body(format, Encoding::Gzip, &own)), &plain);
+            prop_assert_eq!(&unzstd(&page.body(format, Encoding::Zstd, &own)), &plain);
+            if format == Format::Protobuf {
+                protobuf::families(&plain);
+            } else if let Err(error) = parse(std::str::from_utf8(&plain).unwrap(), format) {
+                prop_assert!(false, "{}", error);
             }
         }
+    }
+
+    #[test]
+    fn a_page_after_another_is_the_page_alone(before in snapshots(), after in snapshots(), form in any::<u8>()) {
+        let format = Format::ALL[usize::from(form) % 3];
+        let encoding = Encoding::ALL[usize::from(form) / 3 % 3];
+        let first = page(&before);
+        let _ = first.body(format, encoding, &Gathered::default());
+        let rendered_before: Vec<_> = before.iter().cloned().map(|snapshot| rendered(snapshot, None)).collect();
+        let rendered = after.iter().cloned().map(|snapshot| {
+            let previous = rendered_before.iter().find(|old| old.snapshot().tenant == snapshot.tenant);
+            rendered(snapshot, previous.map(|previous| &**previous))
+        });
+        let second = first.succeeded_by(rendered.collect());
+        let bytes = |page: &Page| page.body(format, encoding, &Gathered::default()).chunks.concat();
+        prop_assert_eq!(bytes(&second), bytes(&page(&after)));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::durations;
 use super::error::DatabaseError;
 use super::file;
 use super::read::{self, Histories};
@@ -97,6 +98,7 @@ pub(super) fn create(
     let transaction = connection.transaction_with_behavior(behavior)?;
     transaction.execute_batch(SCHEMA_3)?;
     transaction.execute_batch(SCHEMA)?;
+    durations::create(&transaction)?;
     transaction.pragma_update(None, "application_id", file::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION.cast_signed())?;
     for ((tenant, _), history) in histories {

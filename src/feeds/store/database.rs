@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::check::stored;
 use super::connection::{configure, create, open_existing};
+use super::durations;
 use super::error::{DatabaseError, StoreError};
 use super::file::{self, Contents};
 use super::import;
@@ -258,6 +259,7 @@ impl Open {
     ) -> Result<(), DatabaseError> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
+        durations::create(&transaction)?;
         for (tenant, kind) in deleted {
             write::delete_history(&transaction, tenant, *kind)?;
         }

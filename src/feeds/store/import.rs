@@ -203,6 +203,7 @@ impl Sums {
         totals
             .runs
             .extend(runs.map(|(name, runs)| (state_named(&name), runs)));
+        totals.complete_histogram();
         totals
     }
 }

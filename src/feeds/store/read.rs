@@ -60,8 +60,20 @@ pub(super) fn histories(
         read_failures(connection, &mut feeds)?;
     }
     read_open_runs(connection, &mut feeds)?;
+    let mut durations = super::durations::read(connection)?;
     let mut ids = FeedIds::new();
-    for (key, StoredFeed { tenant, id, record }) in feeds {
+    for (
+        key,
+        StoredFeed {
+            tenant,
+            id,
+            mut record,
+        },
+    ) in feeds
+    {
+        let totals = &mut record.totals;
+        totals.duration_histogram = durations.remove(&key).unwrap_or_default();
+        totals.complete_histogram();
         let (_, history) = required(tenants.get_mut(&tenant))?;
         let feeds = history.tables.entry(Arc::clone(&id.table)).or_default();
         feeds.insert(Arc::clone(&id.feed), Arc::new(record));

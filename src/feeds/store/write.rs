@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::durations;
 use super::error::DatabaseError;
 use super::row::{count, insert, optional_count, optional_text, optional_time, text, time};
 use crate::feeds::changes::{Changes, FeedChange};
@@ -72,7 +73,7 @@ pub(super) fn delete_history(
     let Some(id) = super::read::history(transaction, tenant, kind)? else {
         return Ok(());
     };
-    for table in ["runs", "open_runs", "workflow_failures"] {
+    for table in ["runs", "open_runs", "workflow_failures", "run_durations"] {
         let feeds = "SELECT id FROM feeds WHERE tenant = ?1";
         let delete = format!("DELETE FROM {table} WHERE feed IN ({feeds})");
         transaction.execute(&delete, [id])?;
@@ -144,6 +145,7 @@ fn write_feed(
             "DELETE FROM runs WHERE feed = ?1",
             "DELETE FROM open_runs WHERE feed = ?1",
             "DELETE FROM workflow_failures WHERE feed = ?1",
+            "DELETE FROM run_durations WHERE feed = ?1",
             "DELETE FROM feeds WHERE id = ?1",
         ] {
             transaction.prepare_cached(delete)?.execute([feed])?;
@@ -158,6 +160,7 @@ fn write_feed(
         None => next_id(transaction, "feeds")?,
     };
     write_record(transaction, tenant, feed, id, record)?;
+    durations::write(transaction, feed, &record.totals.duration_histogram)?;
     write_open_runs(transaction, feed, record)?;
     if !record.failures.is_empty() {
         write_failures(transaction, feed, &record.failures)?;

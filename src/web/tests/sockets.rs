@@ -326,7 +326,7 @@ async fn a_stop_takes_no_longer_than_the_drain_limit() {
 #[tokio::test]
 async fn a_body_has_a_known_length() {
     let chunks = vec!["a".repeat(2_000_000).into(), "bc".into()];
-    let body = Body::from(crate::exposition::Body::new(chunks, "text/plain"));
+    let body = Body::from(crate::exposition::Body::new(chunks));
     assert_eq!(hyper::body::Body::size_hint(&body).exact(), Some(2_000_002));
     assert_eq!(body.collect().await.unwrap().to_bytes().len(), 2_000_002);
 }

@@ -206,7 +206,11 @@ fn world(dice: &mut Rng, seconds: u64) -> World {
 
 fn arguments(folder: &TempDir, upstream: &Upstream) -> Vec<String> {
     let file = folder.path().join("amperity_exporter.yml");
-    std::fs::write(&file, upstream.configuration("state: {file: state.db}")).unwrap();
+    std::fs::write(
+        &file,
+        upstream.configuration("state: {file: state.db}\nexposition: {created_series: true}"),
+    )
+    .unwrap();
     vec![format!("--config.file={}", file.display())]
 }
 

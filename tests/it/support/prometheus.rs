@@ -32,11 +32,20 @@ pub(crate) struct Series {
 impl Prometheus {
     /// Starts it with this configuration and waits until it answers.
     pub(crate) async fn start(configuration: &str) -> Self {
-        Self::start_in(TempDir::new().unwrap(), configuration).await
+        Self::start_with(&[], configuration).await
+    }
+
+    /// The same, with flags.
+    pub(crate) async fn start_with(flags: &[&str], configuration: &str) -> Self {
+        Self::run(TempDir::new().unwrap(), flags, configuration).await
     }
 
     /// The same, with the blocks that are in its data folder already.
     pub(crate) async fn start_in(folder: TempDir, configuration: &str) -> Self {
+        Self::run(folder, &[], configuration).await
+    }
+
+    async fn run(folder: TempDir, flags: &[&str], configuration: &str) -> Self {
         let file = folder.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
         let address = free_address([127, 0, 0, 1]);
@@ -44,6 +53,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().display()))
             .arg(format!("--web.listen-address={address}"))
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

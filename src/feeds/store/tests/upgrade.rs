@@ -11,7 +11,7 @@ fn downgrade(path: &Path) {
     let transaction = connection.transaction().unwrap();
     let tenants = read::tenants(&transaction, true).unwrap();
     let schema = "DROP VIEW run_history; DROP VIEW workflow_history; DROP TABLE tenants; \
-                  DROP TABLE workflow_failures; \
+                  DROP TABLE workflow_failures; DROP TABLE run_durations; \
                   CREATE TABLE tenants (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL UNIQUE, \
                   history_until INTEGER, covered_since INTEGER, covered_until INTEGER, \
                   checksum INTEGER NOT NULL) STRICT; \
@@ -48,7 +48,10 @@ async fn version_2_is_upgraded_in_place_and_counts_on() {
     for _ in 0..2 {
         let store = Store::open(&path, noon()).unwrap();
         for tenant in ["acme", "socktown"] {
-            assert_eq!(counted(&store.history(tenant).unwrap()), 3);
+            let history = store.history(tenant).unwrap();
+            assert_eq!(counted(&history), 3);
+            let totals = &history.feeds()[0].totals;
+            assert_eq!(totals.duration_histogram.count(), totals.durations);
         }
         assert!(store.workflow_history("other").is_none());
         let runs = store.runs("acme", HistoryKind::Feeds, &customers()).await;

@@ -205,8 +205,10 @@ impl World {
             let (end, state) = run(key).end.clone().unwrap();
             *totals.runs.entry(state).or_default() += 1;
             totals.read += run(key).read;
-            totals.duration_ms += u64::try_from((end - work(key).start) * 60_000).unwrap();
+            let seconds = u32::try_from((end - work(key).start) * 60).unwrap();
+            totals.duration_ms += u64::from(seconds) * 1000;
             totals.durations += 1;
+            totals.duration_histogram.observe(seconds.into());
         }
         assert_eq!(feed.totals, totals, "{feed:?}");
 

@@ -1,4 +1,4 @@
-//! Writes lines of Prometheus text 0.0.4 and `OpenMetrics` 1.0.
+//! Writes lines of Prometheus text and `OpenMetrics` 1.0.
 //!
 //! A refresh may write hundreds of thousands of lines, so they are assembled
 //! from bytes without `format!`, and what several families share (the labels
@@ -8,8 +8,65 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Format;
+use super::catalogue::Family;
+use super::encoder::{Durations, Encoder, Labels};
 use crate::telemetry::family::{self, Kind};
+
+/// Sample lines, which are the same in both text formats.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text {
+    /// Whether counters have a `_created` line, which only `OpenMetrics` allows.
+    pub(super) created: bool,
+}
+
+impl Encoder for Text {
+    fn label(self, labels: &mut Vec<u8>, name: &str, value: &str) {
+        if !labels.is_empty() {
+            labels.push(b',');
+        }
+        write_label(labels, name, value);
+    }
+
+    fn gauge(self, out: &mut Vec<u8>, family: &Family, labels: Labels<'_>, value: Value) {
+        write_sample(out, family.name, "", labels, value);
+    }
+
+    fn counter(
+        self,
+        out: &mut Vec<u8>,
+        family: &Family,
+        labels: Labels<'_>,
+        count: u64,
+        created: Timestamp,
+    ) {
+        write_sample(out, family.name, "", labels, Value::Count(count));
+        self.created(out, family, labels, created);
+    }
+
+    fn durations(
+        self,
+        out: &mut Vec<u8>,
+        family: &Family,
+        labels: Labels<'_>,
+        durations: Durations<'_>,
+        created: Timestamp,
+    ) {
+        let sum = Value::milliseconds(durations.sum);
+        write_sample(out, family.name, "_sum", labels, sum);
+        let count = Value::Count(durations.count);
+        write_sample(out, family.name, "_count", labels, count);
+        self.created(out, family, labels, created);
+    }
+}
+
+impl Text {
+    fn created(self, out: &mut Vec<u8>, family: &Family, labels: Labels<'_>, created: Timestamp) {
+        if self.created {
+            let created = Value::timestamp(created);
+            write_sample(out, family.base_name(), "_created", labels, created);
+        }
+    }
+}
 
 /// The value of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +90,16 @@ impl Value {
 
     pub(super) fn duration(duration: Duration) -> Self {
         Self::Milliseconds(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// The nearest double.
+    pub(super) fn as_float(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "rounds to the nearest")]
+        match self {
+            Self::Count(count) => count as f64,
+            Self::Milliseconds(milliseconds) => milliseconds as f64 / 1000.0,
+            Self::Float(float) => float,
+        }
     }
 
     /// Appends the shortest text for this number.
@@ -119,33 +186,31 @@ fn escape(out: &mut Vec<u8>, text: &str, quotes: bool) {
     }
 }
 
-/// Appends the metadata lines of a family. `OpenMetrics` has TYPE, UNIT, HELP
-/// and a counter's name without `_total`; text has HELP, TYPE.
-pub(super) fn write_header(out: &mut Vec<u8>, format: Format, name: &str, kind: Kind, help: &str) {
-    match format {
-        Format::Text => {
-            comment(out, "HELP", name);
-            escape(out, help, false);
-            out.push(b'\n');
-            comment(out, "TYPE", name);
-            out.extend_from_slice(kind.as_str().as_bytes());
-            out.push(b'\n');
-        }
-        Format::OpenMetrics => {
-            let name = family::base_name(name, kind);
-            comment(out, "TYPE", name);
-            out.extend_from_slice(kind.as_str().as_bytes());
-            out.push(b'\n');
-            if let Some(unit) = family::unit(name) {
-                comment(out, "UNIT", name);
-                out.extend_from_slice(unit.as_bytes());
-                out.push(b'\n');
-            }
-            comment(out, "HELP", name);
-            escape(out, help, true);
-            out.push(b'\n');
-        }
+/// Appends the metadata lines of a family in Prometheus text.
+pub(super) fn write_header(out: &mut Vec<u8>, name: &str, kind: Kind, help: &str) {
+    comment(out, "HELP", name);
+    escape(out, help, false);
+    out.push(b'\n');
+    comment(out, "TYPE", name);
+    out.extend_from_slice(kind.as_str().as_bytes());
+    out.push(b'\n');
+}
+
+/// Appends the metadata lines of a family in `OpenMetrics`, which names a
+/// counter without `_total`.
+pub(super) fn write_open_metrics_header(out: &mut Vec<u8>, name: &str, kind: Kind, help: &str) {
+    let name = family::base_name(name, kind);
+    comment(out, "TYPE", name);
+    out.extend_from_slice(kind.as_str().as_bytes());
+    out.push(b'\n');
+    if let Some(unit) = family::unit(name) {
+        comment(out, "UNIT", name);
+        out.extend_from_slice(unit.as_bytes());
+        out.push(b'\n');
     }
+    comment(out, "HELP", name);
+    escape(out, help, true);
+    out.push(b'\n');
 }
 
 fn comment(out: &mut Vec<u8>, word: &str, name: &str) {
@@ -154,23 +219,24 @@ fn comment(out: &mut Vec<u8>, word: &str, name: &str) {
     }
 }
 
-/// Appends a sample. `labels` and `extra` are its labels without the braces;
-/// without labels there are no braces.
+/// Appends a sample. Without labels there are no braces.
 #[inline]
 pub(super) fn write_sample(
     out: &mut Vec<u8>,
-    name: &[u8],
-    suffix: &[u8],
-    labels: &[u8],
-    extra: &[u8],
+    name: &str,
+    suffix: &str,
+    Labels { shared, own }: Labels<'_>,
     value: Value,
 ) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(suffix);
-    if !labels.is_empty() {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(suffix.as_bytes());
+    if !(shared.is_empty() && own.is_empty()) {
         out.push(b'{');
-        out.extend_from_slice(labels);
-        out.extend_from_slice(extra);
+        out.extend_from_slice(shared);
+        if !(shared.is_empty() || own.is_empty()) {
+            out.push(b',');
+        }
+        out.extend_from_slice(own);
         out.push(b'}');
     }
     out.push(b' ');

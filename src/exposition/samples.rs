@@ -1,0 +1,357 @@
+//! The samples of one snapshot, family by family, in any format. The page adds
+//! the headers, because the samples of all tenants follow one header.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::catalogue::expectations::{EXPECTATION_GAUGES, FEED_INFO};
+use super::catalogue::feeds::{FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE};
+use super::catalogue::jobs::{
+    FILE_ERROR_ROWS, FILE_READ_ROWS, JOB_INFO, JOB_UP, PROBE_DURATION, PROBE_SUCCESS, TABLE_GAUGES,
+    TABLE_STATE,
+};
+use super::catalogue::tenants::TENANT_GAUGES;
+use super::catalogue::{Family, Gauge};
+use super::encoder::{Durations, Encoder, Labels};
+use super::section::{Probe, Section};
+use super::text::{Text, Value};
+use crate::config::Severity;
+use crate::feeds::Feed;
+use crate::jobs::{File, Job, State, Table};
+use crate::snapshot::Snapshot;
+
+/// Samples in one format.
+#[derive(Debug)]
+pub struct Samples {
+    /// All samples.
+    pub bytes: Vec<u8>,
+    /// The range of each family's samples, by the family's name.
+    pub(super) families: BTreeMap<&'static str, Range<usize>>,
+}
+
+impl Samples {
+    /// Writes a snapshot as lines of text.
+    #[must_use]
+    pub fn text(snapshot: &Snapshot) -> Self {
+        Self::write(Text { created: false }, snapshot, &Section::all(snapshot))
+    }
+
+    /// Writes sections of a snapshot.
+    pub(super) fn write<E: Encoder>(encoder: E, snapshot: &Snapshot, sections: &[Section]) -> Self {
+        let mut writer = SampleWriter {
+            encoder,
+            snapshot,
+            samples: Self {
+                bytes: Vec::new(),
+                families: BTreeMap::new(),
+            },
+        };
+        for section in sections {
+            match section {
+                Section::Jobs(range) => writer.jobs(&snapshot.jobs[range.clone()]),
+                Section::Feeds(range) => writer.feeds(&snapshot.feeds[range.clone()]),
+                Section::Workflows(range) => writer.workflows(&snapshot.workflows[range.clone()]),
+                Section::Tenant => writer.tenant(),
+                Section::Probe(probe) => writer.probe(probe),
+            }
+        }
+        writer.samples
+    }
+
+    /// The samples of each family.
+    pub(crate) fn by_family(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let families = self.families.iter();
+        families.map(|(name, range)| (*name, &self.bytes[range.clone()]))
+    }
+}
+
+/// Writes samples of a snapshot.
+pub(super) struct SampleWriter<'a, E> {
+    pub(super) encoder: E,
+    pub(super) snapshot: &'a Snapshot,
+    samples: Samples,
+}
+
+/// An item with series, and the labels they share.
+pub(super) struct Row<'a, T> {
+    pub(super) labels: Vec<u8>,
+    pub(super) item: &'a T,
+}
+
+impl<E: Encoder> SampleWriter<'_, E> {
+    fn jobs(&mut self, jobs: &[std::sync::Arc<Job>]) {
+        let tenant = ("tenant", &*self.snapshot.tenant);
+        let of_job = |job| self.table_rows(job);
+        let tables: Vec<_> = jobs.iter().flat_map(|job| of_job(job)).collect();
+        self.reserve(&tables, 24);
+        self.gauges(&TABLE_GAUGES, &tables);
+        self.states(&TABLE_STATE, &tables, |table| table.state.as_ref());
+        if self.snapshot.files {
+            self.files(&FILE_READ_ROWS, &tables, |file| file.read);
+            self.files(&FILE_ERROR_ROWS, &tables, |file| file.errors);
+        }
+        let (encoder, names) = (self.encoder, &self.snapshot.workflow_names);
+        self.family(&JOB_INFO, |out| {
+            for job in jobs {
+                let workflow = job.workflow_id.as_deref().unwrap_or_default();
+                let name = names.get(workflow);
+                let labels = labels(
+                    encoder,
+                    &[
+                        tenant,
+                        ("job_id", &job.id),
+                        ("workflow_id", workflow),
+                        ("workflow", name.map_or("", |name| &**name)),
+                    ],
+                );
+                encoder.gauge(out, &JOB_INFO, Labels::shared(&labels), Value::Count(1));
+            }
+        });
+    }
+
+    fn table_rows<'b>(
+        &self,
+        job: &'b Job,
+    ) -> impl Iterator<Item = Row<'b, Table>> + use<'b, '_, E> {
+        let (encoder, tenant) = (self.encoder, &*self.snapshot.tenant);
+        job.tables.iter().map(move |item| Row {
+            labels: labels(
+                encoder,
+                &[
+                    ("tenant", tenant),
+                    ("job_id", &job.id),
+                    ("table", &item.table),
+                    ("feed", &item.feed),
+                ],
+            ),
+            item,
+        })
+    }
+
+    fn tenant(&mut self) {
+        let (encoder, snapshot) = (self.encoder, self.snapshot);
+        let tenant = ("tenant", &*snapshot.tenant);
+        self.family(&JOB_UP, |out| {
+            for (job, up) in &*snapshot.configured {
+                let labels = labels(encoder, &[tenant, ("job_id", job)]);
+                let up = Value::Count((*up).into());
+                encoder.gauge(out, &JOB_UP, Labels::shared(&labels), up);
+            }
+        });
+        let labels = labels(encoder, &[tenant]);
+        let item = &snapshot.status;
+        self.gauges(&TENANT_GAUGES, &[Row { labels, item }]);
+    }
+
+    fn probe(&mut self, probe: &Probe) {
+        let encoder = self.encoder;
+        let tenant = ("tenant", &*self.snapshot.tenant);
+        let labels = labels(encoder, &[tenant, ("job_id", &probe.job)]);
+        let labels = Labels::shared(&labels);
+        let success = Value::Count(probe.success.into());
+        self.family(&PROBE_SUCCESS, |out| {
+            encoder.gauge(out, &PROBE_SUCCESS, labels, success);
+        });
+        let seconds = Value::Float(probe.elapsed.as_secs_f64());
+        self.family(&PROBE_DURATION, |out| {
+            encoder.gauge(out, &PROBE_DURATION, labels, seconds);
+        });
+    }
+
+    fn feeds(&mut self, feeds: &[Feed]) {
+        let encoder = self.encoder;
+        let feeds = self.feed_rows(feeds, ["table", "feed"]);
+        self.reserve(&feeds, 50);
+        self.states(&FEED_STATE, &feeds, |feed| feed.state.as_ref());
+        self.gauges(&FEED_GAUGES, &feeds);
+        self.runs(&FEED_RUNS, &feeds);
+        for rows in &FEED_COUNTERS {
+            self.family(&rows.family, |out| {
+                for Row { labels, item } in &feeds {
+                    let (labels, count) = (Labels::shared(labels), (rows.value)(item));
+                    encoder.counter(out, &rows.family, labels, count, item.created);
+                }
+            });
+        }
+        self.family(&FEED_DURATION, |out| {
+            for Row { labels, item } in &feeds {
+                let durations = Durations {
+                    sum: item.totals.duration_ms,
+                    count: item.totals.durations,
+                    histogram: &item.totals.duration_histogram,
+                };
+                let labels = Labels::shared(labels);
+                encoder.durations(out, &FEED_DURATION, labels, durations, item.created);
+            }
+        });
+        self.expectations(&feeds);
+    }
+
+    /// The labels of feeds or workflows: the tenant and these two.
+    pub(super) fn feed_rows<'b>(
+        &self,
+        feeds: &'b [Feed],
+        [table, feed]: [&str; 2],
+    ) -> Vec<Row<'b, Feed>> {
+        let rows = feeds.iter().map(|item| Row {
+            labels: labels(
+                self.encoder,
+                &[
+                    ("tenant", &self.snapshot.tenant),
+                    (table, &item.table),
+                    (feed, &item.feed),
+                ],
+            ),
+            item,
+        });
+        rows.collect()
+    }
+
+    /// Writes the finished runs by state.
+    pub(super) fn runs(&mut self, family: &'static Family, rows: &[Row<'_, Feed>]) {
+        let encoder = self.encoder;
+        self.family(family, |out| {
+            for Row { labels, item } in rows {
+                let totals = &item.totals.runs;
+                let others = totals.keys().filter(|state| !state.is_terminal());
+                for state in State::TERMINAL.iter().chain(others) {
+                    let count = totals.get(state).copied().unwrap_or_default();
+                    let own = &label(encoder, "state", state.as_str());
+                    let labels = Labels {
+                        shared: labels,
+                        own,
+                    };
+                    encoder.counter(out, family, labels, count, item.created);
+                }
+            }
+        });
+    }
+
+    /// Writes what is expected of the feeds.
+    fn expectations(&mut self, feeds: &[Row<'_, Feed>]) {
+        let (encoder, names) = (self.encoder, &self.snapshot.workflow_names);
+        self.family(&FEED_INFO, |out| {
+            for Row {
+                labels: shared,
+                item,
+            } in feeds
+            {
+                let rule = item.rule.as_deref();
+                let name = rule.and_then(|rule| rule.name.as_deref());
+                let team = rule.and_then(|rule| rule.team.as_deref());
+                let severity = rule.and_then(|rule| rule.severity);
+                let last_run = item.last_run.as_ref();
+                let workflow = last_run.and_then(|run| run.workflow_id.as_ref());
+                let workflow = workflow.and_then(|id| names.get(id));
+                let own = &labels(
+                    encoder,
+                    &[
+                        ("name", name.unwrap_or_default()),
+                        ("team", team.unwrap_or_default()),
+                        ("severity", severity.map_or("", Severity::as_str)),
+                        ("workflow", workflow.map_or("", |name| &**name)),
+                    ],
+                );
+                let labels = Labels { shared, own };
+                encoder.gauge(out, &FEED_INFO, labels, Value::Count(1));
+            }
+        });
+        self.gauges(&EXPECTATION_GAUGES, feeds);
+    }
+
+    /// Writes the samples of gauges, one family after the other.
+    pub(super) fn gauges<T>(&mut self, gauges: &'static [Gauge<T>], rows: &[Row<'_, T>]) {
+        let encoder = self.encoder;
+        for Gauge { family, value } in gauges {
+            self.family(family, |out| {
+                for Row { labels, item } in rows {
+                    if let Some(value) = value(item) {
+                        encoder.gauge(out, family, Labels::shared(labels), value);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Writes 1 for the current state and 0 for the others.
+    pub(super) fn states<T>(
+        &mut self,
+        family: &'static Family,
+        rows: &[Row<'_, T>],
+        state: impl Fn(&T) -> Option<&State>,
+    ) {
+        let encoder = self.encoder;
+        let known = State::KNOWN.map(|state| (label(encoder, "state", state.as_str()), state));
+        self.family(family, |out| {
+            for Row {
+                labels: shared,
+                item,
+            } in rows
+            {
+                let Some(current) = state(item) else { continue };
+                for (own, state) in &known {
+                    let value = Value::Count((state == current).into());
+                    encoder.gauge(out, family, Labels { shared, own }, value);
+                }
+                if let State::Other(name) = current {
+                    let own = &label(encoder, "state", name);
+                    encoder.gauge(out, family, Labels { shared, own }, Value::Count(1));
+                }
+            }
+        });
+    }
+
+    fn files(
+        &mut self,
+        family: &'static Family,
+        tables: &[Row<'_, Table>],
+        count: impl Fn(&File) -> Option<u64>,
+    ) {
+        let encoder = self.encoder;
+        self.family(family, |out| {
+            for Row {
+                labels: shared,
+                item,
+            } in tables
+            {
+                for file in &item.files.entries {
+                    if let Some(count) = count(file) {
+                        let own = &label(encoder, "file", &file.file);
+                        let labels = Labels { shared, own };
+                        encoder.gauge(out, family, labels, Value::Count(count));
+                    }
+                }
+            }
+        });
+    }
+
+    /// Notes what `write` appends as the samples of a family.
+    pub(super) fn family(&mut self, family: &Family, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.samples.bytes.len();
+        write(&mut self.samples.bytes);
+        let range = start..self.samples.bytes.len();
+        if !range.is_empty() {
+            self.samples.families.insert(family.name, range);
+        }
+    }
+
+    /// Reserves about the space of rows with so many series, so that the buffer
+    /// is not reallocated while it grows.
+    fn reserve<T>(&mut self, rows: &[Row<'_, T>], series: usize) {
+        let name_and_value = 60;
+        let row = |row: &Row<'_, T>| (row.labels.len() + name_and_value) * series;
+        self.samples.bytes.reserve(rows.iter().map(row).sum());
+    }
+}
+
+pub(super) fn labels<E: Encoder>(encoder: E, labels: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(120);
+    for (name, value) in labels {
+        encoder.label(&mut out, name, value);
+    }
+    out
+}
+
+pub(super) fn label<E: Encoder>(encoder: E, name: &str, value: &str) -> Vec<u8> {
+    labels(encoder, &[(name, value)])
+}
