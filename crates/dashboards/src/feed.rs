@@ -113,14 +113,14 @@ fn runs() -> Vec<Panel> {
 fn last_runs() -> Panel {
     let last = |family: &str| format!("max by (job_id) (last_over_time(amperity_ingest_{family}{{FEED}}[$__range]))");
     let time = |family: &str| format!("{} * 1000", last(family));
-    let job = "max by (job_id, workflow_id) (\n  max by (tenant, job_id, workflow_id) \
+    let job = "max by (job_id, workflow_id, workflow) (\n  max by (tenant, job_id, workflow_id, workflow) \
                (last_over_time(amperity_ingest_job_info{tenant=\"$tenant\"}[$__range]))\n  and on (tenant, job_id)\n  \
                last_over_time(amperity_ingest_read_rows{FEED}[$__range])\n)";
     let iso = Format::Unit("dateTimeAsIso");
     let mut table = Table::new(
         "Last runs",
         "The jobs of the feed that were on the exporter's page in the chosen time, if collect.jobs is on.",
-        &[("job_id", "job"), ("workflow_id", "workflow")],
+        &[("job_id", "job"), ("workflow_id", "run of the workflow"), ("workflow", "workflow")],
     )
     .column("", Format::Hidden, job)
     .column(

@@ -94,24 +94,25 @@ fn numbers() -> Vec<Panel> {
 fn attention() -> Vec<Panel> {
     let problem = |problem: &str| {
         format!(
-            "max by (tenant, name, table, feed, team, severity, problem) \
+            "max by (tenant, name, table, feed, workflow, team, severity, problem) \
              (amperity:feed_problem{{TENANTS,problem=~\"{problem}\"}})"
         )
     };
     let unusual = "amperity:feed_problem{TENANTS,problem=~\"fewrows|manyrows\"}";
     let rank = urgency("TENANTS");
-    let rank = format!("max by (tenant, name, table, feed, team, severity, problem) (\n{rank}\n)");
+    let rank = format!("max by (tenant, name, table, feed, workflow, team, severity, problem) (\n{rank}\n)");
     vec![
         Table::new(
             "Feeds with problems",
-            "Every problem of every feed, the most urgent first. The problem links to the runbook, the feed to its \
-             dashboard. Muted feeds are included.",
+            "Every problem of every feed, the most urgent first. The problem links to the runbook, feed and \
+             workflow to their dashboards. Muted feeds are included.",
             &[
                 ("tenant", "tenant"),
                 ("problem", "problem"),
                 ("name", "name"),
                 ("table", "table"),
                 ("feed", "feed"),
+                ("workflow", "workflow"),
                 ("team", "team"),
                 ("severity", "severity"),
             ],

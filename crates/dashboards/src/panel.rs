@@ -18,17 +18,29 @@ pub(crate) fn datasource() -> Value {
 
 /// A link to the dashboard of one feed; `labels` is where Grafana finds them.
 pub(crate) fn feed_link(title: &str, labels: &str) -> Value {
-    link(title, "amperity-feed", labels, ["tenant", "table", "feed"])
+    let variables = ["tenant", "table", "feed"].map(|name| variable(name, &format!("{labels}.{name}")));
+    link(title, "amperity-feed", &variables.concat())
 }
 
-/// A link of a table's row to the dashboard of one workflow.
-pub(crate) fn workflow_link(title: &str) -> Value {
-    link(title, "amperity-workflow", "__data.fields", ["tenant", "workflow", "type"])
+/// A link of a table's row to the dashboard of one workflow. Of what is not
+/// among the `columns`, the tenant is the one of the dashboard, and the type
+/// the first one the workflow has.
+pub(crate) fn workflow_link(title: &str, columns: &[&str]) -> Value {
+    let of_row = |name: &&str| columns.contains(name);
+    let names = ["tenant", "workflow", "type"].into_iter();
+    let mut variables: String =
+        names.filter(of_row).map(|name| variable(name, &format!("__data.fields.{name}"))).collect();
+    if !of_row(&"tenant") {
+        variables += &variable("tenant", "tenant");
+    }
+    link(title, "amperity-workflow", &variables)
 }
 
-fn link(title: &str, dashboard: &str, labels: &str, variables: [&str; 3]) -> Value {
-    let variable = |name: &str| format!("&var-{name}=${{{labels}.{name}:percentencode}}");
-    let variables = variables.map(variable).concat();
+fn variable(name: &str, value: &str) -> String {
+    format!("&var-{name}=${{{value}:percentencode}}")
+}
+
+fn link(title: &str, dashboard: &str, variables: &str) -> Value {
     let url = format!("/d/{dashboard}?${{datasource:queryparam}}{variables}&${{__url_time_range}}");
     json!({"targetBlank": false, "title": title, "url": url})
 }

@@ -46,7 +46,7 @@ impl Table {
         for (label, title) in labels {
             // A link to the tenant of a row is that of its own column.
             let job = matches!(*label, "job_id" | "workflow_id") && labels[0].0 == "tenant";
-            if let Some(properties) = label_properties(label).filter(|_| !job) {
+            if let Some(properties) = label_properties(label, labels).filter(|_| !job) {
                 panel = panel.override_field(title, &properties);
             }
         }
@@ -110,7 +110,7 @@ fn colored_text() -> (&'static str, Value) {
     ("custom.cellOptions", json!({"type": "color-text"}))
 }
 
-fn label_properties(label: &str) -> Option<Vec<(&'static str, Value)>> {
+fn label_properties(label: &str, labels: &[Label]) -> Option<Vec<(&'static str, Value)>> {
     const SEVERITIES: &[Text] = &[
         ("critical", "critical", RED),
         ("warning", "warning", ORANGE),
@@ -126,7 +126,10 @@ fn label_properties(label: &str) -> Option<Vec<(&'static str, Value)>> {
             vec![link("Tenant ${tenant} in Amperity", "https://${tenant}.amperity.com/")]
         }
         "feed" => vec![("links", json!([feed_link("Feed ${__value.text} in detail", "__data.fields")]))],
-        "workflow" => vec![("links", json!([workflow_link("Workflow ${__value.text} in detail")]))],
+        "workflow" => {
+            let columns: Vec<&str> = labels.iter().map(|(label, _)| *label).collect();
+            vec![("links", json!([workflow_link("Workflow ${__value.text} in detail", &columns)]))]
+        }
         "severity" => {
             vec![("mappings", mapping(SEVERITIES)), colored_text(), ("custom.width", json!(90))]
         }
