@@ -11,9 +11,10 @@ use super::statistics::{self, count, median};
 use super::{Past, longer_gap};
 
 /// A run that takes at most this many times the usual is never too long, nor
-/// one that takes at most this much more, in seconds.
+/// one that takes at most this much more, in seconds: nobody acts on less, and a
+/// short run that hangs makes its feed late soon.
 const LEAST_FACTOR: f64 = 2.0;
-const LEAST_MORE: f64 = 600.0;
+const LEAST_MORE: f64 = 1800.0;
 
 /// The duration of a run of a feed.
 #[derive(Clone, Copy, Debug, PartialEq)]
