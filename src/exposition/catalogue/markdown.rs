@@ -31,10 +31,11 @@ published at 0 for 70 seconds.
 In protobuf, `amperity_api_request_duration_seconds` and `amperity_feed_run_duration_seconds` are
 native histograms as well (schema 3: eight buckets for each power of two). A Prometheus with
 `scrape_native_histograms: true` stores each as one series, for `histogram_quantile` over the
-durations of a feed's runs. Without it, Prometheus makes a series
+durations of a feed's runs. Set `always_scrape_classic_histograms: true` with it: the dashboard
+*Amperity / Exporter* uses the classic buckets. Without native histograms, Prometheus makes a series
 `amperity_feed_run_duration_seconds_bucket{le=\"+Inf\"}` of each feed's, which no other format has. The
-histograms are in the state database like the counters; runs that an earlier version counted are in
-the bucket of their mean duration.
+durations of runs are in the state database like the counters; runs that an earlier version counted
+are in the bucket of their mean duration.
 ";
 
 const JOBS: &str = "\
