@@ -9,7 +9,8 @@ use amperity_exporter::{cli, commands};
 use anyhow::Context;
 
 /// The system's allocator keeps memory for each thread that once rendered or
-/// parsed a large answer.
+/// parsed a large answer. The feature `no_thp` is set because huge pages stay
+/// resident when most of their contents are freed: they doubled the memory.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,10 +1,10 @@
 //! Limits of what is remembered of one tenant, whatever its API answers.
 //!
-//! - [`MAX_FEEDS`]: when a new feed exceeds it, it replaces one that answers
-//!   showed only once, the one seen longest ago. A feed that is seen again
-//!   without having a place replaces any feed that has run for less than a week
-//!   and is not in the present answers, the one with the fewest runs. A feed
-//!   that was replaced begins anew when it comes back.
+//! - [`MAX_FEEDS`]: a new feed beyond it replaces one that answers showed only
+//!   once, the one seen longest ago. A feed that was left out and is seen again
+//!   may replace any feed that has run for less than a week and is not in the
+//!   present answers; the one with the fewest runs is chosen. A feed that was
+//!   replaced begins anew when it comes back.
 //! - [`MAX_KEY_BYTES`]: the keys of the oldest days are dropped. A run of that
 //!   time that is not known is not taken in any more, so that none is counted
 //!   twice.
@@ -147,7 +147,8 @@ impl RunHistory {
         self.sightings.see(id, now);
     }
 
-    /// Makes room for a new feed. Returns whether there was a feed to replace.
+    /// Removes a feed in favour of a new one. Returns whether there was one that
+    /// may be replaced.
     fn replace_feed(
         &mut self,
         new: &Table,
