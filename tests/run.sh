@@ -77,6 +77,7 @@ check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --locked --all-targets --quiet -- -D warnings
 check "documentation" documentation
 run_cargo_tests
+check "backtest" ./tests/backtest.sh
 
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
