@@ -33,7 +33,7 @@ use token::Token;
 mod advice;
 mod auth;
 mod failure;
-mod grant;
+pub(crate) mod grant;
 mod headers;
 mod jobs;
 mod pacing;

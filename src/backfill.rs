@@ -28,6 +28,8 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use jobs_file::first_time;
 pub use jobs_file::{JobsError, JobsFile, Records};
 pub use replay::{Replay, ReplayOptions};
 pub use samples::{Families, Labels};

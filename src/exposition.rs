@@ -23,6 +23,8 @@ mod gathered;
 mod gzip;
 mod limit;
 mod negotiate;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod openmetrics;
 mod page;
 mod pieces;
 mod protobuf;

@@ -27,6 +27,8 @@ pub mod expectations;
 mod exporter;
 pub mod exposition;
 pub mod feeds;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod jobs;
 mod log_once;
 mod logging;

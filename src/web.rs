@@ -36,7 +36,7 @@ mod listener;
 mod page_cache;
 mod paths;
 mod probe;
-mod query;
+pub(crate) mod query;
 mod refusals;
 mod reload;
 mod respond;

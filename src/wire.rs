@@ -190,15 +190,15 @@ struct WorkflowList<'a> {
     next_token: Text<'a>,
 }
 
-/// All entries of the list at once.
+/// A list of jobs.
 #[derive(Debug, serde::Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 struct JobList<'a> {
     data: Vec<OneOf<Job<'a>>>,
 }
 
-/// Reads an object.
-/// Parses the text, or what it is when repaired. The error is that of the text.
+/// Reads an object from the text, or from the text as repaired. An error is that
+/// of the text as it is.
 fn parse_or_repair<'a, T: Deserialize<'a>>(
     text: &'a [u8],
     repaired: &'a mut Vec<u8>,

@@ -46,6 +46,9 @@ const PROXY_REFUSED: &str = "The proxy does not connect to the API: check proxy_
 const LOGIN_PAGE: &str = "The network asks for a login before it lets requests through: ask who \
                           runs it";
 
+const NOT_THE_API: &str = "The answer is not the API's but that of a proxy or of another server: \
+                           check base_url, proxy_url and what the proxy allows";
+
 const REDIRECT: &str = "The API does not redirect: check base_url, its scheme and host";
 
 /// The vendor's error body, and the one of OAuth2 (RFC 6749, 5.2).
@@ -89,6 +92,7 @@ impl Failure {
         now: Timestamp,
     ) -> Self {
         let error = serde_json::from_slice::<OneOf<ErrorBody<'_>>>(body);
+        let is_foreign = error.is_err() && !body.is_empty();
         let error = error.map(|OneOf(error)| error.unwrap_or_default());
         let mut text = status.to_string();
         match &error {
@@ -107,13 +111,14 @@ impl Failure {
         Self {
             reason: error.unwrap_or_default().reason(status),
             text,
-            transient: matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504),
+            transient: matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             retry_after: retry_after(headers, now),
             deadline_exceeded: false,
             advice: match status.as_u16() {
                 407 => Some(PROXY_CREDENTIALS),
                 511 => Some(LOGIN_PAGE),
                 300..=399 => Some(REDIRECT),
+                400 | 401 | 403 | 404 if is_foreign => Some(NOT_THE_API),
                 _ => None,
             },
         }
@@ -156,6 +161,7 @@ impl ErrorBody<'_> {
             404 => Reason::NotFound,
             // The proxy's and the network's: the API was not reached.
             407 | 511 => Reason::Unreachable,
+            408 => Reason::Timeout,
             429 => Reason::RateLimited,
             500..=599 => Reason::ServerError,
             _ => Reason::BadRequest,

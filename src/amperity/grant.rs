@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
+use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
@@ -62,24 +63,34 @@ pub(super) async fn fetch(
     let sent = queue.send(&request, call).await;
     call.priority = priority;
     let body = sent.map_err(explained)?;
-    // Nothing of the body is quoted: it may be the token.
-    let grant = serde_json::from_slice::<OneOf<Grant<'_>>>(&body);
+    read(&body, queue.clock().now())
+        .map_err(|problem| explained(Failure::permanent(Reason::Malformed, problem)))
+}
+
+/// Reads the token from an answer that came at `now`. The error quotes nothing
+/// of the answer: it may be the token.
+fn read(answer: &[u8], now: Timestamp) -> Result<Token, &'static str> {
+    let grant = serde_json::from_slice::<OneOf<Grant<'_>>>(answer);
     let grant = grant.ok().and_then(|grant| grant.0).unwrap_or_default();
-    let Some(token) = grant
-        .access_token
-        .as_deref()
+    let token = grant.access_token.as_deref();
+    let token = token
         .filter(|text| !text.is_empty())
-    else {
-        let failure = Failure::permanent(Reason::Malformed, "the answer holds no access_token");
-        return Err(explained(failure));
-    };
-    let now = queue.clock().now();
-    Token::granted(token.into(), grant.expires_in.0, now).ok_or_else(|| {
-        explained(Failure::permanent(
-            Reason::Malformed,
-            "the access_token in the answer is too long, or no header can carry it",
-        ))
-    })
+        .ok_or("the answer holds no access_token")?;
+    Token::granted(token.into(), grant.expires_in.0, now)
+        .ok_or("the access_token in the answer is too long, or no header can carry it")
+}
+
+/// Whatever the answer, a token is not shown, and its times are plausible.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_answer(answer: &[u8], now: Timestamp) {
+    if let Ok(token) = read(answer, now) {
+        let header = token.header();
+        assert!(header.is_sensitive());
+        let secret = token.secret.expose_secret();
+        assert_eq!(header.as_bytes(), format!("Bearer {secret}").as_bytes());
+        let shown = format!("{token:?}");
+        assert!(secret.len() < 20 || !shown.contains(secret), "{shown}");
+    }
 }
 
 fn request(

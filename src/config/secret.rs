@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +24,9 @@ const MAX_BYTES: u64 = 64 << 10;
 
 /// A file that takes longer to read than this hangs.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Few reads take longer than this.
+const USUAL_READ: Duration = Duration::from_millis(100);
 
 /// Time between two attempts to read a pipe that has no data yet.
 const PIPE_POLL: Duration = Duration::from_millis(20);
@@ -116,6 +120,10 @@ pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Reads at the same time in the whole process. Each takes a thread, and a thread
+/// that later renders a page keeps memory of it.
+static READS: Semaphore = Semaphore::const_new(4);
+
 /// Reads a secret again and again, and keeps the one it read last.
 #[derive(Debug)]
 pub struct SecretReader {
@@ -179,13 +187,24 @@ impl SecretReader {
         if self.hanging.len() >= MAX_HANGING {
             return Err(Problem::Hangs);
         }
+        let permit = timeout_at(deadline, READS.acquire())
+            .await
+            .map_err(|_| Problem::Hangs)?;
         let (began, task) = self.reading.get_or_insert_with(|| {
             let (path, kind) = (path.to_owned(), self.kind);
             let task = tokio::task::spawn_blocking(move || read_file(&path, kind));
             (Instant::now(), task)
         });
         let gives_up = *began + READ_TIMEOUT;
-        if let Ok(read) = timeout_at(deadline.min(gives_up), task).await {
+        let until = deadline.min(gives_up);
+        let usual = until.min(Instant::now() + USUAL_READ);
+        let mut read = timeout_at(usual, &mut *task).await;
+        // A read that hangs keeps no other from being made.
+        drop(permit);
+        if read.is_err() {
+            read = timeout_at(until, task).await;
+        }
+        if let Ok(read) = read {
             self.reading = None;
             read.unwrap_or(Err(Problem::Interrupted))
         } else {

@@ -19,7 +19,6 @@ mod catalogue;
 mod limit;
 mod lines;
 mod negotiation;
-mod openmetrics;
 mod pages;
 mod properties;
 mod protobuf;

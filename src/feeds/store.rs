@@ -20,6 +20,8 @@ use jiff::Timestamp;
 use super::{FeedId, HistoryKind, Run, RunHistory};
 pub(in crate::feeds) use database::Database;
 pub use error::StoreError;
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzzing::check_changed_row;
 use pending::{Entry, Histories, HistoryId};
 
 mod check;
@@ -28,6 +30,8 @@ mod database;
 mod durations;
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+mod fuzzing;
 mod import;
 mod pending;
 mod read;

@@ -21,7 +21,6 @@ use crate::clock::{after, before};
 use crate::config::{MAX_WINDOW, WorkflowTypes};
 use crate::feeds::{Feed, RunHistory};
 use crate::jobs::{Job, State, WorkflowFailure};
-use crate::telemetry::Reason;
 
 /// How far a list overlaps the one before it, for runs that appear late.
 const OVERLAP: Duration = Duration::from_mins(10);
@@ -106,21 +105,16 @@ impl Workflows {
     }
 
     /// Notes how the requests of a refresh ended.
-    pub(super) fn concluded(&mut self, failure: Option<Reason>, now: Timestamp) {
-        let Some(reason) = failure else {
+    pub(super) fn concluded(&mut self, failed: bool, now: Timestamp) {
+        if !failed {
             self.failures = 0;
             self.retry_at = None;
             return;
-        };
-        let pause = match reason {
-            // Until somebody changes the key or the configuration.
-            Reason::Forbidden | Reason::NotFound | Reason::BadRequest => LONGEST_PAUSE,
-            // The first failure is followed by an attempt in the next refresh.
-            _ if self.failures == 0 => Duration::ZERO,
-            _ => {
-                let minutes = 1 << self.failures.min(4);
-                Duration::from_mins(minutes).min(LONGEST_PAUSE)
-            }
+        }
+        // The first failure is followed by an attempt in the next refresh.
+        let pause = match self.failures {
+            0 => Duration::ZERO,
+            failures => Duration::from_mins(1 << failures.min(4)).min(LONGEST_PAUSE),
         };
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(after(now, pause));

@@ -3,16 +3,16 @@
 /// Decoded parameters in order. Invalid UTF-8 becomes replacement characters,
 /// which match nothing.
 #[derive(Debug)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    pub(super) fn parse(query: Option<&str>) -> Self {
+    pub(crate) fn parse(query: Option<&str>) -> Self {
         let query = query.unwrap_or_default().as_bytes();
         Self(form_urlencoded::parse(query).into_owned().collect())
     }
 
     /// All values of a parameter.
-    pub(super) fn all<'a, 'n>(
+    pub(crate) fn all<'a, 'n>(
         &'a self,
         name: &'n str,
     ) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
@@ -26,7 +26,7 @@ impl Query {
     ///
     /// # Errors
     /// The message for the client otherwise.
-    pub(super) fn one(&self, name: &str) -> Result<&str, String> {
+    pub(crate) fn one(&self, name: &str) -> Result<&str, String> {
         let mut values = self.all(name);
         let value = values.next().filter(|value| !value.is_empty());
         match (value, values.next()) {
@@ -38,7 +38,7 @@ impl Query {
 }
 
 /// A value encoded for a query.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 

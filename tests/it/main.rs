@@ -11,6 +11,7 @@
 
 mod backfill;
 mod deploy;
+mod faults;
 mod feeds;
 mod main_job;
 mod peers;

@@ -6,8 +6,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::openmetrics::{Series, parse};
 use super::*;
+use crate::exposition::openmetrics::{Series, parse};
 use crate::telemetry::NativeHistogram;
 
 /// Any text, and often one of few, so that labels meet again.

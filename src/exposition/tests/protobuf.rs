@@ -6,8 +6,8 @@ use prost::Message;
 
 use messages::{MetricFamily, MetricType, Time};
 
-use super::openmetrics::Series;
 use super::*;
+use crate::exposition::openmetrics::Series;
 use crate::telemetry::Endpoint;
 use crate::telemetry::family::Kind;
 

@@ -134,3 +134,16 @@ fn failures_are_counted_from_the_newest_success_in_whatever_order_answers_come()
         assert_eq!(only(&history).failures_since_success, 0);
     }
 }
+
+#[test]
+fn answers_that_alternate_between_two_times_of_a_run_do_not_add_up() {
+    let mut history = begun();
+    let early = succeeded("a", "15 12:01", "15 12:05");
+    let late = succeeded("a", "15 12:03", "15 12:05");
+    for minute in 6..10 {
+        history.observe([&late], at(&format!("15 12:0{minute}")));
+        history.observe([&early], at(&format!("15 12:0{minute}")));
+        let totals = only(&history).totals;
+        assert_eq!((totals.duration_ms, totals.durations), (240_000, 1));
+    }
+}

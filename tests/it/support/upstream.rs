@@ -30,6 +30,11 @@ impl Upstream {
         }
     }
 
+    /// The address it listens on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where the API is.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/api", self.address)

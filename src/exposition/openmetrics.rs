@@ -1,4 +1,4 @@
-//! A strict parser of `OpenMetrics` 1.0, as far as this exporter uses it, and
+//! A strict parser for tests and fuzzers, of `OpenMetrics` 1.0, as far as this exporter uses it, and
 //! of text 0.0.4 by the same rules. It rejects what any parser may reject.
 
 use std::collections::BTreeSet;
@@ -9,10 +9,10 @@ use super::Format;
 type Labels = Vec<(String, String)>;
 
 /// A sample as a scraper stores it.
-pub(super) type Series = (String, Labels);
+pub(crate) type Series = (String, Labels);
 
 /// Reads a page and returns its samples in order.
-pub(super) fn parse(page: &str, format: Format) -> Result<Vec<(Series, f64)>, String> {
+pub(crate) fn parse(page: &str, format: Format) -> Result<Vec<(Series, f64)>, String> {
     let page = match format {
         Format::Text | Format::Protobuf => page,
         Format::OpenMetrics => page.strip_suffix("# EOF\n").ok_or("no EOF at the end")?,
