@@ -38,7 +38,7 @@ const PAGE_LIMIT: u64 = 64 << 10;
 const PAGE_TOLERANCE: u64 = 16 << 10;
 
 /// The latest possible time of observation, so that no run is in the future.
-pub(crate) const NOW: Timestamp = Timestamp::constant(4_102_444_800, 0);
+const NOW: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 /// The answer to a request for jobs, a list or a single one.
 pub fn jobs(data: &[u8]) {

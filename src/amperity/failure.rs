@@ -111,7 +111,7 @@ impl Failure {
         Self {
             reason: error.unwrap_or_default().reason(status),
             text,
-            transient: matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
+            transient: matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504),
             retry_after: retry_after(headers, now),
             deadline_exceeded: false,
             advice: match status.as_u16() {
@@ -161,7 +161,6 @@ impl ErrorBody<'_> {
             404 => Reason::NotFound,
             // The proxy's and the network's: the API was not reached.
             407 | 511 => Reason::Unreachable,
-            408 => Reason::Timeout,
             429 => Reason::RateLimited,
             500..=599 => Reason::ServerError,
             _ => Reason::BadRequest,

@@ -66,7 +66,6 @@ fn reason_of(status: u16) -> &'static str {
         403 => "forbidden",
         404 => "not_found",
         407 | 511 => "unreachable",
-        408 => "timeout",
         429 => "rate_limited",
         500..=599 => "server_error",
         _ => "bad_request",
