@@ -23,6 +23,7 @@ const MODULES: [&str; 18] = [
     "exporter",
     "cli",
     "commands",
+    "fuzzing",
 ];
 
 /// The Rust files below a folder except tests.
