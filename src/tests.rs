@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A module may use those before it only.
-const MODULES: [&str; 18] = [
+const MODULES: [&str; 19] = [
     "clock",
     "logging",
     "telemetry",
