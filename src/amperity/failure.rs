@@ -46,8 +46,8 @@ const PROXY_REFUSED: &str = "The proxy does not connect to the API: check proxy_
 const LOGIN_PAGE: &str = "The network asks for a login before it lets requests through: ask who \
                           runs it";
 
-const NOT_THE_API: &str = "The answer is not the API's but that of a proxy or of another server: \
-                           check base_url, proxy_url and what the proxy allows";
+const NOT_THE_API: &str = "It comes from a proxy or from another server: check base_url, proxy_url \
+                           and what the proxy allows";
 
 const REDIRECT: &str = "The API does not redirect: check base_url, its scheme and host";
 
