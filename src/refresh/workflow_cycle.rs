@@ -43,7 +43,8 @@ impl TenantState {
         let deadline = deadline.min(Instant::now() + self.times.budget / 2);
         let requested = self.request_workflows(now, deadline, outcome).await;
         let failure = requested.as_ref().err();
-        self.workflows.concluded(failure.is_some(), now);
+        self.workflows
+            .concluded(failure.map(|error| error.reason), now);
         self.status.workflows_up = Some(failure.is_none());
         self.log.workflows(&self.settings.tenant, failure);
         failure.is_none() && self.workflows.discovery.is_complete()

@@ -21,6 +21,7 @@ use crate::clock::{after, before};
 use crate::config::{MAX_WINDOW, WorkflowTypes};
 use crate::feeds::{Feed, RunHistory};
 use crate::jobs::{Job, State, WorkflowFailure};
+use crate::telemetry::Reason;
 
 /// How far a list overlaps the one before it, for runs that appear late.
 const OVERLAP: Duration = Duration::from_mins(10);
@@ -105,16 +106,18 @@ impl Workflows {
     }
 
     /// Notes how the requests of a refresh ended.
-    pub(super) fn concluded(&mut self, failed: bool, now: Timestamp) {
-        if !failed {
+    pub(super) fn concluded(&mut self, failure: Option<Reason>, now: Timestamp) {
+        let Some(reason) = failure else {
             self.failures = 0;
             self.retry_at = None;
             return;
-        }
-        // The first failure is followed by an attempt in the next refresh.
-        let pause = match self.failures {
-            0 => Duration::ZERO,
-            failures => Duration::from_mins(1 << failures.min(4)).min(LONGEST_PAUSE),
+        };
+        let pause = match reason {
+            // A single failure may be that of a proxy.
+            _ if self.failures == 0 => Duration::ZERO,
+            // Until somebody changes the key or the configuration.
+            Reason::Forbidden | Reason::NotFound | Reason::BadRequest => LONGEST_PAUSE,
+            _ => Duration::from_mins(1 << self.failures.min(4)).min(LONGEST_PAUSE),
         };
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(after(now, pause));

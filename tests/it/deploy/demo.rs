@@ -44,9 +44,11 @@ const EMPTY_PANELS: [(&str, &str); 25] = [
     ("Failed refreshes", "A"),
 ];
 
-/// Recorded series that exist only while something is wrong or running.
-const EMPTY_RECORDS: [&str; 6] = [
+/// Recorded series that exist only while something is wrong or running, or with a
+/// `team` in the configuration.
+const EMPTY_RECORDS: [&str; 7] = [
     "amperity:workflow_problem",
+    "amperity:workflow_team",
     "amperity:feed_problem",
     "amperity:feed_running_seconds",
     "amperity:job_progress",
