@@ -54,7 +54,6 @@ struct Failure {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_has_its_reason_keeps_the_data_and_loses_no_run() {
-    let _turn = crate::support::alone().await;
     let rows = rows();
     let folder = TempDir::new().unwrap();
     let upstream = Upstream::serve(world(&rows)).await;
