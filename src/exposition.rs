@@ -19,6 +19,7 @@ use bytes::Bytes;
 pub mod catalogue;
 mod compress;
 mod encoder;
+mod feed_samples;
 mod gathered;
 mod gzip;
 mod limit;

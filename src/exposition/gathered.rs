@@ -1,12 +1,12 @@
 //! The families gathered by the `prometheus` crate, in the same formats as
 //! those of a snapshot.
 
-use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Metric, MetricFamily, MetricType};
 
-use super::Format;
 use super::encoder::{Encoder, Labels};
 use super::protobuf::{self, Histogram, Protobuf};
 use super::text::{self, Text, Value, write_bound, write_sample};
+use super::{Format, samples};
 use crate::telemetry::Gathered;
 use crate::telemetry::family::Kind;
 
@@ -53,7 +53,7 @@ fn value(kind: Kind, metric: &Metric) -> f64 {
 fn write_lines(out: &mut Vec<u8>, family: &MetricFamily) {
     let (name, kind) = (family.name(), kind(family));
     for metric in family.get_metric() {
-        let labels = labels(Text { created: false }, metric.get_label());
+        let labels = labels_of(Text { created: false }, metric);
         let mut sample = |suffix: &str, own: &[u8], value: Value| {
             let shared = &labels;
             write_sample(out, name, suffix, Labels { shared, own }, value);
@@ -85,7 +85,7 @@ fn write_message(out: &mut Vec<u8>, family: &MetricFamily, own: &Gathered) {
     let mut message = Vec::with_capacity(512);
     protobuf::write_header(&mut message, family.name(), kind, family.help());
     for metric in family.get_metric() {
-        let labels = labels(Protobuf, metric.get_label());
+        let labels = labels_of(Protobuf, metric);
         let labels = Labels::shared(&labels);
         let created = own.created(family, metric);
         match kind {
@@ -120,12 +120,10 @@ fn write_message(out: &mut Vec<u8>, family: &MetricFamily, own: &Gathered) {
     out.extend_from_slice(&message);
 }
 
-fn labels<E: Encoder>(encoder: E, labels: &[LabelPair]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(128);
-    for label in labels {
-        encoder.label(&mut out, label.name(), label.value());
-    }
-    out
+/// The labels of a metric, encoded.
+fn labels_of<E: Encoder>(encoder: E, metric: &Metric) -> Vec<u8> {
+    let labels = metric.get_label().iter();
+    samples::labels(encoder, labels.map(|label| (label.name(), label.value())))
 }
 
 /// The `le` label.

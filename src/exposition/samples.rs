@@ -4,19 +4,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::catalogue::expectations::{EXPECTATION_GAUGES, FEED_INFO};
-use super::catalogue::feeds::{FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE};
 use super::catalogue::jobs::{
     FILE_ERROR_ROWS, FILE_READ_ROWS, JOB_INFO, JOB_UP, PROBE_DURATION, PROBE_SUCCESS, TABLE_GAUGES,
     TABLE_STATE,
 };
 use super::catalogue::tenants::TENANT_GAUGES;
 use super::catalogue::{Family, Gauge};
-use super::encoder::{Durations, Encoder, Labels};
+use super::encoder::{Encoder, Labels};
 use super::section::{Probe, Section};
 use super::text::{Text, Value};
-use crate::config::Severity;
-use crate::feeds::Feed;
 use crate::jobs::{File, Job, State, Table};
 use crate::snapshot::Snapshot;
 
@@ -97,7 +93,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
                 let name = names.get(workflow);
                 let labels = labels(
                     encoder,
-                    &[
+                    [
                         tenant,
                         ("job_id", &job.id),
                         ("workflow_id", workflow),
@@ -117,7 +113,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
         job.tables.iter().map(move |item| Row {
             labels: labels(
                 encoder,
-                &[
+                [
                     ("tenant", tenant),
                     ("job_id", &job.id),
                     ("table", &item.table),
@@ -133,12 +129,12 @@ impl<E: Encoder> SampleWriter<'_, E> {
         let tenant = ("tenant", &*snapshot.tenant);
         self.family(&JOB_UP, |out| {
             for (job, up) in &*snapshot.configured {
-                let labels = labels(encoder, &[tenant, ("job_id", job)]);
+                let labels = labels(encoder, [tenant, ("job_id", job)]);
                 let up = Value::Count((*up).into());
                 encoder.gauge(out, &JOB_UP, Labels::shared(&labels), up);
             }
         });
-        let labels = labels(encoder, &[tenant]);
+        let labels = labels(encoder, [tenant]);
         let item = &snapshot.status;
         self.gauges(&TENANT_GAUGES, &[Row { labels, item }]);
     }
@@ -146,7 +142,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
     fn probe(&mut self, probe: &Probe) {
         let encoder = self.encoder;
         let tenant = ("tenant", &*self.snapshot.tenant);
-        let labels = labels(encoder, &[tenant, ("job_id", &probe.job)]);
+        let labels = labels(encoder, [tenant, ("job_id", &probe.job)]);
         let labels = Labels::shared(&labels);
         let success = Value::Count(probe.success.into());
         self.family(&PROBE_SUCCESS, |out| {
@@ -156,107 +152,6 @@ impl<E: Encoder> SampleWriter<'_, E> {
         self.family(&PROBE_DURATION, |out| {
             encoder.gauge(out, &PROBE_DURATION, labels, seconds);
         });
-    }
-
-    fn feeds(&mut self, feeds: &[Feed]) {
-        let encoder = self.encoder;
-        let feeds = self.feed_rows(feeds, ["table", "feed"]);
-        self.reserve(&feeds, 50);
-        self.states(&FEED_STATE, &feeds, |feed| feed.state.as_ref());
-        self.gauges(&FEED_GAUGES, &feeds);
-        self.runs(&FEED_RUNS, &feeds);
-        for rows in &FEED_COUNTERS {
-            self.family(&rows.family, |out| {
-                for Row { labels, item } in &feeds {
-                    let (labels, count) = (Labels::shared(labels), (rows.value)(item));
-                    encoder.counter(out, &rows.family, labels, count, item.created);
-                }
-            });
-        }
-        self.family(&FEED_DURATION, |out| {
-            for Row { labels, item } in &feeds {
-                let durations = Durations {
-                    sum: item.totals.duration_ms,
-                    count: item.totals.durations,
-                    histogram: &item.totals.duration_histogram,
-                };
-                let labels = Labels::shared(labels);
-                encoder.durations(out, &FEED_DURATION, labels, durations, item.created);
-            }
-        });
-        self.expectations(&feeds);
-    }
-
-    /// The labels of feeds or workflows: the tenant and these two.
-    pub(super) fn feed_rows<'b>(
-        &self,
-        feeds: &'b [Feed],
-        [table, feed]: [&str; 2],
-    ) -> Vec<Row<'b, Feed>> {
-        let rows = feeds.iter().map(|item| Row {
-            labels: labels(
-                self.encoder,
-                &[
-                    ("tenant", &self.snapshot.tenant),
-                    (table, &item.table),
-                    (feed, &item.feed),
-                ],
-            ),
-            item,
-        });
-        rows.collect()
-    }
-
-    /// Writes the finished runs by state.
-    pub(super) fn runs(&mut self, family: &'static Family, rows: &[Row<'_, Feed>]) {
-        let encoder = self.encoder;
-        self.family(family, |out| {
-            for Row { labels, item } in rows {
-                let totals = &item.totals.runs;
-                let others = totals.keys().filter(|state| !state.is_terminal());
-                for state in State::TERMINAL.iter().chain(others) {
-                    let count = totals.get(state).copied().unwrap_or_default();
-                    let own = &label(encoder, "state", state.as_str());
-                    let labels = Labels {
-                        shared: labels,
-                        own,
-                    };
-                    encoder.counter(out, family, labels, count, item.created);
-                }
-            }
-        });
-    }
-
-    /// Writes what is expected of the feeds.
-    fn expectations(&mut self, feeds: &[Row<'_, Feed>]) {
-        let (encoder, names) = (self.encoder, &self.snapshot.workflow_names);
-        self.family(&FEED_INFO, |out| {
-            for Row {
-                labels: shared,
-                item,
-            } in feeds
-            {
-                let rule = item.rule.as_deref();
-                let name = rule.and_then(|rule| rule.name.as_deref());
-                let team = rule.and_then(|rule| rule.team.as_deref());
-                let severity = rule.and_then(|rule| rule.severity);
-                let last_run = item.last_run.as_ref();
-                let workflow = last_run.and_then(|run| run.workflow_id.as_ref());
-                let workflow = workflow.and_then(|id| names.get(id));
-                let own = &labels(
-                    encoder,
-                    &[
-                        ("name", name.unwrap_or_default()),
-                        ("team", team.unwrap_or_default()),
-                        ("severity", severity.map_or("", Severity::as_str)),
-                        ("workflow", workflow.map_or("", |name| &**name)),
-                    ],
-                );
-                let labels = Labels { shared, own };
-                encoder.gauge(out, &FEED_INFO, labels, Value::Count(1));
-            }
-        });
-        self.gauges(&EXPECTATION_GAUGES, feeds);
     }
 
     /// Writes the samples of gauges, one family after the other.
@@ -337,14 +232,17 @@ impl<E: Encoder> SampleWriter<'_, E> {
 
     /// Reserves about the space of rows with so many series, so that the buffer
     /// is not reallocated while it grows.
-    fn reserve<T>(&mut self, rows: &[Row<'_, T>], series: usize) {
+    pub(super) fn reserve<T>(&mut self, rows: &[Row<'_, T>], series: usize) {
         let name_and_value = 60;
         let row = |row: &Row<'_, T>| (row.labels.len() + name_and_value) * series;
         self.samples.bytes.reserve(rows.iter().map(row).sum());
     }
 }
 
-pub(super) fn labels<E: Encoder>(encoder: E, labels: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn labels<'a, E: Encoder>(
+    encoder: E,
+    labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(120);
     for (name, value) in labels {
         encoder.label(&mut out, name, value);
@@ -353,5 +251,5 @@ pub(super) fn labels<E: Encoder>(encoder: E, labels: &[(&str, &str)]) -> Vec<u8>
 }
 
 pub(super) fn label<E: Encoder>(encoder: E, name: &str, value: &str) -> Vec<u8> {
-    labels(encoder, &[(name, value)])
+    labels(encoder, [(name, value)])
 }

@@ -16,6 +16,7 @@ use crate::snapshot::{Snapshot, Status};
 use crate::telemetry::{Gathered, Telemetry};
 
 mod catalogue;
+mod feed_pages;
 mod limit;
 mod lines;
 mod negotiation;

@@ -24,7 +24,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
                 let (error_type, attribution) = last_failure(item);
                 let own = &labels(
                     encoder,
-                    &[
+                    [
                         ("workflow_id", id),
                         ("error_type", error_type),
                         ("attribution", attribution),
