@@ -25,6 +25,10 @@ const MAX_BYTES: u64 = 64 << 10;
 /// A file that takes longer to read than this hangs.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Reads at the same time in the whole process. Each takes a thread, whatever the
+/// number of tenants, and threads keep memory for later allocations.
+static READS: Semaphore = Semaphore::const_new(4);
+
 /// Few reads take longer than this.
 const USUAL_READ: Duration = Duration::from_millis(100);
 
@@ -119,10 +123,6 @@ impl Kind {
 pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
-
-/// Reads at the same time in the whole process. Each takes a thread, and a thread
-/// that later renders a page keeps memory of it.
-static READS: Semaphore = Semaphore::const_new(4);
 
 /// Reads a secret again and again, and keeps the one it read last.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::clock::before;
@@ -21,8 +22,9 @@ const KEPT: Duration = Duration::from_hours(35 * 24);
 /// Feeds that are learned from by one thread at a time.
 const LEARNED_AT_ONCE: usize = 64;
 
-/// Threads of a tenant that learn at the same time.
-const LEARNING_THREADS: usize = 4;
+/// Threads of the process that learn at the same time, whatever the number of
+/// tenants.
+static LEARNING: Semaphore = Semaphore::const_new(4);
 
 /// What is expected of the feeds of one tenant.
 #[derive(Debug, Default)]
@@ -95,10 +97,13 @@ impl FeedExpectations {
                 }
             }
             let unobserved = Arc::clone(&unobserved);
-            learning.spawn_blocking(move || learn_all(runs, &unobserved));
-            if learning.len() >= LEARNING_THREADS
-                && let Some(Ok(learned)) = learning.join_next().await
-            {
+            // The semaphore is never closed.
+            let permit = LEARNING.acquire().await;
+            learning.spawn_blocking(move || {
+                let _permit = permit;
+                learn_all(runs, &unobserved)
+            });
+            while let Some(Ok(learned)) = learning.try_join_next() {
                 self.learned(tenant, learned);
             }
         }
