@@ -8,14 +8,14 @@ use super::write;
 use crate::feeds::changes::Changes;
 use crate::feeds::{FeedId, HistoryKind, Run, RunHistory};
 
-/// What the database is to hold, and how far that has got. Each save draws a
-/// number; a write takes in all saves that drew theirs before it.
+/// What the database is to hold, and how far that has got. Saves are numbered; a
+/// write covers all saves up to its number.
 #[derive(Default)]
 pub(super) struct Histories {
     pub(super) tenants: BTreeMap<HistoryId, Entry>,
     /// Histories to be deleted.
     pub(super) deleted: BTreeSet<HistoryId>,
-    pub(super) drawn: u64,
+    pub(super) saves: u64,
     pub(super) attempted: u64,
     pub(super) written: u64,
     /// How the last attempt failed.
@@ -37,7 +37,7 @@ pub(super) struct Entry {
 pub(super) struct Batch {
     pub(super) tenants: Vec<(Arc<str>, RunHistory, Changes)>,
     pub(super) deleted: BTreeSet<HistoryId>,
-    pub(super) drawn: u64,
+    pub(super) saves: u64,
 }
 
 impl Histories {
@@ -53,8 +53,8 @@ impl Histories {
         history.sightings = sightings;
         entry.changes.merge(changes);
         entry.is_changed = true;
-        self.drawn += 1;
-        self.drawn
+        self.saves += 1;
+        self.saves
     }
 
     pub(super) fn unwritten(&self, history: &HistoryId, feed: &FeedId) -> Vec<Arc<Run>> {
@@ -87,16 +87,16 @@ impl Histories {
         Batch {
             tenants: tenants.collect(),
             deleted: std::mem::take(&mut self.deleted),
-            drawn: self.drawn,
+            saves: self.saves,
         }
     }
 
     /// Notes how a write ended. What was not written is kept.
     pub(super) fn attempted(&mut self, batch: Batch, outcome: &Result<(), StoreError>) {
-        self.attempted = batch.drawn;
+        self.attempted = batch.saves;
         self.failure = outcome.as_ref().err().cloned();
         if outcome.is_ok() {
-            self.written = batch.drawn;
+            self.written = batch.saves;
             return;
         }
         self.deleted.extend(batch.deleted);

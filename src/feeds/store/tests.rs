@@ -196,7 +196,7 @@ async fn tenants_that_save_at_the_same_time_share_a_transaction() {
         let store = store.clone();
         saves.spawn(async move { store.save(&tenant.to_string(), &mut history(1)).await });
     }
-    while store.shared.histories().drawn < 50 {
+    while store.shared.histories().saves < 50 {
         tokio::task::yield_now().await;
     }
     drop(busy);
