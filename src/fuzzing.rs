@@ -21,7 +21,7 @@ use crate::backfill::{JobsFile, Records, first_time};
 use crate::config;
 use crate::exposition::openmetrics;
 use crate::exposition::{Encoding, Format, Page, RenderedSnapshot, limit_page, negotiate};
-use crate::feeds::{Feed, RunHistory, Totals};
+use crate::feeds::{FeedId, RunHistory, Totals};
 use crate::jobs::Job;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Gathered;
@@ -47,10 +47,8 @@ pub fn jobs(data: &[u8]) {
     if listed.is_err() {
         jobs.extend(wire::read_job(data, Job::from_wire).ok().flatten());
     }
-    check_history(RunHistory::new(), &jobs);
+    let history = check_history(RunHistory::new(), &jobs);
     let by_id: BTreeMap<_, _> = jobs.into_iter().map(|job| (job.id.clone(), job)).collect();
-    let mut history = RunHistory::new();
-    history.observe(by_id.values(), NOW);
     let snapshot = Snapshot {
         feeds: history.feeds().into(),
         jobs: by_id.into_values().map(Arc::new).collect(),
@@ -78,9 +76,7 @@ pub fn workflows(data: &[u8]) {
     if listed.is_err() {
         let _unreadable = wire::read_workflow(data, read);
     }
-    check_history(RunHistory::of_workflows(), &runs);
-    let mut history = RunHistory::of_workflows();
-    history.observe(&runs, NOW);
+    let history = check_history(RunHistory::of_workflows(), &runs);
     let snapshot = Snapshot {
         workflows: history.feeds().into(),
         ..Snapshot::empty("acme".into())
@@ -88,8 +84,9 @@ pub fn workflows(data: &[u8]) {
     check_page(snapshot);
 }
 
-/// Runs are counted once, however often and in whichever order they come.
-fn check_history(mut history: RunHistory, jobs: &[Job]) {
+/// Runs are counted once, however often and in whichever order they come. Returns
+/// the history after them.
+fn check_history(mut history: RunHistory, jobs: &[Job]) -> RunHistory {
     history.observe([], Timestamp::UNIX_EPOCH);
     history.observe(jobs, NOW);
     let first = totals(&history);
@@ -105,48 +102,22 @@ fn check_history(mut history: RunHistory, jobs: &[Job]) {
     }
     history.observe(jobs, NOW);
     assert_eq!(again, totals(&history));
+    history
 }
 
-type FeedName = (Arc<str>, Arc<str>);
-
-fn totals(history: &RunHistory) -> BTreeMap<FeedName, Totals> {
+fn totals(history: &RunHistory) -> BTreeMap<FeedId, Totals> {
     let feeds = history.feeds().into_iter();
-    feeds
-        .map(
-            |Feed {
-                 table,
-                 feed,
-                 totals,
-                 ..
-             }| ((table, feed), totals),
-        )
-        .collect()
+    let totals = feeds.map(|feed| (FeedId::new(&feed.table, &feed.feed), feed.totals));
+    totals.collect()
 }
 
 fn has_fallen(before: &Totals, after: &Totals) -> bool {
-    let amounts = |totals: &Totals| {
-        let Totals {
-            read,
-            inserted,
-            updated,
-            rejected,
-            errors,
-            duration_ms,
-            durations,
-            ..
-        } = *totals;
-        [
-            read,
-            inserted,
-            updated,
-            rejected,
-            errors,
-            duration_ms,
-            durations,
-        ]
+    let amounts = |of: &Totals| {
+        let rows = [of.read, of.inserted, of.updated, of.rejected, of.errors];
+        rows.into_iter().chain([of.duration_ms, of.durations])
     };
     let runs = |(state, count)| after.runs.get(state).is_none_or(|after| after < count);
-    let mut pairs = amounts(before).into_iter().zip(amounts(after));
+    let mut pairs = amounts(before).zip(amounts(after));
     before.runs.iter().any(runs) || pairs.any(|(before, after)| after < before)
 }
 

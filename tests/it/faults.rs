@@ -93,7 +93,7 @@ async fn every_fault_has_its_reason_keeps_the_data_and_loses_no_run() {
         .collect();
     let failures = failures(&exporter.log());
     for proxy in &mut proxies {
-        proxy.end_fault().await;
+        proxy.end_fault();
     }
     until(&exporter, "all tenants are up again", |page| {
         rows_not_up(page, &rows)

@@ -134,14 +134,4 @@ impl Row {
         };
         format!("{credentials}, {base_url}{ca_file}")
     }
-
-    pub(super) fn through(mut self, through: Through) -> Self {
-        self.through = through;
-        self
-    }
-
-    pub(super) fn tls(mut self, tls: Tls) -> Self {
-        self.tls = Some(tls);
-        self
-    }
 }

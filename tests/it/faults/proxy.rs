@@ -98,7 +98,7 @@ impl FaultProxy {
         }
     }
 
-    pub(super) async fn end_fault(&mut self) {
+    pub(super) fn end_fault(&mut self) {
         self.service.has_fault.store(false, Ordering::SeqCst);
         let token = format!("token-of-{}", self.service.tenant);
         std::fs::write(&self.token_file, token).unwrap();
@@ -109,7 +109,6 @@ impl FaultProxy {
             let listener = socket.listen(64).unwrap();
             self.serving = Some(tokio::spawn(accept(listener, Arc::clone(&self.service))));
         }
-        tokio::task::yield_now().await;
     }
 }
 

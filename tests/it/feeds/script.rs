@@ -1,5 +1,4 @@
-//! Runs thrown with dice for a simulated tenant, and what the counters must
-//! come to in the end.
+//! Random runs of a simulated tenant, and what the counters must be in the end.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

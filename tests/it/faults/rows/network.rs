@@ -88,8 +88,7 @@ fn tls(rows: &mut Vec<Row>) {
         ("an expired certificate", Tls::Expired),
     ];
     for (name, tls) in certificates {
-        let row = group.row(name, Action::Close, Effect::Down("tls"));
-        *row = row.clone().tls(tls);
+        group.row(name, Action::Close, Effect::Down("tls")).tls = Some(tls);
     }
     group.target = Target::Connection;
     let handshakes: [(&str, Action, &'static str); 6] = [
@@ -117,22 +116,23 @@ fn tls(rows: &mut Vec<Row>) {
         ),
     ];
     for (name, action, reason) in handshakes {
-        let row = group.row(name, action, Effect::Down(reason));
-        *row = row.clone().tls(Tls::Good);
+        group.row(name, action, Effect::Down(reason)).tls = Some(Tls::Good);
     }
     group.target = Target::Session;
-    let row = group.row(
-        "closed after the handshake",
-        Action::Close,
-        Effect::Down("unreachable"),
-    );
-    *row = row.clone().tls(Tls::Good);
-    let row = group.row(
-        "no response after the handshake",
-        Action::AnswerAndHang(Vec::new()),
-        Effect::Down("timeout"),
-    );
-    *row = row.clone().tls(Tls::Good);
+    group
+        .row(
+            "closed after the handshake",
+            Action::Close,
+            Effect::Down("unreachable"),
+        )
+        .tls = Some(Tls::Good);
+    group
+        .row(
+            "no response after the handshake",
+            Action::AnswerAndHang(Vec::new()),
+            Effect::Down("timeout"),
+        )
+        .tls = Some(Tls::Good);
 }
 
 fn proxies(rows: &mut Vec<Row>) {
@@ -171,8 +171,7 @@ fn proxies(rows: &mut Vec<Row>) {
         ),
     ];
     for (name, action, reason) in answers {
-        let row = group.row(name, action, Effect::Down(reason));
-        *row = row.clone().through(Through::ProxyUrl);
+        group.row(name, action, Effect::Down(reason)).through = Through::ProxyUrl;
     }
 }
 
@@ -242,8 +241,7 @@ fn oauth2(rows: &mut Vec<Row>) {
         ("no response", Action::AnswerAndHang(Vec::new()), "timeout"),
     ];
     for (name, action, reason) in answers {
-        let row = group.row(name, action, Effect::Down(reason));
-        *row = row.clone().through(Through::OAuth2);
+        group.row(name, action, Effect::Down(reason)).through = Through::OAuth2;
     }
 }
 
