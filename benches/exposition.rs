@@ -1,8 +1,8 @@
 //! What a refresh costs: rendering a page of 100,000 series in each format and
 //! content coding, rendering one of 1,000,000 series after a refresh in which
-//! little has changed, and parsing a job answer of 3 MB, each beside what else
-//! could have been done. The ratios at the end come from rounds taken in turn,
-//! so that a busy machine slows all.
+//! little has changed, and parsing a job answer of 3 MB, each compared with an
+//! alternative. The ratios at the end come from alternating rounds,
+//! so that a busy machine slows all of them alike.
 //!
 //! `cargo bench --bench exposition`
 
@@ -275,7 +275,7 @@ fn parse(answer: &str) -> Option<Job> {
     Job::from_wire(&job)
 }
 
-/// Medians of the times of several works, one round of all after the other.
+/// Medians of the times of several functions, called in turn.
 fn medians(rounds: usize, works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
     let mut times = vec![Vec::new(); works.len()];
     for _ in 0..rounds {

@@ -71,7 +71,7 @@ pub struct Client {
     shortened_logged: Once,
 }
 
-/// The result of one call, and what its responses showed besides.
+/// The result of one call, and what else its responses showed.
 #[derive(Debug)]
 pub struct Reply<T> {
     /// The answer, or why there was none.
@@ -80,7 +80,7 @@ pub struct Reply<T> {
     pub observed: Observed,
 }
 
-/// What the requests of one call showed besides the answer.
+/// What the requests of one call showed apart from the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Observed {
     /// Requests sent, retries and token requests included.
@@ -97,7 +97,7 @@ pub struct Observed {
     pub sunset: Option<Timestamp>,
 }
 
-/// The terms of one call, and what was observed so far.
+/// The parameters of one call, and what has been observed so far.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     deadline: Instant,

@@ -1,6 +1,6 @@
 //! The configuration as it is meant: complete, validated, defaults filled in.
-//! How it is written stands in `config/`; [`crate::cli`] adds flags and
-//! environment. Everything to the right of this module reads these types.
+//! The modules in `config/` read it as it is written; [`crate::cli`] adds flags and
+//! environment. All later modules read these types.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What is allowed but deserves a second look, one line each.
+    /// Warnings: valid settings that are probably not intended, one line each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -78,18 +78,18 @@ impl Settings {
 /// When data is fetched from the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refresh {
-    /// On a clock or on each scrape.
+    /// At an interval or on each scrape.
     pub mode: Mode,
     /// Without a success for this long, a tenant's job series leave the page.
     pub stale_after: Duration,
 }
 
-/// What makes a refresh begin.
+/// What starts a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The clock: one refresh per interval, in the background.
+    /// One refresh per interval, in the background.
     Interval(Duration),
-    /// The scrape; an answer younger than `max_age` is reused.
+    /// Each scrape; an answer younger than `max_age` is reused.
     Scrape {
         /// The age up to which an answer is reused.
         max_age: Duration,
@@ -107,7 +107,7 @@ pub struct Tenant {
     pub credentials: Credentials,
     /// Jobs that are always on the page, ordered, each once.
     pub jobs: Vec<Arc<str>>,
-    /// How far back jobs are found by themselves; `None` switches that off.
+    /// How far back jobs are discovered; `None` disables discovery.
     pub discovery: Option<Duration>,
     /// Which families are on the page.
     pub collect: Collect,
@@ -117,7 +117,7 @@ pub struct Tenant {
     pub page_bytes: u64,
     /// Whether counters have `_created` series in `OpenMetrics`.
     pub created_series: bool,
-    /// What is known about its feeds beforehand.
+    /// What is configured about its feeds.
     pub feed_rules: Arc<FeedRules>,
     /// Which workflows are collected.
     pub workflow_types: Arc<WorkflowTypes>,
@@ -133,14 +133,14 @@ pub struct Api {
     pub base_url: Url,
     /// The `api-version` header.
     pub version: String,
-    /// The whole time one request may take.
+    /// The total time one request may take.
     pub timeout: Duration,
     /// The rate of the token bucket.
     pub requests_per_second: f64,
     /// A proxy for every request; without it the environment's is used.
     /// Its user and password are secret.
     pub proxy_url: Option<ProxyUrl>,
-    /// Trust these certificates besides the system's.
+    /// Certificates to trust in addition to the system's.
     pub ca_file: Option<CaFile>,
     /// A larger answer, after decompression, is refused.
     pub response_bytes: u64,

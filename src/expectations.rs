@@ -33,7 +33,7 @@
 //! - Times are UTC. A schedule kept in a zone with clock changes moves by an
 //!   hour twice a year: around the dates on which clocks change somewhere the
 //!   slack is an hour wider, and active hours are an hour shorter.
-//! - While the exporter had no sight of a tenant ([`Unobserved`]), and for as
+//! - While the exporter could not observe a tenant ([`Unobserved`]), and for as
 //!   long after it as feeds need to catch up, no success is late.
 //!
 //! # Limits
@@ -135,7 +135,7 @@ pub struct Expected {
     pub usual_rejected_ratio: Option<f64>,
     /// A greater share is unusual.
     pub rejected_ratio_limit: Option<f64>,
-    /// On how many runs all this rests.
+    /// The number of runs it was learned from.
     pub history_runs: u64,
 }
 
@@ -164,7 +164,7 @@ struct Past {
     errors: Option<u64>,
 }
 
-/// A time without sight, in seconds since 1970.
+/// A time in which nothing was observed, in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     from: i64,
@@ -246,7 +246,7 @@ pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
 }
 
 impl Learned {
-    /// What is expected. What is `known` beforehand replaces what was learned;
+    /// What is expected. What is `known` from the configuration replaces what was learned;
     /// `open` is the newest unfinished run.
     #[must_use]
     pub fn expected(
@@ -300,7 +300,7 @@ impl Learned {
         Timestamp::from_second(due.max(ended)).ok()
     }
 
-    /// When the next success is due by a schedule that is known beforehand.
+    /// When the next success is due by a configured schedule.
     fn known_due(&self, schedule: &KnownSchedule) -> Option<Due> {
         let until = self.succeeded_until()?;
         match schedule {
@@ -325,7 +325,7 @@ impl Learned {
 }
 
 impl Expected {
-    /// What is known beforehand instead of what was learned.
+    /// What is configured, instead of what was learned.
     fn replace_by(&mut self, known: &Known) {
         fn replace(value: &mut Option<f64>, known: Option<f64>) {
             *value = known.or(*value);

@@ -28,7 +28,7 @@
 //! [`crate::refresh`].
 //!
 //! A run's end is the later of its two times; without any, the latest time of
-//! its job. An end in the future is not believed. A run without a believable
+//! its job. An end in the future is ignored. A run without a plausible
 //! time counts as new unless the first observation shows it, and its key is
 //! kept for as long as answers show it, and a week longer.
 //!
@@ -53,7 +53,7 @@
 //! This holds for the feed's latest 20 runs and 30 unsuccessful ones before
 //! them. Of older runs only the key is in memory, and nothing more is counted.
 //!
-//! # What is shown besides
+//! # What else is shown
 //!
 //! Runs of history are not counted, but they are part of the history: they
 //! make the feed's last run, last success and state, and expectations are
@@ -75,7 +75,7 @@
 //! An open run ends uncounted when its job is [`gone`](RunHistory::gone), when
 //! its job finished without naming it again, or when no answer showed it until
 //! the feed's horizon passed ([`forget`](RunHistory::forget)). Should it come
-//! back, it is judged anew.
+//! back, it is treated as new.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -114,7 +114,7 @@ pub use totals::Totals;
 /// How far back the API lists jobs, and an hour for the time a refresh takes.
 const LISTED: SignedDuration = SignedDuration::from_hours(7 * 24 + 1);
 
-/// What is known of one tenant's feeds and runs.
+/// What is known about one tenant's feeds and runs.
 #[derive(Clone, Debug, Default)]
 pub struct RunHistory {
     kind: HistoryKind,
@@ -123,7 +123,7 @@ pub struct RunHistory {
     history_until: Option<Timestamp>,
     /// The last time all runs were requested.
     covered_until: Option<Timestamp>,
-    /// Since when there was no gap in which runs could be missed.
+    /// Since when there has been no gap in which runs could be missed.
     covered_since: Option<Timestamp>,
     /// The records, by table and feed. Shared, so that a copy for the store
     /// costs little.
@@ -138,7 +138,7 @@ pub struct RunHistory {
     /// their number.
     keys_dropped_until: Option<Timestamp>,
     sightings: Sightings,
-    /// What the store does not have yet.
+    /// What has not been stored yet.
     changes: Changes,
     /// See [`RunHistory::take_updated`].
     updated: BTreeSet<FeedId>,
@@ -163,7 +163,7 @@ impl RunHistory {
         }
     }
 
-    /// What it is about.
+    /// Whether it is about feeds or workflows.
     #[must_use]
     pub fn kind(&self) -> HistoryKind {
         self.kind

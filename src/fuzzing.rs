@@ -29,7 +29,7 @@ use crate::web::WebSecurity;
 use crate::web::query::{Query, encode};
 use crate::wire;
 
-/// A text that stands for a secret in the seeds.
+/// The text used as a secret in the seeds.
 const SECRET: &str = "S3CRET/hunter2==";
 
 /// The page limit that is tried, in bytes, and how much more a page may have:
@@ -218,7 +218,7 @@ pub fn jobs_file(data: &[u8]) {
     }
 }
 
-/// The rows of a state database that somebody or something changed.
+/// The rows of a state database that were tampered with or damaged.
 pub fn state_rows(data: &[u8]) {
     crate::feeds::store::check_changed_row(data);
 }

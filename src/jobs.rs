@@ -1,7 +1,7 @@
 //! The domain: ingest jobs, their tables and states, made from what the API
 //! answered. Pure: the same answer always gives the same job.
 //!
-//! What cannot be trusted (a negative count, a time that is no time) becomes
+//! What cannot be trusted (a negative count, a malformed time) becomes
 //! `None` here and has no series later. [`crate::feeds`] and
 //! [`crate::snapshot`] come next.
 
@@ -49,7 +49,7 @@ pub struct Table {
     pub feed: Arc<str>,
     /// The state, if the API gave one.
     pub state: Option<State>,
-    /// Whether this is the table's last word: nothing will change any more.
+    /// Whether it is final: nothing will change any more.
     pub finished: bool,
     /// The rows.
     pub rows: Rows,

@@ -1,9 +1,9 @@
-//! Logging a condition once: one line when it begins or changes and one when
+//! Logs a condition once: one line when it begins or changes and one when
 //! it ends, not one for each refresh in which it holds.
 //!
 //! A condition that flaps is limited as well: after [`BURST`] lines only one
 //! more is granted each [`REFILL`]. The last value is logged as soon as the
-//! limit allows, so the log ends with what is true.
+//! limit allows, so the last line is always correct.
 
 use std::time::Duration;
 

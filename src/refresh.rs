@@ -71,7 +71,7 @@ const LONGEST_BUDGET: Duration = Duration::from_mins(2);
 /// [`amperity::network`]: crate::amperity::network
 pub type Connect = dyn Fn(&config::Api) -> Result<Arc<dyn Transport>, ApiError> + Send + Sync;
 
-/// What the exporter gets from its surroundings.
+/// What the exporter depends on.
 #[derive(Clone)]
 pub struct Environment {
     /// The wall clock.
@@ -169,7 +169,7 @@ impl Exporter {
         self.supervisor.apply(settings).await
     }
 
-    /// Ends all refreshes, for good. One in flight is cancelled; a write of the
+    /// Ends all refreshes permanently. One in flight is cancelled; a write of the
     /// state file that has begun ends by itself. There must be no more scrapes.
     pub async fn stop(&self) {
         self.supervisor.stop().await;

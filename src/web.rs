@@ -108,7 +108,7 @@ impl Limits {
 /// Connections open at a time.
 const MAX_CONNECTIONS: usize = 512;
 
-/// The limit of connections of a process that may open so many files. Half of
+/// The connection limit of a process that may open this many files. Half of
 /// them are left for files and for connections to the API.
 fn connection_limit(open_files: Option<u64>) -> usize {
     let half = open_files.map(|files| usize::try_from(files / 2).unwrap_or(usize::MAX));
@@ -128,7 +128,7 @@ impl Default for Limits {
     }
 }
 
-/// Something that answers requests, such as [`Routes`].
+/// A service that answers requests, such as [`Routes`].
 pub trait Handler:
     Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
     + Clone

@@ -1,5 +1,5 @@
 //! What the operator can do about a failed request: the last sentence of an
-//! error. The texts are those of [`Reason`], but for a refused token, where
+//! error. The texts are those of [`Reason`], except for a refused token, where
 //! they depend on how the token is configured.
 
 use jiff::Timestamp;

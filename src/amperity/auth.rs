@@ -1,6 +1,6 @@
 //! The token to send. A token made by hand is read from its file again when
 //! the file changes. An OAuth2 token is requested once, renewed before it
-//! expires, and replaced if the API refuses it. Never do two tasks request one
+//! expires, and replaced if the API refuses it. Two tasks never request one
 //! at the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,14 +19,14 @@ use crate::telemetry::{Endpoint, Reason};
 /// Time between two reads of a token file.
 const FILE_REREAD: Duration = Duration::from_secs(1);
 
-/// Time between two attempts to renew a token that is still good.
+/// Time between two attempts to renew a token that is still valid.
 const RENEWAL_RETRY: Duration = Duration::from_secs(30);
 
 /// For this long after a failed token request other tasks get the same error.
 const SHARED_FAILURE: Duration = Duration::from_secs(5);
 
 /// The shortest time between two replacements of tokens that the API refused:
-/// a new one that is refused as well is not refused for its age.
+/// if a new one is refused as well, its age is not the reason.
 const REPLACEMENT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// After this many failures in a row a new OAuth2 token is requested: some
@@ -62,7 +62,7 @@ struct Current {
 /// The current token, without waiting.
 enum Available {
     Fresh(Arc<Token>),
-    /// Good, but to be renewed.
+    /// Still valid, but due for renewal.
     Due(Arc<Token>),
     Nothing,
 }
@@ -135,7 +135,7 @@ impl Auth {
                     let mut current = self.current();
                     let now = Instant::now();
                     if current.was_replaced_lately(now) {
-                        // The API takes it at times, so it is worth a retry.
+                        // The API accepts it some of the time, so it is worth a retry.
                         return Ok(current.accepted.then(|| Arc::clone(refused)));
                     }
                     current.token = None;
@@ -160,7 +160,7 @@ impl Auth {
     pub(super) fn failed(&self, token: &Arc<Token>, endpoint: Endpoint, failure: &Failure) {
         let may_be_the_token = match failure.reason {
             Reason::Forbidden | Reason::BadRequest | Reason::ServerError => true,
-            // An unknown job is no failure.
+            // An unknown job is not a failure.
             Reason::NotFound => endpoint != Endpoint::IngestJob,
             _ => false,
         };
@@ -191,7 +191,7 @@ impl Auth {
             })
     }
 
-    /// Renews a token that is still good; if that fails, keeps it.
+    /// Renews a token that is still valid; if that fails, keeps it.
     async fn renew(
         &self,
         token: Arc<Token>,

@@ -63,7 +63,7 @@ struct ErrorBody<'a> {
 }
 
 impl Failure {
-    /// A failure that a retry does not help.
+    /// A failure that a retry cannot fix.
     pub(super) fn permanent(reason: Reason, text: impl Into<String>) -> Self {
         Self {
             reason,
@@ -75,7 +75,7 @@ impl Failure {
         }
     }
 
-    /// A request that the caller had no time for.
+    /// A request that did not fit in the caller's deadline.
     pub(super) fn deadline_exceeded(text: impl Into<String>) -> Self {
         Self {
             deadline_exceeded: true,
@@ -137,7 +137,7 @@ impl Failure {
         if let Some(status) = begun.filter(|status| !status.is_success()) {
             return Self::of_status(status, &error.headers, &Bytes::new(), secrets, now);
         }
-        // reqwest has no type for it that could be asked.
+        // reqwest does not expose it as a type.
         let refused_by_proxy = error.message.contains("tunnel error");
         Self {
             transient: matches!(error.reason, Reason::Unreachable | Reason::Timeout),
@@ -199,7 +199,7 @@ fn redirect_target(headers: &HeaderMap, secrets: &[&SecretString]) -> String {
     let Some(location) = headers.get(LOCATION) else {
         return ", without a Location".to_owned();
     };
-    // What is no URL may be a path, or text that only looks like one.
+    // What is not a URL may be a path, or text that only looks like one.
     let location = location.to_str().ok();
     let location = location.and_then(|location| location.parse::<hyper::Uri>().ok());
     match location.as_ref().map(|location| location.host()) {

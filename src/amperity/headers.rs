@@ -1,4 +1,4 @@
-//! What response headers say besides the answer: that the API version ends,
+//! What response headers tell us: that the API version is about to end,
 //! and what time it is by the API's clock.
 
 use hyper::header::{DATE, HeaderMap, HeaderValue};

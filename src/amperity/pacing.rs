@@ -116,7 +116,7 @@ impl Bucket {
     }
 
     /// The rate rises linearly; the tokens of the span are counted at the rate
-    /// it began with, which is never too many.
+    /// it began with, which never overestimates.
     fn refill(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.updated);
         if elapsed.is_zero() {

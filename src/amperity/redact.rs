@@ -10,16 +10,16 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
-/// This many characters of a secret in a row are taken for a part of it.
+/// This many consecutive characters of a secret count as a part of it.
 const PART: usize = 10;
 
-/// Percent-encoding is undone this often.
+/// How many layers of percent-encoding are decoded.
 const DECODINGS: usize = 3;
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 const MASK: &str = "<secret>";
 
-/// A byte of a text in normal form, and which bytes of the text it stands for.
+/// A byte of a text in normal form, and the bytes of the text it represents.
 #[derive(Clone, Copy)]
 struct Normal {
     byte: u8,

@@ -15,7 +15,7 @@ use super::{Call, Transport, TransportError, headers};
 use crate::clock::Clock;
 use crate::telemetry::{Endpoint, Reason, TenantTelemetry};
 
-/// A request is sent at most this often.
+/// How many times a request is sent at most.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// The upper bound of the first wait between attempts; it doubles each time.

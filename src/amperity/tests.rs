@@ -21,7 +21,7 @@ mod secrets;
 mod token_files;
 mod tokens;
 
-/// A token that is easy to find where it should not be.
+/// A token that is easy to find in places where it must not be.
 const TOKEN: &str = "opaque-Token_0123456789";
 
 /// The documented answer's id.
@@ -55,7 +55,7 @@ enum Answer {
     Of(u16, Vec<(&'static str, String)>, String),
     /// No answer.
     Broken(Reason, &'static str),
-    /// Nothing at all, ever.
+    /// No response, ever.
     Silent,
 }
 
@@ -221,7 +221,7 @@ fn clock() -> Clock {
     Clock::starting_at(START.parse().unwrap())
 }
 
-/// So many seconds from now.
+/// This many seconds from now.
 fn within(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
 }

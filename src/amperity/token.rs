@@ -11,10 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::wire::OneOf;
 
-/// A longer lifetime is taken for a mistake.
+/// A longer lifetime is treated as a mistake.
 const LONGEST_LIFETIME: Duration = Duration::from_hours(10 * 366 * 24);
 
-/// No token is longer, in bytes; what is longer fits in no server's headers.
+/// The size limit of a token, in bytes. Anything longer exceeds the header limits of servers.
 const LONGEST: usize = 64 << 10;
 
 /// An access token.

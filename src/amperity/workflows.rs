@@ -13,7 +13,7 @@ use crate::telemetry::{Endpoint, Reason};
 /// Runs on one page. The API documents no largest number.
 const PAGE: &str = "100";
 
-/// A longer token is not one.
+/// The size limit of a page token, in bytes.
 const LONGEST_TOKEN: usize = 8192;
 
 /// Which runs of workflows to list.

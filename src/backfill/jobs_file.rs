@@ -167,7 +167,7 @@ impl<R: BufRead> Iterator for JobsFile<R> {
     }
 }
 
-/// When a job was first there to be seen; `None` without any time.
+/// When a job first became visible; `None` without any time.
 pub(crate) fn first_time(job: &Job) -> Option<Timestamp> {
     let ends = job.tables.iter().filter_map(|table| table.ended_at);
     job.started_at().or(ends.min())

@@ -10,9 +10,9 @@ use super::jobs_file::first_time;
 use crate::clock::before;
 use crate::jobs::{Files, Job, Rows, State, Table};
 
-/// A job that has begun, and what there is to see of it.
+/// A job that has begun, and what is visible of it.
 struct Begun {
-    /// As it was in the end.
+    /// As it was when it had finished.
     job: Arc<Job>,
     shown: Arc<Job>,
     /// When there is more to see; `None` if never.
@@ -46,12 +46,12 @@ impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
         Ok(first.and_then(first_time))
     }
 
-    /// Whether nothing changes any more.
+    /// Whether nothing will change any more.
     pub(super) fn is_over(&mut self) -> bool {
         self.upcoming.peek().is_none() && self.begun.iter().all(|begun| begun.changes_at.is_none())
     }
 
-    /// Goes on to a later time. Returns the jobs that have changed since, and
+    /// Advances to a later time. Returns the jobs that have changed since, and
     /// those that are unfinished.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<Vec<Arc<Job>>, E> {
         let horizon = before(now, self.window);
@@ -106,7 +106,7 @@ fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
     let mut next: Option<Timestamp> = None;
     let mut is_final = true;
     let tables = job.tables.iter().map(|table| {
-        // What ended without a time had done so when the job was over.
+        // What ended without a time had ended by the time the job was over.
         let end = table.finished.then(|| table.ended_at.or(last)).flatten();
         let start = table.started_at.or(end);
         let changes = [start, end].into_iter().flatten().filter(|at| *at > now);
@@ -131,7 +131,7 @@ fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
     (Arc::new(shown), next)
 }
 
-/// A table before its end. How far it had come by then is not known.
+/// A table before its end. Its progress at that time is not known.
 fn unfinished(table: &Table, started: bool) -> Table {
     let state = if started {
         State::Running

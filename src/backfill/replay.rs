@@ -33,7 +33,7 @@ pub struct ReplayOptions {
     pub workflow_types: Arc<WorkflowTypes>,
     /// As `feeds.forget_after`.
     pub forget_after: Duration,
-    /// What is known of the feeds beforehand, as `feeds.expect`.
+    /// What is configured about the feeds, as `feeds.expect`.
     pub rules: Arc<FeedRules>,
 }
 
@@ -55,7 +55,7 @@ struct ReplayedWorkflows<I: Iterator> {
 }
 
 impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
-    /// A tenant of which nothing is known yet. `jobs` and `workflow_runs` are in
+    /// A tenant about which nothing is known yet. `jobs` and `workflow_runs` are in
     /// the order in which they started.
     pub fn new(options: ReplayOptions, jobs: I, workflow_runs: Option<I>) -> Self {
         let workflows = workflow_runs.map(|runs| ReplayedWorkflows {
@@ -85,7 +85,7 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
         Ok(first)
     }
 
-    /// Whether nothing happens any more.
+    /// Whether nothing more happens.
     pub fn is_over(&mut self) -> bool {
         let workflows = self.workflows.as_mut();
         self.jobs.is_over() && workflows.is_none_or(|workflows| workflows.runs.is_over())

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::exporter::{self, Options};
 use crate::{cli, config, logging, web};
 
-/// Every start gives the same world, but for the time at which it begins.
+/// Every start gives the same simulated data, except for the time at which it begins.
 const SEED: u64 = 1;
 
 /// Exports a simulated tenant until it is stopped; prints the addresses to
@@ -57,7 +57,7 @@ pub(super) async fn run(options: cli::Demo, clock: Clock) -> anyhow::Result<()> 
     Ok(outcome?)
 }
 
-/// A simulator of the demo world, which begins now.
+/// A simulator of the demo's data, which begins now.
 pub(super) fn simulate(clock: Clock) -> Simulator {
     Simulator::new(World::demo(SEED, clock.now()), move || clock.now())
 }
@@ -115,7 +115,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn create() -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
-        // In a container the process id is the same at each start, and a demo
+        // In a container the process id is the same at every start, and a demo
         // that was killed leaves its folder behind: hence the random number.
         let (process, number) = (std::process::id(), fastrand::u32(..));
         let name = format!("amperity_exporter-demo-{process}-{number:08x}");

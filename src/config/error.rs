@@ -43,7 +43,7 @@ impl Problems {
         }
     }
 
-    /// The file the values stand in.
+    /// The file that contains the values.
     pub(super) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
@@ -61,7 +61,7 @@ impl Problems {
         }
     }
 
-    /// Notes that something is missing from the whole.
+    /// Notes that something is missing from the file as a whole.
     pub(super) fn add_missing(&mut self, message: impl fmt::Display) {
         let problem = match &self.file {
             Some(file) => format!("{}: {message}", file.display()),

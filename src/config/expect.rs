@@ -27,7 +27,7 @@ pub struct FeedRule {
     pub severity: Option<Severity>,
 }
 
-/// What is known beforehand and need not be learned.
+/// What is configured and need not be learned.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Known {
     /// When the feed runs.
@@ -47,10 +47,10 @@ pub struct Known {
 /// When a feed runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum KnownSchedule {
-    /// By a cron line; a success is late so long after its time.
+    /// By a cron line; a success is late this long after its time.
     Cron(Box<CronSchedule>, Duration),
-    /// A success is late so long after the last one: the interval, and as
-    /// much again as may pass besides.
+    /// A success is late this long after the last one: the interval, plus
+    /// the tolerated delay.
     Every(Duration, Duration),
     /// At no particular time: never late.
     AdHoc,

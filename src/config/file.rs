@@ -1,5 +1,5 @@
-//! The configuration as it is written: the YAML file, key by key, every key
-//! optional unless nothing could stand in for it. Strict: an unknown key is
+//! The configuration as it is written: the YAML file, key by key. Every key is
+//! optional unless there is no sensible default. Strict: an unknown key is
 //! an error. Each value remembers where it was written, so that
 //! [`validate`](super::validate), which comes next, can name the place.
 //!
@@ -37,7 +37,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {
     }
 }
 
-/// A text whose meaning [`validate`](super::validate) finds out.
+/// A text that [`validate`](super::validate) interprets.
 pub(crate) type Text = Option<Written<String>>;
 
 /// The whole file.

@@ -48,12 +48,12 @@ pub enum Secret {
     File(PathBuf),
 }
 
-/// What a secret is good for.
+/// What a secret is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Travels in a header.
+    /// It is sent in a header.
     Token,
-    /// Travels in a form.
+    /// It is sent in a form.
     ClientSecret,
 }
 
@@ -81,7 +81,7 @@ pub(super) enum Problem {
 }
 
 impl Kind {
-    /// What is wrong with a secret that is to be good for it.
+    /// What is wrong with a secret that is used for it.
     pub(super) fn problem(self, secret: &str) -> Option<&'static str> {
         if secret.is_empty() {
             Some("must not be blank")
@@ -100,7 +100,7 @@ impl Kind {
 impl Kind {
     /// Whether a template was not filled in, or quotes are part of the secret.
     /// None of these characters can be in a token; a client secret may have
-    /// them, but hardly around it.
+    /// them, but rarely around it.
     fn is_placeholder(self, secret: &str) -> bool {
         let marks = [
             ("\"", "\""),
@@ -199,7 +199,7 @@ impl SecretReader {
         let until = deadline.min(gives_up);
         let usual = until.min(Instant::now() + USUAL_READ);
         let mut read = timeout_at(usual, &mut *task).await;
-        // A read that hangs keeps no other from being made.
+        // A read that hangs does not prevent other reads.
         drop(permit);
         if read.is_err() {
             read = timeout_at(until, task).await;
@@ -223,7 +223,7 @@ pub(super) fn read_file(path: &Path, kind: Kind) -> Result<SecretString, Problem
     let mut bytes = Zeroizing::new(Vec::new());
     let mut file = OpenOptions::new()
         .read(true)
-        // Else opening a pipe waits for somebody who writes into it.
+        // Otherwise opening a pipe waits until somebody writes to it.
         .custom_flags(libc::O_NONBLOCK)
         .open(path)
         .map_err(Problem::Unreadable)?;

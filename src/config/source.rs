@@ -11,7 +11,7 @@ use super::file::{Authorization, Discovery, File, Origin, Tenant, Text, Written}
 use super::values::read_bounded;
 use super::{Settings, validate, yaml};
 
-/// A larger file is a mistake.
+/// The size limit of a configuration file, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Where the settings come from. Cloning gives the same source.

@@ -1,6 +1,6 @@
 //! From the configuration as it is written to the configuration as it is
-//! meant: defaults, bounds, and what contradicts itself. All problems are
-//! found in one go.
+//! meant: defaults, bounds and contradictions. All problems are
+//! found in one pass.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

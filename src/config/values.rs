@@ -15,7 +15,7 @@ use super::error::Problems;
 use super::file::{Origin, Text, Written};
 use super::secret::{self, Kind, Problem, Secret, is_word};
 
-/// A larger file holds no certificates.
+/// The size limit of a certificate file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What a duration is unless it is given, and what it may be.
@@ -30,7 +30,7 @@ pub(super) struct Bounds {
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) problems: Problems,
-    /// Where relative paths of the file begin.
+    /// The folder to which relative paths of the file refer.
     pub(super) folder: PathBuf,
 }
 

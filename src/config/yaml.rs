@@ -34,7 +34,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     .map_err(|error| fault(&error, &Place::of(track), text))
 }
 
-/// Strict, and small: a configuration needs no thousand aliases.
+/// Strict, with small limits: a configuration does not need a thousand aliases.
 fn options() -> Options {
     serde_saphyr::options! {
         with_snippet: false,
@@ -55,7 +55,7 @@ fn options() -> Options {
 
 /// Whether a text has nothing but blank lines, comments and document markers.
 pub(crate) fn is_empty(text: &str) -> bool {
-    // A byte order mark is no white space.
+    // A byte order mark is not white space.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().map(str::trim);
     lines.all(|line| {

@@ -98,7 +98,7 @@ impl Grouping {
         }
     }
 
-    /// So many runs of a group are needed.
+    /// The number of runs a group needs.
     fn least(self) -> usize {
         match self {
             Self::All => 4,
@@ -241,7 +241,7 @@ fn extremes(groups: &[Vec<f64>], lately: &[f64], provisional: bool) -> (f64, f64
     (-most(-1.0), most(1.0))
 }
 
-/// How many of so many runs may have been unusual.
+/// How many of this many runs may have been unusual.
 fn unusual_among(runs: usize) -> usize {
     (runs / 12).min(MOST_UNUSUAL)
 }
@@ -313,7 +313,7 @@ fn residuals(values: &[Value], ordered: &[usize], grouping: Grouping) -> Vec<Res
         .collect()
 }
 
-/// The median of so many sorted values, at least two, without one of them.
+/// The median of at least two sorted values, leaving out one of them.
 fn median_without(length: usize, left_out: usize, at: impl Fn(usize) -> f64) -> f64 {
     let length = length - 1;
     let at = |index: usize| at(index + usize::from(index >= left_out));

@@ -1,4 +1,4 @@
-//! Days of the week, of the month, or every so many days. Days are counted from
+//! Days of the week, of the month, or every few days. Days are counted from
 //! 1970-01-01.
 
 use std::fmt;
@@ -13,9 +13,9 @@ pub(super) const DAY: i64 = 86_400;
 pub(super) enum DayRule {
     /// On some days of the week; bit 0 is Monday.
     Weekdays(u8),
-    /// Every so many days, and on day `on`.
+    /// Every `every` days, among them day `on`.
     Every { days: i64, on: i64 },
-    /// Once in so many months.
+    /// Once every few months.
     Monthly { day: MonthDay, months: i64, on: i64 },
 }
 
@@ -65,7 +65,7 @@ impl DayRule {
             .unwrap_or(day + 200)
     }
 
-    /// So many days must agree before the rule is believed.
+    /// This many days must agree before the rule is used.
     pub(super) fn least_hits(self) -> usize {
         match self {
             Self::Weekdays(mask) if mask.count_ones() >= 5 => 4,
@@ -153,7 +153,7 @@ pub(super) fn bit(day: i64) -> u8 {
     1 << weekday(day)
 }
 
-/// The mask with each day moved by so many days.
+/// The mask with each day moved by this many days.
 pub(super) fn rotated(mask: u8, by: i64) -> u8 {
     let mask = u16::from(mask) << by;
     u8::try_from((mask | mask >> 7) & 0b111_1111).unwrap_or_default()

@@ -59,7 +59,7 @@ pub(super) fn learn(before: &[Past], start: i64) -> Option<Duration> {
 }
 
 impl Duration {
-    /// What a run that reads so many rows usually takes, in seconds.
+    /// What a run that reads this many rows usually takes, in seconds.
     pub(super) fn usual(&self, read: Option<u64>) -> f64 {
         self.usual * self.scale(read)
     }
@@ -69,7 +69,7 @@ impl Duration {
         self.limit * self.scale(read)
     }
 
-    /// How much longer than usual a run takes that reads so many rows, in
+    /// How much longer than usual a run that reads this many rows takes, in
     /// seconds.
     pub(super) fn extra(&self, read: Option<u64>) -> f64 {
         self.usual(read) - self.usual

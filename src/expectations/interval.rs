@@ -25,7 +25,7 @@ const WEEKS: i64 = 4;
 /// Pauses of more than a day are not known of a feed known for less than this.
 const NEW: i64 = 2 * DAY;
 
-/// So many starts are needed to know an interval.
+/// The number of starts needed to learn an interval.
 const LEAST_RUNS: usize = 12;
 /// The least share of gaps that must be like the interval.
 const LEAST_REGULAR: f64 = 0.65;

@@ -89,7 +89,7 @@ impl Due {
         }
     }
 
-    /// A run that started at `start` and takes so many seconds more than usual
+    /// A run that started at `start` and takes this many seconds longer than usual
     /// is not late before its time.
     pub(super) fn running_since(mut self, start: i64, extra: i64) -> Self {
         let within = self.at.saturating_sub(self.start);

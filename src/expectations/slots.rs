@@ -350,7 +350,7 @@ fn until_next(slots: &[Slot], slot: &Slot) -> i64 {
     after.filter(|_| !alone).unwrap_or(60 * DAY)
 }
 
-/// Whether a feed has so many slots that intervals describe it better.
+/// Whether a feed has so many slots that an interval describes it better.
 pub(super) fn too_many(slots: &[Slot]) -> bool {
     slots.len() > MOST_SLOTS
 }

@@ -37,7 +37,7 @@ impl Compressors {
         }))
     }
 
-    /// `None` if the compressor fails, which it has no reason to.
+    /// `None` if the compressor fails, which is not expected.
     fn compressed(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
         if self.zstd.is_none() {
             self.zstd = Compressor::new(ZSTD_LEVEL).ok();

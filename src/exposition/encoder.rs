@@ -55,6 +55,6 @@ pub(super) struct Durations<'a> {
     /// In milliseconds.
     pub(super) sum: u64,
     pub(super) count: u64,
-    /// Has so many values, in seconds.
+    /// Has this many values, in seconds.
     pub(super) histogram: &'a NativeHistogram,
 }

@@ -30,7 +30,7 @@ impl Deflater {
         out
     }
 
-    /// `None` if the compressor fails, which it has no reason to.
+    /// `None` if the compressor fails, which is not expected.
     fn deflate(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Option<()> {
         self.0.reset();
         let mut rest = plain;

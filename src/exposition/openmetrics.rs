@@ -119,7 +119,7 @@ impl Reader {
         }
     }
 
-    /// A family without a sample has no business on a page.
+    /// A family without a sample must not be on a page.
     fn close(&self) -> Result<(), String> {
         if !self.name.is_empty() && self.of_family == 0 {
             return Err(format!("{} has no samples", self.name));
@@ -181,7 +181,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The samples of one metric stand together.
+    /// The samples of one metric are contiguous.
     fn adjacent(&mut self, labels: &[(String, String)]) -> Result<(), String> {
         let identity = labels.iter().filter(|(name, _)| name != "le").cloned();
         let identity: Vec<_> = identity.collect();

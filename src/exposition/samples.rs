@@ -220,7 +220,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
         });
     }
 
-    /// Notes what `write` appends as the samples of a family.
+    /// Records what `write` appends as the samples of a family.
     pub(super) fn family(&mut self, family: &Family, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.samples.bytes.len();
         write(&mut self.samples.bytes);
@@ -230,7 +230,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
         }
     }
 
-    /// Reserves about the space of rows with so many series, so that the buffer
+    /// Reserves about the space of rows with this many series, so that the buffer
     /// is not reallocated while it grows.
     pub(super) fn reserve<T>(&mut self, rows: &[Row<'_, T>], series: usize) {
         let name_and_value = 60;

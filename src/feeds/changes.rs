@@ -1,4 +1,4 @@
-//! What has changed in a history since the store took it in. It names the
+//! What has changed in a history since it was last stored. It names the
 //! feeds whose records must be written, and has the finished runs, of which
 //! the records keep the latest only.
 
@@ -19,7 +19,7 @@ const MAX_CHANGED: usize = 4 * super::limits::MAX_FEEDS;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     pub(super) feeds: BTreeMap<FeedId, FeedChange>,
-    /// Whether everything stored of the history is void, and all of it is to be
+    /// Whether everything stored of the history is obsolete, and all of it must be
     /// written.
     pub(super) rewrite: bool,
     runs: usize,
@@ -28,7 +28,7 @@ pub(super) struct Changes {
 /// What has changed of one feed, besides its record.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FeedChange {
-    /// Whether everything stored of it before is void.
+    /// Whether everything stored of it before is obsolete.
     pub(super) removed: bool,
     /// Whether the keys of all finished runs are to be written.
     pub(super) all_keys: bool,

@@ -4,12 +4,12 @@
 //!   once, the one seen longest ago. A feed that was left out and is seen again
 //!   may replace any feed that has run for less than a week and is not in the
 //!   present answers; the one with the fewest runs is chosen. A feed that was
-//!   replaced begins anew when it comes back.
+//!   replaced starts from zero when it comes back.
 //! - [`MAX_KEY_BYTES`]: the keys of the oldest days are dropped. A run of that
 //!   time that is not known is not taken in any more, so that none is counted
 //!   twice.
 //! - [`MAX_OPEN_RUNS`]: those seen longest ago end uncounted. One that comes
-//!   back is judged anew.
+//!   back is treated as new.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -33,7 +33,7 @@ pub(super) const MAX_KEY_BYTES: usize = 64 << 20;
 /// Open runs of one tenant.
 pub(super) const MAX_OPEN_RUNS: usize = 50_000;
 
-/// A feed whose runs cover so much time is not replaced.
+/// A feed whose runs cover this much time is not replaced.
 const PROTECTED_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// When answers showed the feeds of a tenant that has very many.

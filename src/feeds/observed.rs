@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Run;
 use crate::jobs::{Job, Table};
 
-/// How far a time may lie in the future and still be believed: clocks differ,
+/// How far in the future a time may be and still be plausible: clocks differ,
 /// and a refresh takes a while.
 const TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
 
@@ -24,11 +24,11 @@ pub(super) struct JobTimes {
 pub(super) struct ObservedRun<'a> {
     pub(super) job: &'a Job,
     pub(super) table: &'a Table,
-    /// When it started, if that can be believed.
+    /// When it started, if that is plausible.
     pub(super) start: Option<Timestamp>,
-    /// When it ended at the latest, if that can be believed.
+    /// When it ended at the latest, if that is plausible.
     pub(super) end: Option<Timestamp>,
-    /// The same, believable or not.
+    /// The same, plausible or not.
     stated_end: Option<Timestamp>,
     pub(super) now: Timestamp,
 }

@@ -61,7 +61,7 @@ pub(super) struct Newest {
     pub(super) state: Option<State>,
 }
 
-/// What becomes of a finished run that was never seen before.
+/// What happens to a finished run that was never seen before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unknown {
     /// It is counted.

@@ -6,8 +6,8 @@
 //! share a transaction. What could not be written is written by the next save.
 //! If the database is gone or damaged, all that is in memory is written anew.
 //!
-//! A tenant in the database that is not configured stays there, for it may
-//! come back, until [`Store::forget_tenants`] finds it too old.
+//! A tenant in the database that is not configured stays there, because it may
+//! come back, until [`Store::forget_tenants`] removes it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -29,7 +29,7 @@ pub struct Totals {
     pub duration_ms: u64,
     /// Runs whose duration is known.
     pub durations: u64,
-    /// Their durations in seconds, so many.
+    /// Their durations in seconds.
     pub duration_histogram: NativeHistogram,
 }
 

@@ -18,7 +18,7 @@ pub enum State {
     Running,
     /// Writes what it read.
     Finalizing,
-    /// Ended well.
+    /// Ended successfully.
     Succeeded,
     /// Its stop was requested.
     Stopping,
@@ -26,7 +26,7 @@ pub enum State {
     Stopped,
     /// Ended with an error.
     Failed,
-    /// Ended without having had anything to do.
+    /// Ended because there was nothing to do.
     Skipped,
     /// Ended because somebody canceled it.
     Canceled,
@@ -104,7 +104,7 @@ impl State {
         Self::TERMINAL.contains(self)
     }
 
-    /// The one of two states an operator would rather hear of.
+    /// The worse of two states: the one an operator needs to know about.
     #[must_use]
     pub fn worse(one: Self, two: Self) -> Self {
         if two.severity() > one.severity() {

@@ -12,7 +12,7 @@ use crate::wire;
 /// The longest message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 300;
 
-/// What stands in the place of personal data.
+/// Replaces personal data.
 const REDACTED: &str = "<redacted>";
 
 /// Why a run of a workflow failed.

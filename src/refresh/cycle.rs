@@ -154,7 +154,7 @@ impl TenantState {
         false
     }
 
-    /// Whether so much is waiting for the feed history as one answer may hold:
+    /// Whether as much is waiting for the feed history as one answer may hold:
     /// the answers of one refresh together need no more memory.
     fn has_full_answer(&self) -> bool {
         let objects: usize = self.unobserved.iter().map(|job| 1 + job.tables.len()).sum();

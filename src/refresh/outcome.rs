@@ -1,4 +1,4 @@
-//! What the requests of one refresh brought, and whether an error counts
+//! The results of the requests of one refresh, and whether an error counts
 //! against a job or its tenant. Pure.
 //!
 //! [`super::cycle`] fills it in, [`super::tenant_state`] uses it.
@@ -13,7 +13,7 @@ use crate::telemetry::Reason;
 /// the single jobs that are at fault.
 const MAX_FAILURES: usize = 8;
 
-/// What became of the list of jobs.
+/// The result of listing jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listed {
     /// There is no discovery.
@@ -27,7 +27,7 @@ pub(super) enum Listed {
     Whole,
 }
 
-/// What the requests of one refresh brought.
+/// The results of the requests of one refresh.
 #[derive(Debug)]
 pub(super) struct RefreshOutcome {
     /// The time by the API's clock at which the answers are noted.
@@ -44,7 +44,7 @@ pub(super) struct RefreshOutcome {
     job_failures: usize,
     /// Failures since the last answer, of the network.
     network_failures_in_a_row: usize,
-    /// Whether there was an answer, of whatever content.
+    /// Whether there was any answer at all.
     answered: bool,
     /// Whether there was one to a request for a single job.
     job_answered: bool,
@@ -83,12 +83,12 @@ impl RefreshOutcome {
         }
     }
 
-    /// Notes an answer to a list, of whatever content.
+    /// Notes an answer to a list, whatever it contains.
     pub(super) fn list_answered(&mut self) {
         self.answered = true;
     }
 
-    /// Notes an answer about a single job, of whatever content.
+    /// Notes an answer about a single job, whatever it contains.
     pub(super) fn job_answered(&mut self) {
         self.answered = true;
         self.job_answered = true;
@@ -123,7 +123,7 @@ impl RefreshOutcome {
         } else if scope(error.reason) == Scope::Tenant {
             self.failure.get_or_insert(error);
         } else if error.reason == Reason::NotFound {
-            // That an id is unknown is an answer.
+            // An unknown id is an answer as well.
             self.job_answered();
             self.job_failure.get_or_insert(error);
         } else {
@@ -183,7 +183,7 @@ impl RefreshOutcome {
     }
 }
 
-/// What a failure says something about.
+/// What a failure tells us about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     /// The tenant: the next request would fail in the same way.

@@ -19,7 +19,7 @@ const COLLECT: Duration = Duration::from_millis(10);
 /// Publications that may wait for the task.
 const INBOX: usize = 64;
 
-/// What is published at one moment; immutable.
+/// Everything that is published at a time; immutable.
 #[derive(Clone, Debug)]
 pub(super) struct Published {
     /// The page of all tenants.

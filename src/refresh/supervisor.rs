@@ -21,7 +21,7 @@ use crate::telemetry::Reason;
 enum Message {
     /// Apply a configuration, whole or not at all.
     Apply(Box<Settings>, oneshot::Sender<Result<(), ApiError>>),
-    /// End all tenants' tasks, for good.
+    /// End all tenants' tasks permanently.
     Stop(oneshot::Sender<()>),
 }
 

@@ -142,8 +142,8 @@ impl TenantState {
             return;
         }
         if self.clock.is_disputed() {
-            // By a wrong time runs would be taken for history, and feeds
-            // forgotten. When the time is right, all are listed again.
+            // With a wrong time, runs would be taken for history and feeds
+            // would be forgotten. Once the time is right, all are listed again.
             self.discovery.last_full = None;
             return;
         }
@@ -173,7 +173,7 @@ impl TenantState {
             tracing::warn!(tenant, %gap, "the API lists jobs of the last seven days only; runs that finished in the time before are not counted");
         }
         self.status.state_gap = gap;
-        // A list of a short time shows but few of the feeds that were dropped.
+        // A list of a short window shows only a few of the feeds that were dropped.
         let dropped = self.feeds.dropped();
         self.status.feeds_dropped = match outcome.listed {
             Listed::Whole => dropped,
@@ -187,7 +187,7 @@ impl TenantState {
             .await;
     }
 
-    /// Sets `amperity_up` and what goes with it.
+    /// Sets `amperity_up` and the status that belongs to it.
     pub(super) fn conclude(&mut self, failure: Option<ApiError>, now: Timestamp) {
         let tenant = &*self.settings.tenant;
         self.status.deprecation = self.version_end.deprecation();
@@ -265,7 +265,7 @@ impl TenantState {
     }
 }
 
-/// Zero if time ran backwards.
+/// Zero if the clock was set back.
 fn seconds_between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_secs(u64::try_from(to.as_second() - from.as_second()).unwrap_or(0))
 }

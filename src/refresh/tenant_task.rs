@@ -310,7 +310,7 @@ async fn refresh_and_publish(
     environment: &Environment,
     publisher: &Publisher,
 ) {
-    // Nobody may have scraped for long, and this refresh may take its time.
+    // There may have been no scrape for a long time, and this refresh may take as long as it needs.
     let now = environment.clock.now();
     if state.status.jobs > 0 && state.is_stale(now) {
         let without_jobs = state.snapshot(now);

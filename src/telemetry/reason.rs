@@ -22,7 +22,7 @@ pub enum Reason {
     TooLarge,
 }
 
-/// What there is to say about a reason.
+/// The texts about a reason.
 struct Description {
     label: &'static str,
     /// What happened.

@@ -1,7 +1,7 @@
 //! Basic authentication by bcrypt hashes.
 //!
 //! bcrypt is slow on purpose, so checks run on blocking threads, few at a time,
-//! and a pair that was right is remembered as a keyed digest. A check that has
+//! and a valid pair is remembered as a keyed digest. A check that has
 //! begun ends and is remembered even if its client has left. Every wrong pair
 //! costs as much as the costliest hash in the file, whether the user exists or
 //! not.
@@ -17,7 +17,7 @@ use hyper::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
-/// Right pairs remembered; more than anyone has users who scrape.
+/// The number of valid pairs remembered; more than anybody has users that scrape.
 const MAX_REMEMBERED: usize = 1024;
 
 /// Checks that run or wait. Beyond it, requests that need one are refused.

@@ -29,12 +29,12 @@ use crate::telemetry::Telemetry;
 /// How often overdue connections are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a connection may stay open without progress however many others
-/// are waiting: enough for a request to arrive and be read. It is what lets a
+/// How long a connection may stay open without progress, however many others
+/// are waiting: enough for a request to arrive and be read. This lets a
 /// scrape through while many clients connect at once.
 const TENURE: Duration = Duration::from_millis(100);
 
-/// The wait after an accept error that does not pass by itself, such as too
+/// The wait after an accept error that does not resolve itself, such as too
 /// many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -167,8 +167,8 @@ impl Connections {
         connections.min_by_key(|connection| connection.activity.eviction_rank())
     }
 
-    /// Waits until there is room for another connection, and closes the one
-    /// without progress for the longest time if need be.
+    /// Waits until another connection is allowed, and closes the one
+    /// without progress for the longest time if necessary.
     async fn make_room(&mut self) {
         while self.tasks.len() >= self.limits.connections {
             let Some(oldest) = self.first_to_close() else {

@@ -1,5 +1,5 @@
-//! Counters that outlive the process: the real binary and its state file, in
-//! whatever way the process ends.
+//! Counters across restarts: the real binary and its state file,
+//! however the process ends.
 
 mod kill;
 pub(crate) mod script;

@@ -25,8 +25,8 @@ use crate::support::process::{Process, binary};
 const TENANT: &str = "socktown";
 const TOKEN: &str = "token-for-the-test";
 
-/// A server that wants the documented headers and knows some answers by
-/// path. An answer is a body, or nothing at all.
+/// A server that requires the documented headers and has some answers by
+/// path. An answer is a body, or no response at all.
 struct Api {
     address: SocketAddr,
     answers: Arc<Mutex<HashMap<String, Option<String>>>>,
@@ -71,7 +71,7 @@ impl Api {
         self.answers.lock().unwrap().insert(path, Some(body.into()));
     }
 
-    /// Questions for this job are never answered.
+    /// Requests for this job are never answered.
     fn hang(&self, id: &str) {
         let path = format!("/api/ingest/jobs/{id}");
         self.answers.lock().unwrap().insert(path, None);
@@ -131,7 +131,7 @@ fn with_file(folder: &Path, written: &str) -> Command {
     command
 }
 
-/// The binary, asking this API for these jobs, by flags and environment alone.
+/// The binary with this API and these jobs, configured by flags and environment alone.
 fn by_environment(api: &Api, jobs: &str) -> Command {
     let mut command = binary();
     command

@@ -1,4 +1,4 @@
-//! The short way to a score: expectations alone, run by run, without
+//! Scores the expectations alone, run by run, without
 //! exporter, Prometheus or rules. Alerts are compared as the rules would.
 
 use std::collections::BTreeMap;

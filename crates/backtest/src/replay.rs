@@ -17,7 +17,7 @@ use crate::world::World;
 /// How much of a world's time is evaluated at once.
 const STRETCH: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Time before a stretch in which the rules get to know what goes on.
+/// Time before a stretch that initializes the rules.
 const WARM_UP: SignedDuration = SignedDuration::from_hours(12);
 
 type Jobs = Box<dyn Iterator<Item = Result<Job, JobsError>>>;

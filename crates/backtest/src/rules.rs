@@ -22,7 +22,7 @@ pub(crate) type Firing = BTreeMap<BTreeMap<String, String>, Vec<Timestamp>>;
 pub(crate) struct Stretch {
     pub(crate) series: Series,
     pub(crate) origin: Timestamp,
-    /// What came before only warms the rules up.
+    /// Alerts before it only initialize the rules.
     pub(crate) counts_from: Timestamp,
 }
 

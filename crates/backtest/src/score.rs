@@ -76,7 +76,7 @@ pub(crate) struct Limits {
 enum Meaning {
     /// There was an incident.
     True,
-    /// Something that looks like an incident and is none.
+    /// Something that looks like an incident but is not one.
     Excused,
     False,
 }

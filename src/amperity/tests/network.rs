@@ -22,7 +22,7 @@ mod whole;
 
 type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>;
 
-/// Serves every connection with a handler; returns where.
+/// Serves every connection with a handler; returns the address.
 async fn serve(
     handler: impl Fn(hyper::Request<Incoming>) -> hyper::Response<Body> + Clone + Send + 'static,
 ) -> SocketAddr {

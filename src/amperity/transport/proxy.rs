@@ -1,6 +1,6 @@
 //! The proxy variables, interpreted as curl does: lowercase names win, an
 //! empty variable is not set, a missing scheme is `http://`, a missing port
-//! 1080. In contrast to curl, what cannot be used is an error.
+//! 1080. Unlike in curl, what cannot be used is an error.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! How a tenant is let in: one token or one OAuth2 client, never both.
+//! How a tenant authenticates: one token or one OAuth2 client, never both.
 
 use crate::config::Credentials;
 use crate::config::file::{self, Origin, Written};

@@ -9,7 +9,7 @@ use crate::config::{Known, KnownSchedule};
 /// 2026-06-01 00:00, a Monday.
 const MONDAY: i64 = 1_780_272_000;
 
-/// A nightly feed at 02:30 for so many nights.
+/// A nightly feed at 02:30 for this many nights.
 fn nightly(nights: i64) -> Vec<Run> {
     let mut random = Rng::with_seed(7);
     let mut night = |night: i64| {
@@ -44,7 +44,7 @@ fn a_nightly_feed_is_due_two_hours_after_its_time_from_the_first_day() {
     );
 }
 
-/// Every so many minutes between two times of working days, for so many days.
+/// At an interval in minutes between two times of working days, for this many days.
 fn intraday(every: i64, hours: std::ops::Range<i64>, days: i64) -> Vec<Run> {
     let days = (0..days).filter(|day| day % 7 < 5);
     let starts = days.flat_map(|day| {

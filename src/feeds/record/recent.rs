@@ -13,7 +13,7 @@ use crate::feeds::observed::ObservedRun;
 /// page, and to count the rest of a run that resumes.
 pub(in crate::feeds) const RECENT: usize = 20;
 
-/// Unsuccessful runs kept besides, for these are the ones that people resume.
+/// Unsuccessful runs kept in addition, because people resume these.
 const RECENT_FAILED: usize = 30;
 
 impl FeedRecord {

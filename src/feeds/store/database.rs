@@ -33,7 +33,7 @@ pub(in crate::feeds) struct Database {
 
 struct Open {
     connection: Connection,
-    /// Held for life. On the database itself: a lock file could be deleted.
+    /// Held until the process ends. On the database itself: a lock file could be deleted.
     /// Closing it would end the locks that `SQLite` has on the same file.
     lock: Option<File>,
 }
@@ -129,7 +129,7 @@ impl Database {
         )
     }
 
-    /// As on a disk with room for so many pages of the database.
+    /// As on a disk with room for this many pages of the database.
     #[cfg(test)]
     pub(super) fn limit_disk(&mut self, pages: u32) {
         let connection = &self.open.as_ref().unwrap().connection;

@@ -17,7 +17,7 @@ use super::import;
 /// Marks the database as ours, in its header: `amex`.
 pub(super) const APPLICATION_ID: i32 = 0x616d_6578;
 
-/// A word that stands in the schema, which begins on the first page, and in a
+/// A word that occurs in the schema, which begins on the first page, and in a
 /// JSON file of the earlier version.
 const MARK: &[u8] = b"amperity_exporter";
 

@@ -1,4 +1,4 @@
-//! Rows that somebody or something changed, for the fuzzer of that name.
+//! Rows that were tampered with or damaged, for the fuzzer of that name.
 
 #![expect(clippy::expect_used, reason = "a panic is what a fuzzer looks for")]
 

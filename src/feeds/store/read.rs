@@ -266,7 +266,7 @@ fn take_runs(history: &mut RunHistory, id: &FeedId, mut runs: Vec<Run>) -> usize
     let latest = runs.len().saturating_sub(RECENT);
     for (number, run) in runs.into_iter().enumerate() {
         let mut filed_on = day(run.ordered_at);
-        // A run without a believable time is needed for as long as answers
+        // A run without a plausible time is needed for as long as answers
         // show it, and it may be in the next one.
         if run
             .started_at

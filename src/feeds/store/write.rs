@@ -14,14 +14,14 @@ use crate::feeds::record::{self, FeedRecord};
 use crate::feeds::{Failures, FeedId, HistoryKind, Run, RunHistory};
 use crate::jobs::{Attribution, State};
 
-/// Runs of a feed are kept for so long before its latest one. Not before now:
+/// How long before a feed's latest run its earlier runs are kept. Not before now:
 /// the clock may be wrong for a while.
 const KEPT_MS: i64 = 35 * 24 * 3_600_000;
 
-/// So many runs of a feed are kept, however old they are.
+/// This many runs of a feed are kept, however old they are.
 const LEAST_RUNS: u64 = 100;
 
-/// So many runs of a feed are kept at the most, but for those that the API
+/// At most this many runs of a feed are kept, except for those that the API
 /// can still list.
 pub(super) const MOST_RUNS: u64 = 2000;
 

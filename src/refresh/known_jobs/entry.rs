@@ -44,7 +44,7 @@ impl Entry {
         self.job.is_some() || self.configured || self.followed
     }
 
-    /// Where it ranks by age: by its start, or else when it was first seen.
+    /// Its age: by its start, or else by when it was first seen.
     pub(super) fn start(&self) -> Option<Timestamp> {
         let job = self.job.as_ref();
         job.and_then(|job| job.started_at()).or(self.first_seen)

@@ -28,11 +28,11 @@ const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
 /// How a process ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// By SIGKILL, so many milliseconds after it was started.
+    /// By SIGKILL, this many milliseconds after it was started.
     Killed(u64),
     /// By SIGKILL, while it writes the state file.
     KilledWriting,
-    /// By SIGTERM, so many milliseconds after it was ready.
+    /// By SIGTERM, this many milliseconds after it was ready.
     Terminated(u64),
 }
 
@@ -79,7 +79,7 @@ async fn every_run_is_counted_exactly_once_across_kills() {
     let last = Process::start(&arguments).await;
     course.until_counters_are(&expected, &last).await;
     last.kill().await;
-    // Nor does it count anything again.
+    // It does not count anything again either.
     let after = Process::start(&arguments).await;
     assert_eq!(counters(&after.page().await), expected);
     let created_still = creation_times(&after).await;
@@ -148,7 +148,7 @@ impl Course {
         assert_eq!(unexpected, None, "{end:?}: {log:#?}");
     }
 
-    /// Scrapes until it is dropped: nothing may ever go down.
+    /// Scrapes until it is dropped: no counter may ever decrease.
     async fn scrape(&mut self, process: &mut Process) {
         process.listening().await;
         loop {
@@ -169,7 +169,7 @@ impl Course {
         seen
     }
 
-    /// Scrapes until the counters are what they have to be.
+    /// Scrapes until the counters have the expected values.
     async fn until_counters_are(&mut self, expected: &Samples, process: &Process) {
         let deadline = Instant::now() + LONGEST + TIMEOUT;
         loop {

@@ -191,7 +191,7 @@ pub(super) fn counters(page: &Page) -> Samples {
     counters
 }
 
-/// `time`, so many milliseconds later.
+/// `time`, this many milliseconds later.
 pub(crate) fn later(time: Timestamp, milliseconds: i64) -> Timestamp {
     time + SignedDuration::from_millis(milliseconds)
 }

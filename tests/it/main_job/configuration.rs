@@ -1,4 +1,4 @@
-//! A bad configuration: exit code 2, one clear line per problem, no secret.
+//! Invalid configurations: exit code 2, one clear line per problem, no secret.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use crate::support::process::binary;
 
 const SECRET: &str = "s3cr3t-t0k3n";
 
-/// What the binary says of this file, without the folder it lies in.
+/// What the binary prints about this file, without the name of its folder.
 fn refused(written: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let printed = refused_by(&mut with_file(

@@ -1,4 +1,4 @@
-//! Answers from a bad day: each beside a good one, which must not suffer.
+//! Broken answers for one job beside a good answer for another, which must not be affected.
 
 use serde_json::json;
 

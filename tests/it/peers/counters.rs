@@ -49,7 +49,7 @@ async fn increase_over_restarts_is_what_was_read_and_no_restart_makes_a_spike() 
          scrape_configs: [{{job_name: amperity, static_configs: [{{targets: [\"{address}\"]}}]}}]\n"
     ))
     .await;
-    // From zero on: what comes is all there is to increase.
+    // The counters begin at zero, so `increase()` must show everything.
     until(&prometheus, READ, |series| series.len() == FEEDS).await;
 
     let read = script(&mut dice, &upstream);

@@ -1,4 +1,4 @@
-//! The smallest HTTP client that will do: one request on a connection.
+//! A minimal HTTP client: one request per connection.
 
 use std::net::SocketAddr;
 

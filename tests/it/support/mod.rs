@@ -1,6 +1,6 @@
-//! A stage for scenarios: the whole exporter on one side, the simulator's own
-//! request handler on the other, paused time between them. Nothing of the
-//! exporter is replaced but the socket.
+//! The setting of scenarios: the whole exporter on one side, the simulator's
+//! request handler on the other, with paused time. Nothing of the
+//! exporter is replaced except the socket.
 
 pub(crate) mod http;
 pub(crate) mod process;
@@ -27,14 +27,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-/// A turn of one's own, for a test with real peers and real time: side by side
-/// they would starve each other on a small machine.
+/// A lock for tests with real peers and real time: running at the same time,
+/// they would time out on a small machine.
 pub(crate) async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     TURN.lock().await
 }
 
-/// When every scenario begins, unless it says otherwise.
+/// When a scenario begins by default.
 pub(crate) const START: &str = "2024-07-01T12:00:00Z";
 
 pub(crate) fn start() -> Timestamp {
@@ -53,7 +53,7 @@ pub(crate) fn hours(hours: u64) -> Duration {
     Duration::from_hours(hours)
 }
 
-/// An exporter, the simulator it asks, and what it logged.
+/// An exporter, the simulator it uses, and what it logged.
 pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
     pub(crate) exporter: Exporter,
@@ -63,7 +63,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// An exporter of this world, by these settings, refreshing from now on.
+    /// An exporter of these simulated tenants with these settings, which starts to refresh now.
     pub(crate) async fn open(world: World, settings: Settings) -> Self {
         Self::with(world, settings, None, |_| {}).await
     }
@@ -113,7 +113,7 @@ impl Stage {
         self.exporter.apply(settings).await.unwrap();
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub(crate) async fn pass(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
@@ -123,7 +123,7 @@ impl Stage {
         self.written(&self.exporter.page(None, None).await.unwrap().0)
     }
 
-    /// The same, for a scraper that has so much time.
+    /// The same, with this scrape timeout.
     pub(crate) async fn page_within(&self, budget: Duration) -> Page {
         self.written(&self.exporter.page(None, Some(budget)).await.unwrap().0)
     }
@@ -142,7 +142,7 @@ impl Stage {
     }
 }
 
-/// Whatever a scenario was about, nothing it logged holds a secret.
+/// No scenario may log a secret.
 impl Drop for Stage {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -159,7 +159,7 @@ impl Drop for Stage {
     }
 }
 
-/// An exporter without tenants that asks this simulator.
+/// An exporter without tenants that uses this simulator.
 pub(crate) fn exporter(simulator: &Simulator, clock: &Clock, store: Option<Store>) -> Exporter {
     let simulator = simulator.clone();
     Exporter::new(Environment {
@@ -281,7 +281,7 @@ pub(crate) fn secret(text: &str) -> Secret {
     Secret::Value(SecretString::from(text))
 }
 
-/// Asks the simulator's handler and acts out its faults.
+/// Calls the simulator's handler and carries out its faults.
 #[derive(Debug)]
 struct InProcess(Simulator, u64);
 

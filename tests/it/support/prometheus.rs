@@ -22,7 +22,7 @@ pub(crate) struct Prometheus {
     address: SocketAddr,
 }
 
-/// One series of an answer: its labels, and its samples by time.
+/// One series of a result: its labels, and its samples by time.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) labels: BTreeMap<String, String>,
@@ -90,7 +90,7 @@ impl Prometheus {
         results.iter().map(Series::new).collect()
     }
 
-    /// The answer to an expression now, once it is as it should be.
+    /// The current result of an expression, once it is as expected.
     pub(crate) async fn query_until(
         &self,
         expression: &str,

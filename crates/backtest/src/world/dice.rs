@@ -18,28 +18,28 @@ impl Dice {
         Self(Rng::with_seed(hash))
     }
 
-    /// From `low` to `high`, each as likely.
+    /// Uniformly distributed from `low` to `high`.
     pub(crate) fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + self.0.f64() * (high - low)
     }
 
-    /// From `low` to `high`, each order of magnitude as likely.
+    /// From `low` to `high`, with uniformly distributed logarithm.
     pub(crate) fn log_uniform(&mut self, low: f64, high: f64) -> f64 {
         self.uniform(low.ln(), high.ln()).exp()
     }
 
-    /// Around 1, with this standard deviation of the logarithm.
+    /// Log-normally distributed around 1, with this standard deviation of the logarithm.
     pub(crate) fn log_normal(&mut self, sigma: f64) -> f64 {
         let radius = (-2.0 * (1.0 - self.0.f64()).ln()).sqrt();
         (sigma * radius * (std::f64::consts::TAU * self.0.f64()).cos()).exp()
     }
 
-    /// Of this mean, without memory.
+    /// Exponentially distributed, with this mean.
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.0.f64()).ln()
     }
 
-    /// A count of this mean.
+    /// Poisson distributed, with this mean.
     pub(crate) fn poisson(&mut self, mean: f64) -> u64 {
         let limit = (-mean).exp();
         let (mut count, mut product) = (0, self.0.f64());
@@ -50,7 +50,7 @@ impl Dice {
         count
     }
 
-    /// True so often.
+    /// True with this probability.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.0.f64() < probability
     }

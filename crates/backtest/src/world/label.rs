@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     RejectionJump,
     ManyFailAtOnce,
     Outage,
-    // Events nobody has to know of. Some cannot be distinguished from
+    // Events nobody has to know about. Some cannot be distinguished from
     // an incident: the concern they look like is neither required nor false.
     Backfill,
     FailedAndRetried,
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// Whether somebody has to know of it.
+    /// Whether somebody has to know about it.
     pub(crate) fn is_incident(self) -> bool {
         self <= Self::Outage
     }

@@ -82,7 +82,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The world of a seed, so many days long.
+    /// The world of a seed, this many days long.
     pub(crate) fn generate(seed: u64, days: i64) -> Self {
         // Either way nine weeks hold the clock changes of three continents.
         let monday = if seed.is_multiple_of(2) {

@@ -81,7 +81,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Seconds an ordinary run of so many rows takes.
+    /// Seconds that an ordinary run of this many rows takes.
     pub(crate) fn usual_seconds(&self, rows: f64) -> f64 {
         self.overhead + self.loading * rows / self.volume.base.max(1.0)
     }

@@ -10,7 +10,7 @@ use super::dice::Dice;
 /// A schedule, in local time unless stated otherwise.
 #[derive(Clone, Debug)]
 pub(crate) enum Schedule {
-    /// Every so many minutes, day and night, `offset` minutes after midnight UTC.
+    /// At an interval in minutes, day and night, `offset` minutes after midnight UTC.
     Every { minutes: i64, offset: i64 },
     /// At these times of these days of the week.
     Daily {
@@ -27,7 +27,7 @@ pub(crate) enum Schedule {
     MonthlyOnDay { day: i8, time: Time },
     /// Once a month on its first such day of the week.
     MonthlyOnWeekday { weekday: Weekday, time: Time },
-    /// At random, so many hours apart on average.
+    /// At random, this many hours apart on average.
     Random { mean_hours: f64 },
 }
 

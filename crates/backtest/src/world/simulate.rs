@@ -1,4 +1,4 @@
-//! Runs what is planned: job records with their times and counts, and a label
+//! Simulates what is planned: job records with their times and counts, and a label
 //! for each thing that happened.
 
 use std::collections::BTreeMap;

@@ -41,7 +41,7 @@ impl Volume {
         }
     }
 
-    /// The mean at this local time, after so many weeks.
+    /// The mean at this local time, after this many weeks.
     pub(crate) fn mean(&self, local: DateTime, weeks: f64) -> f64 {
         let weekday = local.weekday();
         let index = WEEK.iter().position(|day| *day == weekday).unwrap_or(0);

@@ -284,7 +284,7 @@ impl Pipeline {
     }
 }
 
-/// Now and then a person starts the workflow.
+/// Some runs are started by a person.
 fn principal(slot: i64) -> Principal {
     if slot.rem_euclid(4) == 1 {
         Principal::person("socktown")

@@ -194,7 +194,7 @@ impl WorkflowRun {
         u64::try_from(elapsed).unwrap_or(0)
     }
 
-    /// The time so many milliseconds after the start.
+    /// The time this many milliseconds after the start.
     fn after(&self, elapsed: u64) -> Timestamp {
         super::at(
             self.started
