@@ -61,9 +61,10 @@ impl Page {
         }
     }
 
-    /// The page that comes after this one. The forms that were requested
-    /// lately are made now, so that a scrape does not wait for them. Takes time
-    /// in proportion to what has changed, so do not call it on an async thread.
+    /// The page that comes after this one. Its samples are rendered and
+    /// compressed now in the forms that were requested lately, so that a scrape
+    /// has only to join them. Takes time in proportion to what has changed, so
+    /// do not call it on an async thread.
     #[must_use]
     pub fn succeeded_by(&self, tenants: Vec<Arc<RenderedSnapshot>>) -> Self {
         let page = Self {
@@ -71,14 +72,20 @@ impl Page {
             forms: Default::default(),
             recent: self.recent.clone(),
         };
+        let mut compressors = Compressors::default();
         for (format, encoding) in page.recent.list() {
-            page.form(format, encoding);
+            for tenant in &page.tenants {
+                for piece in tenant.pieces(format) {
+                    piece.encoded(encoding, &mut compressors);
+                }
+            }
         }
         page
     }
 
     /// The whole page with the exporter's own families at its end. If the form
-    /// was made before, the cost does not depend on the number of jobs.
+    /// was made before, the cost does not depend on the number of jobs; do not
+    /// call it on an async thread otherwise.
     #[must_use]
     pub fn body(&self, format: Format, encoding: Encoding, own: &Gathered) -> Body {
         self.recent.note(format, encoding);
@@ -189,14 +196,11 @@ impl FormBuilder {
     }
 
     fn push(&mut self, piece: &Piece) {
-        match self.encoding {
-            Encoding::Identity => self.chunks.push(&piece.plain),
-            Encoding::Gzip => {
-                self.chunks.push(piece.deflated(&mut self.compressors));
-                piece.add_to(&mut self.crc);
-                self.length += piece.plain.len();
-            }
-            Encoding::Zstd => self.chunks.push(piece.zstd(&mut self.compressors)),
+        self.chunks
+            .push(piece.encoded(self.encoding, &mut self.compressors));
+        if self.encoding == Encoding::Gzip {
+            piece.add_to(&mut self.crc);
+            self.length += piece.plain.len();
         }
     }
 

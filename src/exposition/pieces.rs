@@ -8,6 +8,7 @@ use std::sync::{LazyLock, OnceLock};
 use bytes::Bytes;
 use crc32fast::Hasher;
 
+use super::Encoding;
 use super::catalogue::snapshot_families;
 use super::compress::Compressors;
 use super::samples::Samples;
@@ -61,15 +62,16 @@ impl Piece {
         pieces.collect()
     }
 
-    /// As a part of a deflate stream.
-    pub(super) fn deflated(&self, compressors: &mut Compressors) -> &Bytes {
-        self.deflated
-            .get_or_init(|| compressors.deflate(&self.plain))
-    }
-
-    /// As a zstd frame.
-    pub(super) fn zstd(&self, compressors: &mut Compressors) -> &Bytes {
-        self.zstd.get_or_init(|| compressors.zstd(&self.plain))
+    /// The samples in a content coding: with gzip as a part of a deflate stream,
+    /// with zstd as a frame.
+    pub(super) fn encoded(&self, encoding: Encoding, compressors: &mut Compressors) -> &Bytes {
+        match encoding {
+            Encoding::Identity => &self.plain,
+            Encoding::Gzip => self
+                .deflated
+                .get_or_init(|| compressors.deflate(&self.plain)),
+            Encoding::Zstd => self.zstd.get_or_init(|| compressors.zstd(&self.plain)),
+        }
     }
 
     /// Adds the plain bytes to a checksum of those before.
@@ -97,6 +99,10 @@ pub(super) struct ChunkList {
 /// From this size on, in bytes, sharing is cheaper than copying.
 const SHARED: usize = 64 * 1024;
 
+/// The size of a chunk of small pieces, in bytes. Larger buffers are costly to
+/// grow, and an allocator may keep their memory.
+const CHUNK: usize = 256 * 1024;
+
 impl ChunkList {
     pub(super) fn push(&mut self, bytes: &Bytes) {
         if bytes.len() < SHARED {
@@ -109,6 +115,9 @@ impl ChunkList {
 
     pub(super) fn copy(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
+        if self.tail.len() >= CHUNK {
+            self.flush();
+        }
     }
 
     pub(super) fn finish(mut self) -> Vec<Bytes> {

@@ -154,21 +154,21 @@ impl Inner {
         let (format, encoding) = (negotiated.format, negotiated.encoding);
         let tenants: Vec<&str> = query.all("tenant").collect();
         let some = (!tenants.is_empty()).then_some(&*tenants);
-        let (page, roster) = match self.exporter.page(some, budget).await {
+        let (page, names) = match self.exporter.page(some, budget).await {
             Ok(found) => found,
             Err(unknown) => return text(StatusCode::BAD_REQUEST, &unknown.to_string()),
         };
         let telemetry = self.exporter.telemetry().clone();
-        let roster_of_page = Arc::clone(&roster);
+        let names_of_page = Arc::clone(&names);
         let render = move || {
-            let own = telemetry.gather(|tenant| roster_of_page.contains(tenant));
+            let own = telemetry.gather(|tenant| names_of_page.contains(tenant));
             Body::from(page.body(format, encoding, &own))
         };
         let snapshots = self.exporter.snapshots().into_iter();
         let snapshots = snapshots
-            .filter(|snapshot| roster.contains(&snapshot.tenant))
+            .filter(|snapshot| names.contains(&snapshot.tenant))
             .collect();
-        let key = Key::Metrics(roster, format, encoding);
+        let key = Key::Metrics(names, format, encoding);
         let cache = if some.is_some() {
             &self.pages
         } else {
