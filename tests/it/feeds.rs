@@ -3,4 +3,5 @@
 
 mod kill;
 pub(crate) mod script;
+mod soak;
 mod state_file;

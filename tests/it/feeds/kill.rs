@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::script::{self, LONGEST, Samples, counters, later, truth};
+use super::script::{self, LONGEST, Samples, Watch, counters, later, number, sum, truth};
 use crate::support::process::{Ended, Process, TIMEOUT};
 use crate::support::upstream::Upstream;
 
@@ -43,14 +43,12 @@ struct Course {
     /// Kills at the moment in which the state file changed.
     kills_writing: usize,
     terminations: usize,
-    scrapes: usize,
-    /// The highest value seen of each counter.
-    highest: Samples,
+    watch: Watch,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_run_is_counted_exactly_once_across_kills() {
-    let _permit = crate::support::permit().await;
+    let _turn = crate::support::alone().await;
     let seed = number("AMPERITY_KILL_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let seconds = number("AMPERITY_KILL_SECONDS").unwrap_or(SECONDS);
     println!("seed {seed}, {seconds} seconds");
@@ -77,7 +75,10 @@ async fn every_run_is_counted_exactly_once_across_kills() {
         .flat_map(|tenant| truth(&upstream.simulator, tenant))
         .collect();
     let last = Process::start(&arguments).await;
-    course.until_counters_are(&expected, &last).await;
+    course
+        .watch
+        .until_counters_are(&expected, &last, LONGEST + TIMEOUT)
+        .await;
     last.kill().await;
     // It does not count anything again either.
     let after = Process::start(&arguments).await;
@@ -95,7 +96,7 @@ async fn every_run_is_counted_exactly_once_across_kills() {
         course.kills,
         course.kills_writing,
         course.terminations,
-        course.scrapes,
+        course.watch.scrapes,
         expected.len()
     );
 }
@@ -153,36 +154,9 @@ impl Course {
         process.listening().await;
         loop {
             if let Some((_, body)) = process.get("/metrics").await {
-                self.check(counters(&crate::support::Page(body)));
+                self.watch.check(counters(&crate::support::Page(body)));
             }
             sleep(Duration::from_millis(40)).await;
-        }
-    }
-
-    fn check(&mut self, seen: Samples) -> Samples {
-        self.scrapes += 1;
-        for (series, value) in &seen {
-            let highest = self.highest.entry(series.clone()).or_insert(*value);
-            assert!(value >= highest, "{series} fell from {highest} to {value}");
-            *highest = *value;
-        }
-        seen
-    }
-
-    /// Scrapes until the counters have the expected values.
-    async fn until_counters_are(&mut self, expected: &Samples, process: &Process) {
-        let deadline = Instant::now() + LONGEST + TIMEOUT;
-        loop {
-            let seen = self.check(counters(&process.page().await));
-            if seen == *expected {
-                return;
-            }
-            if Instant::now() > deadline {
-                let differs = |(series, value): &(&String, &f64)| seen.get(*series) != Some(*value);
-                let expected: Vec<_> = expected.iter().filter(differs).collect();
-                panic!("expected {expected:#?}, seen {seen:#?}");
-            }
-            sleep(Duration::from_millis(200)).await;
         }
     }
 }
@@ -193,13 +167,13 @@ fn world(dice: &mut Rng, seconds: u64) -> World {
     let begin = later(now, -120_000);
     let end = now + SignedDuration::from_secs(seconds.cast_signed());
     TENANTS.iter().fold(World::empty(), |world, name| {
-        let jobs = script::jobs(dice, begin..end);
+        let jobs = script::jobs(dice, begin..end, 1);
         let tenant = SimulatedTenant::new(*name);
         let tenant = jobs.into_iter().fold(tenant, SimulatedTenant::job);
         // A run that goes on while the first list is answered could be either
         // history or not.
         let retried_from = later(now, 10_000);
-        let runs = script::workflow_runs(dice, begin..end, retried_from);
+        let runs = script::workflow_runs(dice, begin..end, retried_from, 1);
         world.tenant(runs.into_iter().fold(tenant, SimulatedTenant::workflow_run))
     })
 }
@@ -261,16 +235,4 @@ async fn creation_times(process: &Process) -> Samples {
     let created: Samples = created.collect();
     assert!(!created.is_empty(), "{body}");
     created
-}
-
-fn sum(samples: &Samples, family: &str) -> f64 {
-    let of_family = samples
-        .iter()
-        .filter(|(series, _)| series.starts_with(family));
-    of_family.map(|(_, value)| value).sum()
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap())
 }

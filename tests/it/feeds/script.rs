@@ -10,30 +10,34 @@ use amperity_simulator::{
 };
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep};
 
+use crate::support::process::Process;
 use crate::support::{Page, label};
 
 /// Samples by series, as written on a page in text 0.0.4.
-pub(super) type Samples = BTreeMap<String, f64>;
+pub(crate) type Samples = BTreeMap<String, f64>;
 
-/// The longest run of [`jobs`].
-pub(super) const LONGEST: Duration = Duration::from_secs(8);
+/// The longest run of [`jobs`] that are not slowed down.
+pub(crate) const LONGEST: Duration = Duration::from_secs(8);
 
 const STATES: [&str; 5] = ["canceled", "failed", "skipped", "stopped", "succeeded"];
 
 /// Jobs of eight pipelines of one to three feeds each, which start within
 /// `started`: every one to five seconds, most of them short, some longer than
-/// the time to the next, with every outcome and any number of rows.
-pub(super) fn jobs(dice: &mut Rng, started: Range<Timestamp>) -> Vec<Job> {
+/// the time to the next, with every outcome and any number of rows. Every time is
+/// `slower` times as long.
+pub(crate) fn jobs(dice: &mut Rng, started: Range<Timestamp>, slower: u32) -> Vec<Job> {
+    let factor = i64::from(slower);
     let mut jobs = Vec::new();
     for pipeline in 0..8_usize {
         let feeds = dice.usize(1..=3);
-        let period = dice.i64(1000..5000);
+        let period = dice.i64(1000..5000) * factor;
         let mut start = later(started.start, dice.i64(0..period));
         while start < started.end {
             let id = format!("isj-{}-{pipeline}-{}", start.as_millisecond(), jobs.len());
             let job = (0..feeds).fold(Job::new(id, start), |job, feed| {
-                job.table(table(dice, pipeline, feed))
+                job.table(table(dice, pipeline, feed, slower))
             });
             jobs.push(job);
             start = later(start, dice.i64(period / 2..period * 3 / 2));
@@ -43,20 +47,24 @@ pub(super) fn jobs(dice: &mut Rng, started: Range<Timestamp>) -> Vec<Job> {
 }
 
 /// Runs of three workflows, which start within `started`: with every outcome, and
-/// from `retried_from` on some that go on after they failed.
-pub(super) fn workflow_runs(
+/// from `retried_from` on some that go on after they failed. Every time is `slower`
+/// times as long.
+pub(crate) fn workflow_runs(
     dice: &mut Rng,
     started: Range<Timestamp>,
     retried_from: Timestamp,
+    slower: u32,
 ) -> Vec<WorkflowRun> {
+    let factor = i64::from(slower);
+    let duration = |dice: &mut Rng| Duration::from_millis(dice.u64(50..1500)) * slower;
     let mut runs = Vec::new();
     for workflow in 0..3 {
-        let mut start = later(started.start, dice.i64(0..3000));
+        let mut start = later(started.start, dice.i64(0..3000) * factor);
         while start < started.end {
             let id = format!("wf-{}-{workflow}", start.as_millisecond());
             let name = format!("workflow {workflow}");
             let run = WorkflowRun::new(id, name, "courier.group/run", start);
-            let run = run.lasting(Duration::from_millis(dice.u64(50..1500)));
+            let run = run.lasting(duration(dice));
             let failed = WorkflowOutcome::Failed(WorkflowError::missing_file());
             runs.push(match dice.u8(..10) {
                 0 => run.ending(failed),
@@ -64,17 +72,17 @@ pub(super) fn workflow_runs(
                 2 => run.ending(WorkflowOutcome::Canceled),
                 3..5 if start >= retried_from => run
                     .ending(failed)
-                    .resuming_after(Duration::from_millis(dice.u64(50..1500)))
-                    .lasting(Duration::from_millis(dice.u64(50..1500))),
+                    .resuming_after(duration(dice))
+                    .lasting(duration(dice)),
                 _ => run,
             });
-            start = later(start, dice.i64(500..4000));
+            start = later(start, dice.i64(500..4000) * factor);
         }
     }
     runs
 }
 
-fn table(dice: &mut Rng, pipeline: usize, feed: usize) -> Table {
+fn table(dice: &mut Rng, pipeline: usize, feed: usize, slower: u32) -> Table {
     let longest = if dice.u8(..10) == 0 { 7000 } else { 1500 };
     let outcome = match dice.u8(..20) {
         0 => Outcome::Failed,
@@ -90,8 +98,8 @@ fn table(dice: &mut Rng, pipeline: usize, feed: usize) -> Table {
         errors: dice.u64(..5),
     };
     Table::new(format!("table {pipeline}"), format!("df-{pipeline}-{feed}"))
-        .after(Duration::from_millis(dice.u64(..1000)))
-        .lasting(Duration::from_millis(dice.u64(50..longest)))
+        .after(Duration::from_millis(dice.u64(..1000)) * slower)
+        .lasting(Duration::from_millis(dice.u64(50..longest)) * slower)
         .ending(outcome)
         .rows(rows)
 }
@@ -99,7 +107,7 @@ fn table(dice: &mut Rng, pipeline: usize, feed: usize) -> Table {
 /// What all counters of a tenant's feeds and workflows must be once everything
 /// that was scripted has finished and was counted: all runs but those that were
 /// history when the first list was answered.
-pub(super) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
+pub(crate) fn truth(simulator: &Simulator, tenant: &str) -> Samples {
     let log = simulator.log();
     let first_list = |endpoint: Endpoint| {
         let first = log.iter().find(|entry| {
@@ -173,7 +181,7 @@ fn workflow_series(tenant: &str, name: &str) -> String {
 }
 
 /// The counters of all feeds and workflows on a page.
-pub(super) fn counters(page: &Page) -> Samples {
+pub(crate) fn counters(page: &Page) -> Samples {
     let counters = page.0.lines().filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;
         let (name, _) = series.split_once('{')?;
@@ -194,4 +202,59 @@ pub(super) fn counters(page: &Page) -> Samples {
 /// `time`, this many milliseconds later.
 pub(crate) fn later(time: Timestamp, milliseconds: i64) -> Timestamp {
     time + SignedDuration::from_millis(milliseconds)
+}
+
+/// Watches that no counter ever falls.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    pub(crate) scrapes: usize,
+    /// The highest value seen of each counter.
+    highest: Samples,
+}
+
+impl Watch {
+    pub(crate) fn check(&mut self, seen: Samples) -> Samples {
+        self.scrapes += 1;
+        for (series, value) in &seen {
+            let highest = self.highest.entry(series.clone()).or_insert(*value);
+            assert!(value >= highest, "{series} fell from {highest} to {value}");
+            *highest = *value;
+        }
+        seen
+    }
+
+    /// Scrapes until the counters have the expected values.
+    pub(crate) async fn until_counters_are(
+        &mut self,
+        expected: &Samples,
+        process: &Process,
+        limit: Duration,
+    ) {
+        let deadline = Instant::now() + limit;
+        loop {
+            let seen = self.check(counters(&process.page().await));
+            if seen == *expected {
+                return;
+            }
+            if Instant::now() > deadline {
+                let differs = |(series, value): &(&String, &f64)| seen.get(*series) != Some(*value);
+                let expected: Vec<_> = expected.iter().filter(differs).collect();
+                panic!("expected {expected:#?}, seen {seen:#?}");
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+pub(crate) fn sum(samples: &Samples, family: &str) -> f64 {
+    let of_family = samples
+        .iter()
+        .filter(|(series, _)| series.starts_with(family));
+    of_family.map(|(_, value)| value).sum()
+}
+
+/// The number in a variable of the environment, if it is set.
+pub(crate) fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap())
 }

@@ -10,6 +10,7 @@ mod reload;
 mod slow;
 mod stop;
 mod tenants;
+mod weeks;
 mod workflows;
 
 use std::time::Duration;

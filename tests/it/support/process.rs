@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::Response;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::TcpStream;
@@ -129,6 +130,15 @@ impl Process {
         http::get(self.address, path, accept).await
     }
 
+    /// The response to a GET with these headers.
+    pub(crate) async fn get_bytes(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Option<Response<Bytes>> {
+        http::get_bytes(self.address, path, headers).await
+    }
+
     /// The metrics page.
     pub(crate) async fn page(&self) -> Page {
         let answer = self.get("/metrics").await;
@@ -139,12 +149,15 @@ impl Process {
 
     /// The largest resident memory it ever had, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
-        let id = self.child.id().unwrap();
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let mut words = status
-            .split_whitespace()
-            .skip_while(|word| *word != "VmHWM:");
-        words.nth(1).unwrap().parse::<usize>().unwrap() * 1024
+        self.status("VmHWM:") * 1024
+    }
+
+    /// A number of `/proc/PID/status`.
+    pub(crate) fn status(&self, field: &str) -> usize {
+        let path = format!("/proc/{}/status", self.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let mut words = status.split_whitespace().skip_while(|word| *word != field);
+        words.nth(1).unwrap().parse().unwrap()
     }
 
     /// The lines it has written to standard error.
@@ -201,7 +214,12 @@ impl Process {
 
 /// The real binary, without the variables of this process that it reads.
 pub(crate) fn binary() -> std::process::Command {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_amperity_exporter"));
+    binary_at(env!("CARGO_BIN_EXE_amperity_exporter"))
+}
+
+/// The same, at another path.
+pub(crate) fn binary_at(path: impl AsRef<OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(path);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AMPERITY_")) {
         command.env_remove(name);
     }
