@@ -24,15 +24,16 @@ build() {
     cargo build --quiet --locked --example upstream
 }
 
-# start RUNS INTERVAL [TENANTS]: an exporter with a page of about 105 × RUNS
-# series for each tenant, refreshed at this interval. Returns when the page is
-# there.
+# start RUNS INTERVAL [TENANTS] [FEEDS]: an exporter with a page of about
+# 21 × RUNS × FEEDS series for each tenant, by default with five feeds, refreshed
+# at this interval. Returns when the page is there.
 start() {
-    local number tenants="${3:-1}"
-    target/debug/examples/upstream "$upstream_at" "$1" "$tenants" &
+    local number tenants="${3:-1}" feeds="${4:-5}"
+    target/debug/examples/upstream "$upstream_at" "$1" "$tenants" "$feeds" &
     upstream=$!
     {
         printf 'refresh: {interval: %s}\n' "$2"
+        echo 'limits: {jobs: 50000}'
         printf 'api: {base_url: "http://%s/api", timeout: 1m}\n' "$upstream_at"
         echo 'tenants:'
         for ((number = 0; number < tenants; number++)); do
@@ -53,6 +54,11 @@ start() {
 stop() {
     kill "$exporter" "$upstream" 2>/dev/null || true
     wait "$exporter" "$upstream" 2>/dev/null || true
+}
+
+# status FIELD: a number of the exporter's process status.
+status() {
+    awk -v field="$1:" '$1 == field {print $2}' "/proc/$exporter/status"
 }
 
 # The most memory the exporter ever had, in MiB.

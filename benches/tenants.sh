@@ -17,11 +17,6 @@ trap 'stop; rm -rf "$folder"' EXIT
 
 seconds="${SECONDS_EACH:-90}"
 
-# status FIELD: a number of the exporter's process status.
-status() {
-    awk -v field="$1:" '$1 == field {print $2}' "/proc/$exporter/status"
-}
-
 build
 echo 'tenants   series  page MiB  memory MiB, later  limit MiB  peak MiB  threads'
 for tenants in "${@:-1 25 50 200}"; do

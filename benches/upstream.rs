@@ -1,8 +1,9 @@
-//! A simulated API of a given size for the benchmark scripts: tenants with five
-//! feeds, each with a run every ten minutes.
+//! A simulated API of a given size for the benchmark scripts: tenants with some
+//! feeds, by default five, each with a run every ten minutes.
 //!
-//! `upstream ADDRESS RUNS [TENANTS]`: each feed has had so many runs. A run is
-//! 21 series on the exporter's page, so 951 of them are a page of 100,000.
+//! `upstream ADDRESS RUNS [TENANTS] [FEEDS]`: each feed has had so many runs. A
+//! run is 21 series on the exporter's page, so 951 of each of five feeds are a
+//! page of 100,000.
 
 use std::time::Duration;
 
@@ -18,15 +19,16 @@ async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments
         .next()
-        .context("usage: upstream ADDRESS RUNS [TENANTS]")?;
+        .context("usage: upstream ADDRESS RUNS [TENANTS] [FEEDS]")?;
     let runs: u32 = arguments.next().context("how many runs?")?.parse()?;
     let tenants = arguments.next().map_or(Ok(1), |number| number.parse())?;
+    let feeds = arguments.next().map_or(Ok(5), |number| number.parse())?;
     let clock = Clock::system();
     let world = World::generated(&WorldParameters {
         seed: 1,
         start: clock.now(),
         tenants,
-        feeds: 5,
+        feeds,
         period: PERIOD,
         duration: Duration::from_mins(1),
         history: PERIOD * runs,

@@ -1,5 +1,5 @@
 //! From snapshots to the bytes of `/metrics`: one [`catalogue`] of families,
-//! written as Prometheus text, `OpenMetrics` 1.0 or protobuf.
+//! written as Prometheus text, `OpenMetrics` 1.0 or 2.0, or protobuf.
 //!
 //! A tenant's samples are written ([`Samples`]) and compressed once
 //! ([`RenderedSnapshot`]); those of all tenants are joined into a [`Page`]. A
@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::telemetry::family::Kind;
+
 pub mod catalogue;
 mod compress;
 mod encoder;
@@ -24,9 +26,10 @@ mod gathered;
 mod gzip;
 mod limit;
 mod negotiate;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod openmetrics;
+mod openmetrics2;
 mod page;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod parser;
 mod pieces;
 mod protobuf;
 mod recent;
@@ -53,13 +56,31 @@ pub enum Format {
     Text,
     /// `OpenMetrics` 1.0.
     OpenMetrics,
+    /// `OpenMetrics` 2.0.
+    OpenMetrics2,
     /// Length-delimited protobuf messages.
     Protobuf,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Text, Self::OpenMetrics, Self::Protobuf];
+    pub const ALL: [Self; 4] = [
+        Self::Text,
+        Self::OpenMetrics,
+        Self::OpenMetrics2,
+        Self::Protobuf,
+    ];
+
+    /// Appends the header of a family.
+    fn write_header(self, out: &mut Vec<u8>, name: &str, kind: Kind, help: &str) {
+        let write = match self {
+            Self::Text => text::write_header,
+            Self::OpenMetrics => text::write_open_metrics_header,
+            Self::OpenMetrics2 => openmetrics2::write_header,
+            Self::Protobuf => protobuf::write_header,
+        };
+        write(out, name, kind, help);
+    }
 }
 
 /// The content coding of a page.

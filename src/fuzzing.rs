@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use crate::amperity::grant::check_answer;
 use crate::backfill::{JobsFile, Records, first_time};
 use crate::config;
-use crate::exposition::openmetrics;
+use crate::exposition::parser;
 use crate::exposition::{Encoding, Format, Page, RenderedSnapshot, limit_page, negotiate};
 use crate::feeds::{FeedId, RunHistory, Totals};
 use crate::jobs::Job;
@@ -130,7 +130,7 @@ fn check_page(mut snapshot: Snapshot) {
         }
         let rendered = RenderedSnapshot::new(Arc::new(snapshot.clone()), None);
         let page = Page::new(vec![Arc::new(rendered)]);
-        for format in [Format::Text, Format::OpenMetrics] {
+        for format in [Format::Text, Format::OpenMetrics, Format::OpenMetrics2] {
             let body = page.body(format, Encoding::Identity, &Gathered::default());
             let length = body.length() as u64;
             assert!(
@@ -139,9 +139,7 @@ fn check_page(mut snapshot: Snapshot) {
             );
             let text = String::from_utf8(body.chunks.concat());
             let problem = text.map_err(|error| error.to_string());
-            let problem = problem
-                .and_then(|text| openmetrics::parse(&text, format))
-                .err();
+            let problem = problem.and_then(|text| parser::parse(&text, format)).err();
             assert_eq!(problem, None);
         }
     }

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::catalogue::Family;
 use super::text::Value;
 use crate::telemetry::NativeHistogram;
 
@@ -11,27 +10,27 @@ pub(super) trait Encoder: Copy {
     /// Appends a label to others of the same sample.
     fn label(self, labels: &mut Vec<u8>, name: &str, value: &str);
 
-    /// Appends a sample of a gauge.
-    fn gauge(self, out: &mut Vec<u8>, family: &Family, labels: Labels<'_>, value: Value);
+    /// Appends a sample of the gauge of this name.
+    fn gauge(self, out: &mut Vec<u8>, name: &str, labels: Labels<'_>, value: Value);
 
-    /// Appends a sample of a counter that was 0 at `created`.
+    /// Appends a sample of a counter that was 0 at `created`, if that is known.
     fn counter(
         self,
         out: &mut Vec<u8>,
-        family: &Family,
+        name: &str,
         labels: Labels<'_>,
-        count: u64,
-        created: Timestamp,
+        count: Value,
+        created: Option<Timestamp>,
     );
 
-    /// Appends durations that were first counted after `created`.
-    fn durations(
+    /// Appends a histogram that was empty at `created`, if that is known.
+    fn histogram(
         self,
         out: &mut Vec<u8>,
-        family: &Family,
+        name: &str,
         labels: Labels<'_>,
-        durations: Durations<'_>,
-        created: Timestamp,
+        histogram: Histogram<'_>,
+        created: Option<Timestamp>,
     );
 }
 
@@ -49,12 +48,21 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// Durations that were counted.
+/// A histogram with classic buckets, native ones, or both.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Durations<'a> {
-    /// In milliseconds.
-    pub(super) sum: u64,
+pub(super) struct Histogram<'a> {
+    pub(super) sum: Value,
     pub(super) count: u64,
-    /// Has this many values, in seconds.
-    pub(super) histogram: &'a NativeHistogram,
+    /// Bounds and how many values are up to them, without the one at infinity.
+    pub(super) buckets: &'a [(f64, u64)],
+    /// Written by formats that have native histograms.
+    pub(super) native: Option<&'a NativeHistogram>,
+}
+
+impl<'a> Histogram<'a> {
+    /// The native histogram, unless its buckets do not add up to the count:
+    /// Prometheus would reject it.
+    pub(super) fn valid_native(&self) -> Option<&'a NativeHistogram> {
+        self.native.filter(|native| native.count() == self.count)
+    }
 }

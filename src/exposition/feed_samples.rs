@@ -3,7 +3,7 @@
 use super::catalogue::Family;
 use super::catalogue::expectations::{EXPECTATION_GAUGES, FEED_INFO};
 use super::catalogue::feeds::{FEED_COUNTERS, FEED_DURATION, FEED_GAUGES, FEED_RUNS, FEED_STATE};
-use super::encoder::{Durations, Encoder, Labels};
+use super::encoder::{Encoder, Histogram, Labels};
 use super::samples::{Row, SampleWriter, label, labels};
 use super::text::Value;
 use crate::config::Severity;
@@ -19,22 +19,25 @@ impl<E: Encoder> SampleWriter<'_, E> {
         self.gauges(&FEED_GAUGES, &feeds);
         self.runs(&FEED_RUNS, &feeds);
         for rows in &FEED_COUNTERS {
+            let name = rows.family.name;
             self.family(&rows.family, |out| {
                 for Row { labels, item } in &feeds {
-                    let (labels, count) = (Labels::shared(labels), (rows.value)(item));
-                    encoder.counter(out, &rows.family, labels, count, item.created);
+                    let labels = Labels::shared(labels);
+                    let count = Value::Count((rows.value)(item));
+                    encoder.counter(out, name, labels, count, Some(item.created));
                 }
             });
         }
         self.family(&FEED_DURATION, |out| {
             for Row { labels, item } in &feeds {
-                let durations = Durations {
-                    sum: item.totals.duration_ms,
+                let durations = Histogram {
+                    sum: Value::milliseconds(item.totals.duration_ms),
                     count: item.totals.durations,
-                    histogram: &item.totals.duration_histogram,
+                    buckets: &[],
+                    native: Some(&item.totals.duration_histogram),
                 };
-                let labels = Labels::shared(labels);
-                encoder.durations(out, &FEED_DURATION, labels, durations, item.created);
+                let (name, labels) = (FEED_DURATION.name, Labels::shared(labels));
+                encoder.histogram(out, name, labels, durations, Some(item.created));
             }
         });
         self.expectations(&feeds);
@@ -74,7 +77,13 @@ impl<E: Encoder> SampleWriter<'_, E> {
                         shared: labels,
                         own,
                     };
-                    encoder.counter(out, family, labels, count, item.created);
+                    encoder.counter(
+                        out,
+                        family.name,
+                        labels,
+                        Value::Count(count),
+                        Some(item.created),
+                    );
                 }
             }
         });
@@ -106,7 +115,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
                     ],
                 );
                 let labels = Labels { shared, own };
-                encoder.gauge(out, &FEED_INFO, labels, Value::Count(1));
+                encoder.gauge(out, FEED_INFO.name, labels, Value::Count(1));
             }
         });
         self.gauges(&EXPECTATION_GAUGES, feeds);

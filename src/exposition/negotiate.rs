@@ -32,16 +32,18 @@ pub fn negotiate(accept: Option<&str>, accept_encoding: Option<&str>) -> Negotia
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MediaType {
     Protobuf,
-    OpenMetrics,
+    OpenMetrics200,
+    OpenMetrics100,
     Text100,
     Text004,
 }
 
 impl MediaType {
     /// Of types that a client prefers equally, it gets the first.
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Protobuf,
-        Self::OpenMetrics,
+        Self::OpenMetrics200,
+        Self::OpenMetrics100,
         Self::Text100,
         Self::Text004,
     ];
@@ -49,7 +51,8 @@ impl MediaType {
     fn format(self) -> Format {
         match self {
             Self::Protobuf => Format::Protobuf,
-            Self::OpenMetrics => Format::OpenMetrics,
+            Self::OpenMetrics200 => Format::OpenMetrics2,
+            Self::OpenMetrics100 => Format::OpenMetrics,
             Self::Text100 | Self::Text004 => Format::Text,
         }
     }
@@ -64,7 +67,8 @@ impl MediaType {
                     && entry.parameter("proto") == "io.prometheus.client.MetricFamily"
                     && entry.parameter("encoding") == "delimited"
             }
-            Self::OpenMetrics => {
+            Self::OpenMetrics200 => name == "application/openmetrics-text" && version == "2.0.0",
+            Self::OpenMetrics100 => {
                 name == "application/openmetrics-text" && ["", "1.0.0"].contains(&version)
             }
             Self::Text100 => name == "text/plain" && version == "1.0.0",
@@ -80,13 +84,14 @@ impl MediaType {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
                  encoding=delimited"
             }
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::OpenMetrics200 => "application/openmetrics-text; version=2.0.0; charset=utf-8",
+            Self::OpenMetrics100 => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Text100 => "text/plain; version=1.0.0; charset=utf-8",
             Self::Text004 => "text/plain; version=0.0.4; charset=utf-8",
         };
         let escaping = match self {
-            Self::OpenMetrics | Self::Text100 => escaping.or(Some(DEFAULT_ESCAPING)),
-            Self::Protobuf => escaping,
+            Self::OpenMetrics100 | Self::Text100 => escaping.or(Some(DEFAULT_ESCAPING)),
+            Self::Protobuf | Self::OpenMetrics200 => escaping,
             Self::Text004 => None,
         };
         escaping.map_or_else(

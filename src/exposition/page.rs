@@ -11,21 +11,16 @@ use super::compress::Compressors;
 use super::pieces::{ChunkList, Piece};
 use super::recent::RecentForms;
 use super::rendered::RenderedSnapshot;
-use super::{Body, Encoding, Format, gathered, gzip, protobuf, text, zstd_frames};
+use super::{Body, Encoding, Format, gathered, gzip, protobuf, zstd_frames};
 use crate::telemetry::Gathered;
 
 /// The headers of all families in each format, made once per process.
 static HEADERS: LazyLock<[Vec<Piece>; Format::ALL.len()]> = LazyLock::new(|| {
     Format::ALL.map(|format| {
-        let write = match format {
-            Format::Text => text::write_header,
-            Format::OpenMetrics => text::write_open_metrics_header,
-            Format::Protobuf => protobuf::write_header,
-        };
         let families = snapshot_families().enumerate();
         let headers = families.map(|(position, family)| {
             let mut header = Vec::new();
-            write(&mut header, family.name, family.kind, family.help);
+            format.write_header(&mut header, family.name, family.kind, family.help);
             Piece::new(position, header.into())
         });
         headers.collect()
@@ -91,7 +86,7 @@ impl Page {
         self.recent.note(format, encoding);
         let form = self.form(format, encoding);
         let mut end = gathered::write(format, own);
-        if format == Format::OpenMetrics {
+        if matches!(format, Format::OpenMetrics | Format::OpenMetrics2) {
             end.extend_from_slice(b"# EOF\n");
         }
         let end = match encoding {

@@ -7,8 +7,7 @@
 
 use jiff::Timestamp;
 
-use super::catalogue::Family;
-use super::encoder::{Durations, Encoder, Labels};
+use super::encoder::{Encoder, Histogram, Labels};
 use super::text::Value;
 use crate::telemetry::family::{self, Kind};
 use crate::telemetry::{NativeHistogram, SCHEMA, ZERO_THRESHOLD};
@@ -37,7 +36,6 @@ const UNIT: u8 = tag(5, BYTES);
 const LABEL: u8 = tag(1, BYTES);
 const GAUGE: u8 = tag(2, BYTES);
 const COUNTER: u8 = tag(3, BYTES);
-const SUMMARY: u8 = tag(4, BYTES);
 const HISTOGRAM: u8 = tag(7, BYTES);
 
 impl Encoder for Protobuf {
@@ -50,139 +48,73 @@ impl Encoder for Protobuf {
         }
     }
 
-    fn gauge(self, out: &mut Vec<u8>, _: &Family, labels: Labels<'_>, value: Value) {
-        write_gauge(out, labels, value);
+    #[inline]
+    fn gauge(self, out: &mut Vec<u8>, _: &str, labels: Labels<'_>, value: Value) {
+        let mut number = [0; 11];
+        number[..3].copy_from_slice(&[GAUGE, 9, tag(1, DOUBLE)]);
+        number[3..].copy_from_slice(&value.as_float().to_le_bytes());
+        write_metric(out, labels, &number);
     }
 
     fn counter(
         self,
         out: &mut Vec<u8>,
-        _: &Family,
+        _: &str,
         labels: Labels<'_>,
-        count: u64,
-        created: Timestamp,
+        count: Value,
+        created: Option<Timestamp>,
     ) {
-        write_counter(out, labels, Value::Count(count).as_float(), Some(created));
+        let mut counter = Vec::with_capacity(32);
+        write_double(&mut counter, tag(1, DOUBLE), count.as_float());
+        write_timestamp(&mut counter, tag(3, BYTES), created);
+        write_value(out, labels, COUNTER, &counter);
     }
 
-    fn durations(
+    fn histogram(
         self,
         out: &mut Vec<u8>,
-        _: &Family,
+        _: &str,
         labels: Labels<'_>,
-        durations: Durations<'_>,
-        created: Timestamp,
+        histogram: Histogram<'_>,
+        created: Option<Timestamp>,
     ) {
-        let histogram = Histogram {
-            sum: Value::milliseconds(durations.sum).as_float(),
-            count: durations.count,
-            buckets: &[],
-            native: Some(durations.histogram),
-        };
-        write_histogram(out, labels, histogram, Some(created));
+        let mut message = Vec::with_capacity(256);
+        write_integer(&mut message, tag(1, VARINT), histogram.count);
+        write_double(&mut message, tag(2, DOUBLE), histogram.sum.as_float());
+        let mut bucket = Vec::with_capacity(16);
+        for (bound, count) in histogram.buckets {
+            bucket.clear();
+            write_integer(&mut bucket, tag(1, VARINT), *count);
+            write_double(&mut bucket, tag(2, DOUBLE), *bound);
+            write_bytes(&mut message, tag(3, BYTES), &bucket);
+        }
+        if let Some(native) = histogram.valid_native() {
+            write_native(&mut message, native);
+        }
+        write_timestamp(&mut message, tag(15, BYTES), created);
+        write_value(out, labels, HISTOGRAM, &message);
     }
 }
 
-/// Appends a gauge.
-#[inline]
-pub(super) fn write_gauge(out: &mut Vec<u8>, labels: Labels<'_>, value: Value) {
-    let mut number = [0; 11];
-    number[..3].copy_from_slice(&[GAUGE, 9, tag(1, DOUBLE)]);
-    number[3..].copy_from_slice(&value.as_float().to_le_bytes());
-    write_metric(out, labels, &number);
-}
-
-/// Appends a summary without quantiles.
-pub(super) fn write_summary(
-    out: &mut Vec<u8>,
-    labels: Labels<'_>,
-    sum: f64,
-    count: u64,
-    created: Option<Timestamp>,
-) {
-    let mut summary = Vec::with_capacity(48);
-    write_integer(&mut summary, tag(1, VARINT), count);
-    write_double(&mut summary, tag(2, DOUBLE), sum);
-    write_timestamp(&mut summary, tag(4, BYTES), created);
-    write_value(out, labels, SUMMARY, &summary);
-}
-
-/// Appends a counter.
-pub(super) fn write_counter(
-    out: &mut Vec<u8>,
-    labels: Labels<'_>,
-    count: f64,
-    created: Option<Timestamp>,
-) {
-    let mut counter = Vec::with_capacity(32);
-    write_double(&mut counter, tag(1, DOUBLE), count);
-    write_timestamp(&mut counter, tag(3, BYTES), created);
-    write_value(out, labels, COUNTER, &counter);
-}
-
-/// A histogram with classic buckets, native ones, or both.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Histogram<'a> {
-    pub(super) sum: f64,
-    pub(super) count: u64,
-    /// Bounds and how many values are up to them, without the one at infinity.
-    pub(super) buckets: &'a [(f64, u64)],
-    pub(super) native: Option<&'a NativeHistogram>,
-}
-
-/// Appends a histogram.
-pub(super) fn write_histogram(
-    out: &mut Vec<u8>,
-    labels: Labels<'_>,
-    histogram: Histogram<'_>,
-    created: Option<Timestamp>,
-) {
-    let mut message = Vec::with_capacity(256);
-    write_integer(&mut message, tag(1, VARINT), histogram.count);
-    write_double(&mut message, tag(2, DOUBLE), histogram.sum);
-    let mut bucket = Vec::with_capacity(16);
-    for (bound, count) in histogram.buckets {
-        bucket.clear();
-        write_integer(&mut bucket, tag(1, VARINT), *count);
-        write_double(&mut bucket, tag(2, DOUBLE), *bound);
-        write_bytes(&mut message, tag(3, BYTES), &bucket);
-    }
-    // Prometheus refuses a histogram whose buckets do not add up.
-    let native = histogram
-        .native
-        .filter(|native| native.count() == histogram.count);
-    if let Some(native) = native {
-        write_native(&mut message, native);
-    }
-    write_timestamp(&mut message, tag(15, BYTES), created);
-    write_value(out, labels, HISTOGRAM, &message);
-}
-
-/// Appends the fields of a native histogram. Buckets are written in spans of
-/// consecutive ones, and their counts as differences.
+/// Appends the fields of a native histogram: spans of consecutive buckets, and
+/// their counts as differences.
 fn write_native(out: &mut Vec<u8>, native: &NativeHistogram) {
     write_integer(out, tag(5, VARINT), zigzag(SCHEMA.into()));
     write_double(out, tag(6, DOUBLE), ZERO_THRESHOLD);
     write_integer(out, tag(7, VARINT), native.zero());
-    // Of each span, the distance to the one before, and its length.
-    let mut spans: Vec<(i32, u64)> = Vec::new();
-    let mut deltas = Vec::new();
-    let (mut next, mut before) = (0, 0_u64);
-    for (index, count) in native.buckets() {
-        match spans.last_mut() {
-            Some((_, length)) if index == next => *length += 1,
-            _ => spans.push((index - next, 1)),
-        }
-        let delta = count.cast_signed().wrapping_sub(before.cast_signed());
-        write_varint(&mut deltas, zigzag(delta));
-        (next, before) = (index + 1, count);
-    }
     let mut message = Vec::with_capacity(8);
-    for (offset, length) in spans {
+    for (offset, length) in native.spans() {
         message.clear();
         write_integer(&mut message, tag(1, VARINT), zigzag(offset.into()));
         write_integer(&mut message, tag(2, VARINT), length);
         write_bytes(out, tag(12, BYTES), &message);
+    }
+    let mut deltas = Vec::new();
+    let mut before = 0_u64;
+    for (_, count) in native.buckets() {
+        let delta = count.cast_signed().wrapping_sub(before.cast_signed());
+        write_varint(&mut deltas, zigzag(delta));
+        before = count;
     }
     if !deltas.is_empty() {
         write_bytes(out, tag(13, BYTES), &deltas);
@@ -199,7 +131,6 @@ pub(super) fn write_header(out: &mut Vec<u8>, name: &str, kind: Kind, help: &str
     let number = match kind {
         Kind::Counter => 0,
         Kind::Gauge => 1,
-        Kind::Summary => 2,
         Kind::Histogram | Kind::NativeHistogram => 4,
     };
     write_bytes(out, NAME, name.as_bytes());

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Format;
+use super::openmetrics2::OpenMetrics2;
 use super::pieces::Piece;
 use super::protobuf::Protobuf;
 use super::samples::Samples;
@@ -27,6 +28,7 @@ struct RenderedSection {
     text: OnceLock<Vec<Piece>>,
     /// With `_created` lines.
     text_created: OnceLock<Vec<Piece>>,
+    open_metrics_2: OnceLock<Vec<Piece>>,
     protobuf: OnceLock<Vec<Piece>>,
 }
 
@@ -100,10 +102,17 @@ impl RenderedSection {
     fn pieces(&self, format: Format, section: &Section, snapshot: &Snapshot) -> &[Piece] {
         let sections = std::slice::from_ref(section);
         let text = |created| Piece::split(Samples::write(Text { created }, snapshot, sections));
-        let created = snapshot.created_series && section.has_counters();
         match format {
-            Format::OpenMetrics if created => self.text_created.get_or_init(|| text(true)),
-            Format::Text | Format::OpenMetrics => self.text.get_or_init(|| text(false)),
+            // Only samples of counters and histograms differ between formats of text.
+            Format::OpenMetrics if section.has_counters() && snapshot.created_series => {
+                self.text_created.get_or_init(|| text(true))
+            }
+            Format::OpenMetrics2 if section.has_counters() => self
+                .open_metrics_2
+                .get_or_init(|| Piece::split(Samples::write(OpenMetrics2, snapshot, sections))),
+            Format::Text | Format::OpenMetrics | Format::OpenMetrics2 => {
+                self.text.get_or_init(|| text(false))
+            }
             Format::Protobuf => self
                 .protobuf
                 .get_or_init(|| Piece::split(Samples::write(Protobuf, snapshot, sections))),

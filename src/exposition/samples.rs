@@ -100,7 +100,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
                         ("workflow", name.map_or("", |name| &**name)),
                     ],
                 );
-                encoder.gauge(out, &JOB_INFO, Labels::shared(&labels), Value::Count(1));
+                encoder.gauge(out, JOB_INFO.name, Labels::shared(&labels), Value::Count(1));
             }
         });
     }
@@ -131,7 +131,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
             for (job, up) in &*snapshot.configured {
                 let labels = labels(encoder, [tenant, ("job_id", job)]);
                 let up = Value::Count((*up).into());
-                encoder.gauge(out, &JOB_UP, Labels::shared(&labels), up);
+                encoder.gauge(out, JOB_UP.name, Labels::shared(&labels), up);
             }
         });
         let labels = labels(encoder, [tenant]);
@@ -146,11 +146,11 @@ impl<E: Encoder> SampleWriter<'_, E> {
         let labels = Labels::shared(&labels);
         let success = Value::Count(probe.success.into());
         self.family(&PROBE_SUCCESS, |out| {
-            encoder.gauge(out, &PROBE_SUCCESS, labels, success);
+            encoder.gauge(out, PROBE_SUCCESS.name, labels, success);
         });
         let seconds = Value::Float(probe.elapsed.as_secs_f64());
         self.family(&PROBE_DURATION, |out| {
-            encoder.gauge(out, &PROBE_DURATION, labels, seconds);
+            encoder.gauge(out, PROBE_DURATION.name, labels, seconds);
         });
     }
 
@@ -161,7 +161,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
             self.family(family, |out| {
                 for Row { labels, item } in rows {
                     if let Some(value) = value(item) {
-                        encoder.gauge(out, family, Labels::shared(labels), value);
+                        encoder.gauge(out, family.name, Labels::shared(labels), value);
                     }
                 }
             });
@@ -186,11 +186,11 @@ impl<E: Encoder> SampleWriter<'_, E> {
                 let Some(current) = state(item) else { continue };
                 for (own, state) in &known {
                     let value = Value::Count((state == current).into());
-                    encoder.gauge(out, family, Labels { shared, own }, value);
+                    encoder.gauge(out, family.name, Labels { shared, own }, value);
                 }
                 if let State::Other(name) = current {
                     let own = &label(encoder, "state", name);
-                    encoder.gauge(out, family, Labels { shared, own }, Value::Count(1));
+                    encoder.gauge(out, family.name, Labels { shared, own }, Value::Count(1));
                 }
             }
         });
@@ -213,7 +213,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
                     if let Some(count) = count(file) {
                         let own = &label(encoder, "file", &file.file);
                         let labels = Labels { shared, own };
-                        encoder.gauge(out, family, labels, Value::Count(count));
+                        encoder.gauge(out, family.name, labels, Value::Count(count));
                     }
                 }
             }

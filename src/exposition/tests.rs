@@ -20,6 +20,7 @@ mod feed_pages;
 mod limit;
 mod lines;
 mod negotiation;
+mod openmetrics2;
 mod pages;
 mod properties;
 mod protobuf;

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::catalogue::Family;
-use super::encoder::{Durations, Encoder, Labels};
+use super::encoder::{Encoder, Histogram, Labels};
 use crate::telemetry::family::{self, Kind};
 
-/// Sample lines, which are the same in both text formats.
+/// Sample lines, which are the same in both formats.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text {
     /// Whether counters have a `_created` line, which only `OpenMetrics` allows.
@@ -21,49 +20,70 @@ pub(super) struct Text {
 
 impl Encoder for Text {
     fn label(self, labels: &mut Vec<u8>, name: &str, value: &str) {
-        if !labels.is_empty() {
-            labels.push(b',');
-        }
-        write_label(labels, name, value);
+        append_label(labels, name, value);
     }
 
-    fn gauge(self, out: &mut Vec<u8>, family: &Family, labels: Labels<'_>, value: Value) {
-        write_sample(out, family.name, "", labels, value);
+    fn gauge(self, out: &mut Vec<u8>, name: &str, labels: Labels<'_>, value: Value) {
+        write_sample(out, name, "", labels, value);
     }
 
     fn counter(
         self,
         out: &mut Vec<u8>,
-        family: &Family,
+        name: &str,
         labels: Labels<'_>,
-        count: u64,
-        created: Timestamp,
+        count: Value,
+        created: Option<Timestamp>,
     ) {
-        write_sample(out, family.name, "", labels, Value::Count(count));
-        self.created(out, family, labels, created);
+        write_sample(out, name, "", labels, count);
+        let base_name = family::base_name(name, Kind::Counter);
+        self.created(out, base_name, labels, created);
     }
 
-    fn durations(
+    fn histogram(
         self,
         out: &mut Vec<u8>,
-        family: &Family,
+        name: &str,
         labels: Labels<'_>,
-        durations: Durations<'_>,
-        created: Timestamp,
+        histogram: Histogram<'_>,
+        created: Option<Timestamp>,
     ) {
-        let sum = Value::milliseconds(durations.sum);
-        write_sample(out, family.name, "_sum", labels, sum);
-        let count = Value::Count(durations.count);
-        write_sample(out, family.name, "_count", labels, count);
-        self.created(out, family, labels, created);
+        let Histogram { sum, buckets, .. } = histogram;
+        let count = Value::Count(histogram.count);
+        // Without classic buckets it is a summary.
+        if !buckets.is_empty() {
+            let mut bucket = |bound: f64, count: Value| {
+                let mut own = b"le=\"".to_vec();
+                write_bound(&mut own, bound);
+                own.push(b'"');
+                let labels = Labels {
+                    own: &own,
+                    ..labels
+                };
+                write_sample(out, name, "_bucket", labels, count);
+            };
+            for (bound, count) in buckets {
+                bucket(*bound, Value::Count(*count));
+            }
+            bucket(f64::INFINITY, count);
+        }
+        write_sample(out, name, "_sum", labels, sum);
+        write_sample(out, name, "_count", labels, count);
+        self.created(out, name, labels, created);
     }
 }
 
 impl Text {
-    fn created(self, out: &mut Vec<u8>, family: &Family, labels: Labels<'_>, created: Timestamp) {
-        if self.created {
+    fn created(
+        self,
+        out: &mut Vec<u8>,
+        base_name: &str,
+        labels: Labels<'_>,
+        created: Option<Timestamp>,
+    ) {
+        if let Some(created) = created.filter(|_| self.created) {
             let created = Value::timestamp(created);
-            write_sample(out, family.base_name(), "_created", labels, created);
+            write_sample(out, base_name, "_created", labels, created);
         }
     }
 }
@@ -150,7 +170,7 @@ fn write_float(out: &mut Vec<u8>, float: f64) {
     }
 }
 
-/// Appends a bound as the `le` label of both formats has it: `1.0`, `+Inf`.
+/// Appends the bound of a bucket as all formats have it: `1.0`, `+Inf`.
 pub(super) fn write_bound(out: &mut Vec<u8>, bound: f64) {
     write_float(out, bound);
     if bound.fract() == 0.0 && bound.abs() <= MAX_EXACT {
@@ -158,7 +178,15 @@ pub(super) fn write_bound(out: &mut Vec<u8>, bound: f64) {
     }
 }
 
-/// Appends `name="value"`, the value escaped as both formats require.
+/// Appends a label to others of the same sample.
+pub(super) fn append_label(labels: &mut Vec<u8>, name: &str, value: &str) {
+    if !labels.is_empty() {
+        labels.push(b',');
+    }
+    write_label(labels, name, value);
+}
+
+/// Appends `name="value"`, the value escaped as all formats require.
 pub(crate) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
@@ -196,14 +224,25 @@ pub(super) fn write_header(out: &mut Vec<u8>, name: &str, kind: Kind, help: &str
     out.push(b'\n');
 }
 
-/// Appends the metadata lines of a family in `OpenMetrics`, which names a
+/// Appends the metadata lines of a family in `OpenMetrics` 1.0, which names a
 /// counter without `_total`.
 pub(super) fn write_open_metrics_header(out: &mut Vec<u8>, name: &str, kind: Kind, help: &str) {
     let name = family::base_name(name, kind);
+    write_metadata(out, name, kind.as_str(), family::unit(name), help);
+}
+
+/// Appends the metadata lines of a family as `OpenMetrics` has them.
+pub(super) fn write_metadata(
+    out: &mut Vec<u8>,
+    name: &str,
+    type_name: &str,
+    unit: Option<&str>,
+    help: &str,
+) {
     comment(out, "TYPE", name);
-    out.extend_from_slice(kind.as_str().as_bytes());
+    out.extend_from_slice(type_name.as_bytes());
     out.push(b'\n');
-    if let Some(unit) = family::unit(name) {
+    if let Some(unit) = unit {
         comment(out, "UNIT", name);
         out.extend_from_slice(unit.as_bytes());
         out.push(b'\n');
@@ -219,14 +258,28 @@ fn comment(out: &mut Vec<u8>, word: &str, name: &str) {
     }
 }
 
-/// Appends a sample. Without labels there are no braces.
+/// Appends a sample.
 #[inline]
 pub(super) fn write_sample(
     out: &mut Vec<u8>,
     name: &str,
     suffix: &str,
-    Labels { shared, own }: Labels<'_>,
+    labels: Labels<'_>,
     value: Value,
+) {
+    write_series(out, name, suffix, labels);
+    out.push(b' ');
+    value.write(out);
+    out.push(b'\n');
+}
+
+/// Appends name and labels of a sample. Without labels there are no braces.
+#[inline]
+pub(super) fn write_series(
+    out: &mut Vec<u8>,
+    name: &str,
+    suffix: &str,
+    Labels { shared, own }: Labels<'_>,
 ) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(suffix.as_bytes());
@@ -239,7 +292,4 @@ pub(super) fn write_sample(
         out.extend_from_slice(own);
         out.push(b'}');
     }
-    out.push(b' ');
-    value.write(out);
-    out.push(b'\n');
 }

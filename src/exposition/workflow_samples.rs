@@ -31,7 +31,7 @@ impl<E: Encoder> SampleWriter<'_, E> {
                     ],
                 );
                 let labels = Labels { shared, own };
-                encoder.gauge(out, &WORKFLOW_INFO, labels, Value::Count(1));
+                encoder.gauge(out, WORKFLOW_INFO.name, labels, Value::Count(1));
             }
         });
         self.gauges(&WORKFLOW_GAUGES, &rows);
@@ -46,7 +46,13 @@ impl<E: Encoder> SampleWriter<'_, E> {
                     let count = item.failures.count(attribution);
                     let own = &label(encoder, "attribution", attribution.as_str());
                     let labels = Labels { shared, own };
-                    encoder.counter(out, &WORKFLOW_FAILURES, labels, count, item.created);
+                    encoder.counter(
+                        out,
+                        WORKFLOW_FAILURES.name,
+                        labels,
+                        Value::Count(count),
+                        Some(item.created),
+                    );
                 }
             }
         });

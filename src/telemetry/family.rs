@@ -7,23 +7,21 @@ pub enum Kind {
     Gauge,
     /// A number that only increases; its name ends in `_total`.
     Counter,
-    /// A sum and a count.
-    Summary,
     /// A sum, a count, and counts by size.
     Histogram,
-    /// The same with counts by size in protobuf only: a summary in the other
-    /// formats.
+    /// The same with native buckets only, which protobuf and `OpenMetrics` 2.0
+    /// have: a summary in the other formats.
     NativeHistogram,
 }
 
 impl Kind {
-    /// The type as the TYPE line names it.
+    /// The type as the TYPE line of text and `OpenMetrics` 1.0 names it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
-            Self::Summary | Self::NativeHistogram => "summary",
+            Self::NativeHistogram => "summary",
             Self::Histogram => "histogram",
         }
     }

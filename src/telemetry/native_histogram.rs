@@ -1,5 +1,5 @@
-//! Prometheus native histograms: counts in exponential buckets. They are sent
-//! in protobuf only.
+//! Prometheus native histograms: counts in exponential buckets. Protobuf and
+//! `OpenMetrics` 2.0 have them.
 
 use std::collections::BTreeMap;
 
@@ -75,6 +75,23 @@ impl NativeHistogram {
     /// The buckets that have values, in ascending order.
     pub fn buckets(&self) -> impl Iterator<Item = (i32, u64)> {
         self.buckets.iter().map(|(index, count)| (*index, *count))
+    }
+
+    /// These buckets in spans of consecutive ones: of each span the number of
+    /// buckets left out since the one before, and its length. The first is
+    /// counted from bucket 0, so it may be negative.
+    #[must_use]
+    pub fn spans(&self) -> Vec<(i32, u64)> {
+        let mut spans: Vec<(i32, u64)> = Vec::new();
+        let mut next = 0;
+        for index in self.buckets.keys() {
+            match spans.last_mut() {
+                Some((_, length)) if *index == next => *length += 1,
+                _ => spans.push((*index - next, 1)),
+            }
+            next = *index + 1;
+        }
+        spans
     }
 }
 

@@ -4,5 +4,6 @@
 mod counters;
 mod formats;
 mod scaling;
+mod scrapers;
 mod secured;
 mod serving;

@@ -146,7 +146,7 @@ pub(in crate::exposition) static FEED_DURATION: Family = Family {
     kind: Kind::NativeHistogram,
     labels: FEED,
     help: "Durations of the feed's finished runs, not including runs of unknown duration: their \
-           sum and number, and in protobuf a native histogram.",
+           sum and number, and in protobuf and OpenMetrics 2.0 a native histogram.",
 };
 
 /// The families of a feed.

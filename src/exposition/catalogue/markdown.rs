@@ -15,11 +15,16 @@ const INTRODUCTION: &str = "\
 Every metric family on the metrics page. Values are in base units, times are Unix times in seconds,
 and an unknown value has no series.
 
-The page is Prometheus text (0.0.4 or 1.0.0), OpenMetrics 1.0 or Prometheus protobuf, as the client
-requests; all of them carry the same series. In OpenMetrics the TYPE and HELP lines name a counter
-without `_total`. Protobuf also has the time at which each counter was 0 (its start timestamp): a
-Prometheus that stores it counts the first run of a new feed. OpenMetrics has that time as a
-`_created` series of each counter of a feed or workflow with `exposition: {created_series: true}`.
+The page is Prometheus text (0.0.4 or 1.0.0), OpenMetrics 1.0 or 2.0, or Prometheus protobuf, as the
+client requests; all of them carry the same series. In OpenMetrics 1.0 the TYPE and HELP lines name a
+counter without `_total`. Protobuf and OpenMetrics 2.0 also have the time at which each counter was 0
+(its start timestamp): a Prometheus that stores it counts the first run of a new feed. OpenMetrics 1.0
+has that time as a `_created` series of each counter of a feed or workflow with
+`exposition: {created_series: true}`.
+
+OpenMetrics 2.0 is written as its release candidate 0 specifies. A Prometheus 3.16 reads it with
+`--enable-feature=openmetrics2` and `scrape_protocols: [OpenMetricsText2.0.0]`, and calls that
+experimental; the candidate may still change. Only a client that names version 2.0.0 gets it.
 
 `increase()` ignores the first value of a series. So the counters of a new feed or workflow, and a new
 value of the label `state`, are published at 0 for one refresh, in every format, and with their value
@@ -28,14 +33,14 @@ the exporter restarts in between, the 0 is not repeated: then only a start times
 counter began at 0. A new value of the label `code`, such as the first 500 of the Amperity API, is
 published at 0 for 70 seconds.
 
-In protobuf, `amperity_api_request_duration_seconds` and `amperity_feed_run_duration_seconds` are
-native histograms as well (schema 3: eight buckets for each power of two). A Prometheus with
-`scrape_native_histograms: true` stores each as one series, for `histogram_quantile` over the
-durations of a feed's runs. Set `always_scrape_classic_histograms: true` with it: the dashboard
-*Amperity / Exporter* uses the classic buckets. Without native histograms, Prometheus makes a series
-`amperity_feed_run_duration_seconds_bucket{le=\"+Inf\"}` of each feed's, which no other format has. The
-durations of runs are in the state database like the counters; runs that an earlier version counted
-are in the bucket of their mean duration.
+In protobuf and OpenMetrics 2.0, `amperity_api_request_duration_seconds` and
+`amperity_feed_run_duration_seconds` are native histograms as well (schema 3: eight buckets for each
+power of two). A Prometheus with `scrape_native_histograms: true` stores each as one series, for
+`histogram_quantile` over the durations of a feed's runs. Set `always_scrape_classic_histograms: true`
+with it: the dashboard *Amperity / Exporter* uses the classic buckets. Without native histograms,
+Prometheus makes a series `amperity_feed_run_duration_seconds_bucket{le=\"+Inf\"}` of each feed's, which
+the other formats do not have. The durations of runs are in the state database like the counters; runs
+that an earlier version counted are in the bucket of their mean duration.
 ";
 
 const JOBS: &str = "\
@@ -102,14 +107,14 @@ const SERIES: &str = "\
 | workflow | 30 |
 | tenant | 36, 12 per endpoint in use, and one per HTTP status code that the API returned |
 
-With `exposition: {created_series: true}`, OpenMetrics has 11 more for each feed and 8 more for each
-workflow: one for each counter.
+With `exposition: {created_series: true}`, OpenMetrics 1.0 has 11 more for each feed and 8 more for
+each workflow: one for each counter.
 
 Jobs stay on the page for `discovery.window`; `limits.jobs` limits their number.
 
 For example, 300 feeds that each run hourly in a job of their own, with `discovery.window: 24h`:
 
-| on the page | series | text or OpenMetrics | with gzip |
+| on the page | series | as text | with gzip |
 |---|---|---|---|
 | jobs (`collect: {feeds: false}`) | 151,000 | 19.6 MB | 2.2 MB |
 | feeds (`collect: {jobs: false}`) | 14,000 | 1.4 MB | 0.1 MB |

@@ -116,7 +116,7 @@ fn a_feed_in_openmetrics_with_created_series() {
     amperity_feed_error_rows_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_run_duration_seconds summary
     # UNIT amperity_feed_run_duration_seconds seconds
-    # HELP amperity_feed_run_duration_seconds Durations of the feed's finished runs, not including runs of unknown duration: their sum and number, and in protobuf a native histogram.
+    # HELP amperity_feed_run_duration_seconds Durations of the feed's finished runs, not including runs of unknown duration: their sum and number, and in protobuf and OpenMetrics 2.0 a native histogram.
     amperity_feed_run_duration_seconds_sum{tenant="socktown",table="My table",feed="df-5L6d1veh"} 3
     amperity_feed_run_duration_seconds_count{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     amperity_feed_run_duration_seconds_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5

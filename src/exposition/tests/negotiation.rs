@@ -79,9 +79,25 @@ fn unsupported_versions_are_ignored() {
         Format::Text
     );
     assert_eq!(
-        format("application/openmetrics-text;version=2.0.0"),
+        format("application/openmetrics-text;version=2.1.0"),
         Format::Text
     );
+}
+
+#[test]
+fn openmetrics_2_is_used_only_if_it_is_requested() {
+    let media_type = "application/openmetrics-text; version=2.0.0; charset=utf-8";
+    let accept = "application/openmetrics-text;version=2.0.0";
+    assert_eq!(content_type(accept), media_type);
+    let escaped = format!("{accept};escaping=allow-utf-8;q=0.7,{PROMETHEUS}");
+    assert_eq!(format(&escaped), Format::OpenMetrics2);
+    let escaped = content_type(&escaped);
+    assert_eq!(escaped, format!("{media_type}; escaping=allow-utf-8"));
+    let last = format!("{accept};q=0.1,{PROMETHEUS}");
+    assert_eq!(format(&last), Format::OpenMetrics);
+    let equal =
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=2.0.0";
+    assert_eq!(format(equal), Format::OpenMetrics2);
 }
 
 #[test]

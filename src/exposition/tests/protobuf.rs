@@ -7,7 +7,7 @@ use prost::Message;
 use messages::{MetricFamily, MetricType, Time};
 
 use super::*;
-use crate::exposition::openmetrics::Series;
+use crate::exposition::parser::Series;
 use crate::telemetry::Endpoint;
 use crate::telemetry::family::Kind;
 
@@ -178,7 +178,7 @@ fn the_header_of_a_family_has_its_help_and_unit() {
 }
 
 #[test]
-fn the_exporters_own_series_are_the_same_in_protobuf_and_text() {
+fn the_exporters_own_series_are_the_same_in_all_formats() {
     let telemetry = Telemetry::new().unwrap();
     let before = crate::clock::Clock::system().now();
     let tenant = telemetry.tenant("socktown");
@@ -189,7 +189,11 @@ fn the_exporters_own_series_are_the_same_in_protobuf_and_text() {
     let own = telemetry.gather(|_| true);
     let page = Page::default();
     let body = |format| page.body(format, Encoding::Identity, &own);
-    let text = openmetrics::parse(&text(&body(Format::Text)), Format::Text).unwrap();
+    let parsed = |format| parser::parse(&text(&body(format)), format).unwrap();
+    let text = parsed(Format::Text);
+    let mut open_metrics_2 = parsed(Format::OpenMetrics2);
+    open_metrics_2.retain(|((name, _), _)| !name.ends_with("_created"));
+    assert_eq!(open_metrics_2, text);
     let sorted = |mut series: Vec<(Series, f64)>| {
         for ((_, labels), _) in &mut series {
             for (_, bound) in labels.iter_mut().filter(|(name, _)| name == "le") {

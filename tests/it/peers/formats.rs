@@ -27,19 +27,23 @@ const PROTOCOLS: [&str; 6] = [
     "OpenMetricsText2.0.0",
 ];
 
+/// Those with native histograms. Without `scrape_native_histograms`, Prometheus
+/// stores a bucket at infinity of each histogram that is native only.
+const NATIVE: [&str; 2] = ["PrometheusProto", "OpenMetricsText2.0.0"];
+
 /// Histograms that Prometheus may store as native ones.
 const HISTOGRAMS: &str = "amperity_(api_request|feed_run)_duration_seconds.*";
 
 /// An exporter with a finished run, and what it depends on.
-struct Setup {
+pub(super) struct Setup {
     upstream: Upstream,
     _folder: TempDir,
     exporter: Process,
-    address: String,
+    pub(super) address: String,
 }
 
 /// A run that is seen running and then finished, so that it is counted.
-async fn set_up() -> Setup {
+pub(super) async fn set_up() -> Setup {
     let started = Clock::system().now() - SignedDuration::from_secs(60);
     let job = job("isj-1", "df-1", started, 70);
     let world = World::empty().tenant(SimulatedTenant::new("socktown").job(job));
@@ -78,7 +82,7 @@ fn job(id: &str, feed: &str, started: jiff::Timestamp, lasting: u64) -> Job {
 }
 
 /// A scrape configuration with this setting.
-fn scrape(job: &str, address: &str, setting: &str) -> String {
+pub(super) fn scrape(job: &str, address: &str, setting: &str) -> String {
     let mut text = format!(
         "  - job_name: {job}\n    scrape_interval: 2s\n    scrape_timeout: 2s\n    \
          static_configs: [{{targets: ['{address}']}}]\n"
@@ -91,7 +95,11 @@ fn scrape(job: &str, address: &str, setting: &str) -> String {
 
 /// The series of a scrape job. Of those that do not change from refresh to
 /// refresh also the value.
-async fn stored(prometheus: &Prometheus, job: &str, but: &str) -> BTreeMap<String, Option<f64>> {
+pub(super) async fn stored(
+    prometheus: &Prometheus,
+    job: &str,
+    but: &str,
+) -> BTreeMap<String, Option<f64>> {
     let job_up = format!("up{{job='{job}'}}");
     let up = format!("{job_up} == 1 and sum_over_time({job_up}[1m]) > 2");
     prometheus.query_until(&up, |found| found.len() == 1).await;
@@ -111,7 +119,7 @@ async fn stored(prometheus: &Prometheus, job: &str, but: &str) -> BTreeMap<Strin
 }
 
 /// Asserts that both have the same series, and prints only what differs.
-fn assert_same(
+pub(super) fn assert_same(
     what: &str,
     one: &BTreeMap<String, Option<f64>>,
     other: &BTreeMap<String, Option<f64>>,
@@ -180,15 +188,18 @@ async fn prometheus_3_stores_the_same_series_of_every_format() {
         let setting = format!("scrape_protocols: [{protocol}]");
         configuration.push_str(&scrape(protocol, &setup.address, &setting));
     }
-    let native = "scrape_native_histograms: true\n    scrape_protocols: [PrometheusProto]";
-    configuration.push_str(&scrape("native", &setup.address, native));
+    for protocol in NATIVE {
+        let setting = format!("scrape_native_histograms: true\n    scrape_protocols: [{protocol}]");
+        let job = format!("native {protocol}");
+        configuration.push_str(&scrape(&job, &setup.address, &setting));
+    }
     for feature in ["openmetrics2", "openmetrics2,zstd-scrape"] {
         let flag = format!("--enable-feature={feature}");
         let prometheus = Prometheus::start_with(&[&flag], &configuration).await;
         let default = stored(&prometheus, "default", "none").await;
         for protocol in PROTOCOLS {
             let mut series = stored(&prometheus, protocol, "none").await;
-            if protocol == "PrometheusProto" {
+            if NATIVE.contains(&protocol) {
                 let all = series.len();
                 let only_here = r#""__name__": "amperity_feed_run_duration_seconds_bucket""#;
                 series.retain(|series, _| !series.contains(only_here));
@@ -197,9 +208,12 @@ async fn prometheus_3_stores_the_same_series_of_every_format() {
             assert_same(protocol, &default, &series);
         }
         let classic = stored(&prometheus, "default", HISTOGRAMS).await;
-        let native = stored(&prometheus, "native", HISTOGRAMS).await;
-        assert_same("with native histograms", &classic, &native);
-        has_native_histograms(&prometheus, "native").await;
+        for protocol in NATIVE {
+            let job = format!("native {protocol}");
+            let native = stored(&prometheus, &job, HISTOGRAMS).await;
+            assert_same(&job, &classic, &native);
+            has_native_histograms(&prometheus, &job).await;
+        }
     }
 }
 
@@ -208,24 +222,29 @@ async fn prometheus_3_stores_the_same_series_of_every_format() {
 async fn prometheus_3_counts_the_first_run_of_a_feed_by_its_start_timestamp() {
     let _turn = crate::support::alone().await;
     let setup = set_up().await;
-    let flags = ["--enable-feature=created-timestamp-zero-ingestion"];
-    let configuration = format!(
-        "scrape_configs:\n{}",
-        scrape("exporter", &setup.address, "")
-    );
+    let flags = ["--enable-feature=created-timestamp-zero-ingestion,openmetrics2"];
+    let mut configuration = "scrape_configs:\n".to_owned();
+    for protocol in NATIVE {
+        let setting = format!("scrape_protocols: [{protocol}]");
+        configuration.push_str(&scrape(protocol, &setup.address, &setting));
+    }
     let prometheus = Prometheus::start_with(&flags, &configuration).await;
     let requests = "count_over_time(amperity_refreshes_total[5m]) > 2";
     prometheus
-        .query_until(requests, |found| found.len() == 1)
+        .query_until(requests, |found| found.len() == NATIVE.len())
         .await;
     // Of a counter that had counted before the first scrape.
     let found = prometheus.query("amperity_refreshes_total[5m]", None).await;
-    assert_eq!(found[0].samples[0].1, 0.0, "{found:?}");
+    for series in &found {
+        assert_eq!(series.samples[0].1, 0.0, "{found:?}");
+    }
 
     // Finished when it is first seen.
     let started = Clock::system().now() - SignedDuration::from_secs(5);
     let new = job("isj-2", "df-2", started, 4);
     assert!(setup.upstream.simulator.add_job("socktown", new));
     let runs = r#"increase(amperity_feed_runs_total{feed="df-2",state="succeeded"}[1m]) > 0.5"#;
-    prometheus.query_until(runs, |found| found.len() == 1).await;
+    prometheus
+        .query_until(runs, |found| found.len() == NATIVE.len())
+        .await;
 }

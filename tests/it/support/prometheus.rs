@@ -79,6 +79,11 @@ impl Prometheus {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The answer to an expression, now or at a time in seconds since 1970.
     pub(crate) async fn query(&self, expression: &str, at: Option<f64>) -> Vec<Series> {
         let expression_encoded = percent_encoded(expression);

@@ -1,9 +1,12 @@
-//! A strict parser for tests and fuzzers, of `OpenMetrics` 1.0, as far as this exporter uses it, and
-//! of text 0.0.4 by the same rules. It rejects what any parser may reject.
+//! A strict parser for tests and fuzzers of `OpenMetrics` 1.0 and 2.0, as far
+//! as this exporter uses them, and of text 0.0.4 by the same rules. It rejects
+//! what any parser may reject.
 
 use std::collections::BTreeSet;
 
 use super::Format;
+
+pub(crate) mod composite;
 
 /// Names and values.
 type Labels = Vec<(String, String)>;
@@ -11,11 +14,14 @@ type Labels = Vec<(String, String)>;
 /// A sample as a scraper stores it.
 pub(crate) type Series = (String, Labels);
 
-/// Reads a page and returns its samples in order.
+/// Reads a page and returns its samples in order. Those of 2.0 are returned as
+/// 1.0 has them.
 pub(crate) fn parse(page: &str, format: Format) -> Result<Vec<(Series, f64)>, String> {
     let page = match format {
         Format::Text | Format::Protobuf => page,
-        Format::OpenMetrics => page.strip_suffix("# EOF\n").ok_or("no EOF at the end")?,
+        Format::OpenMetrics | Format::OpenMetrics2 => {
+            page.strip_suffix("# EOF\n").ok_or("no EOF at the end")?
+        }
     };
     let mut reader = Reader {
         format,
@@ -79,11 +85,13 @@ impl Reader {
         else {
             return Err("not a comment of three words".into());
         };
-        let first = match self.format {
-            Format::Text | Format::Protobuf => "HELP",
-            Format::OpenMetrics => "TYPE",
+        let order: &[&[&str]] = match self.format {
+            Format::Text | Format::Protobuf => &[&["HELP", "TYPE"]],
+            Format::OpenMetrics | Format::OpenMetrics2 => {
+                &[&["TYPE", "UNIT", "HELP"], &["TYPE", "HELP"]]
+            }
         };
-        if word == first {
+        if word == order[0][0] {
             self.close()?;
             if !self.families.insert(name.to_owned()) {
                 return Err("a family comes twice".into());
@@ -98,17 +106,15 @@ impl Reader {
         }
         match word {
             "TYPE" => rest.clone_into(&mut self.kind),
-            "UNIT" if !name.ends_with(&format!("_{rest}")) => return Err("not the unit".into()),
+            "UNIT" if !self.base_name().ends_with(&format!("_{rest}")) => {
+                return Err("not the unit".into());
+            }
             "HELP" => {
-                unescape(rest, self.format == Format::OpenMetrics)?;
+                unescape(rest, self.format != Format::Text)?;
             }
             _ => {}
         }
         self.comments.push(word.to_owned());
-        let order: &[&[&str]] = match self.format {
-            Format::Text | Format::Protobuf => &[&["HELP", "TYPE"]],
-            Format::OpenMetrics => &[&["TYPE", "UNIT", "HELP"], &["TYPE", "HELP"]],
-        };
         if order
             .iter()
             .any(|order| order.iter().zip(&self.comments).all(|(a, b)| a == b))
@@ -117,6 +123,10 @@ impl Reader {
         } else {
             Err("comments in a wrong order".into())
         }
+    }
+
+    fn base_name(&self) -> &str {
+        self.name.strip_suffix("_total").unwrap_or(&self.name)
     }
 
     /// A family without a sample must not be on a page.
@@ -138,21 +148,11 @@ impl Reader {
             None => (Vec::new(), rest),
         };
         let value = value.strip_prefix(' ').ok_or("no value")?;
-        let number: f64 = match value {
-            "+Inf" => f64::INFINITY,
-            "-Inf" => f64::NEG_INFINITY,
-            _ if value
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b"+-.e".contains(&b)) =>
-            {
-                value.parse().map_err(|_| "not a number")?
-            }
-            _ => return Err("not a number".into()),
-        };
-        let base = self.name.strip_suffix("_total").unwrap_or(&self.name);
-        let suffix = name
-            .strip_prefix(base)
-            .ok_or("a sample of another family")?;
+        if self.format == Format::OpenMetrics2 {
+            return self.sample_of_2(name, labels, value);
+        }
+        let suffix = name.strip_prefix(self.base_name());
+        let suffix = suffix.ok_or("a sample of another family")?;
         let created = self.format == Format::OpenMetrics;
         let allowed = match (self.kind.as_str(), suffix) {
             ("counter" | "summary" | "histogram", "_created") => created,
@@ -165,6 +165,43 @@ impl Reader {
         if !allowed {
             return Err(format!("a sample {suffix} of a {}", self.kind));
         }
+        self.add(name.to_owned(), labels, number(value)?)
+    }
+
+    /// A sample of 2.0 has the name of its family, and may have a start
+    /// timestamp, which is `_created` in 1.0.
+    fn sample_of_2(&mut self, name: &str, labels: Labels, rest: &str) -> Result<(), String> {
+        if name != self.name {
+            return Err("a sample of another family".into());
+        }
+        let (value, start) = match rest.split_once(" st@") {
+            Some((value, start)) => (value, Some(number(start)?)),
+            None => (rest, None),
+        };
+        let composite = value
+            .strip_prefix('{')
+            .and_then(|value| value.strip_suffix('}'));
+        match (self.kind.as_str(), composite) {
+            ("gauge", None) if start.is_some() => return Err("a gauge with a start".into()),
+            ("gauge" | "counter", None) => {
+                self.add(name.to_owned(), labels.clone(), number(value)?)?;
+            }
+            ("histogram", Some(composite)) => {
+                for (suffix, bound, number) in composite::Histogram::parse(composite)?.parts() {
+                    let bound = bound.map(|bound| ("le".to_owned(), bound));
+                    let labels = labels.iter().cloned().chain(bound);
+                    self.add(format!("{name}{suffix}"), labels.collect(), number)?;
+                }
+            }
+            (kind, _) => return Err(format!("not a value of a {kind}")),
+        }
+        if let Some(start) = start {
+            self.add(format!("{}_created", self.base_name()), labels, start)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: String, labels: Labels, number: f64) -> Result<(), String> {
         let names: BTreeSet<_> = labels.iter().map(|(name, _)| name).collect();
         if names.len() < labels.len() {
             return Err("a label comes twice".into());
@@ -172,7 +209,7 @@ impl Reader {
         self.adjacent(&labels)?;
         let mut sorted = labels;
         sorted.sort();
-        let series = (name.to_owned(), sorted);
+        let series = (name, sorted);
         if !self.seen.insert(series.clone()) {
             return Err("a series comes twice".into());
         }
@@ -192,6 +229,19 @@ impl Reader {
             self.metric = Some(identity);
         }
         Ok(())
+    }
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    let is_finite = |text: &str| {
+        let mut letters = text.bytes();
+        letters.all(|letter| letter.is_ascii_digit() || b"+-.e".contains(&letter))
+    };
+    match text {
+        "+Inf" => Ok(f64::INFINITY),
+        "-Inf" => Ok(f64::NEG_INFINITY),
+        _ if is_finite(text) => text.parse().map_err(|_| "not a number".into()),
+        _ => Err("not a number".into()),
     }
 }
 
