@@ -15,6 +15,8 @@ passed=0
 failed=0
 # A snapshot that differs is a failure, not a suggestion.
 export INSTA_UPDATE=no
+# Many tests wait for real time: more of them than there are processors.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(($(nproc) * 2 + 2))}"
 
 say() {
     printf '\n== %s\n' "$*"

@@ -1,5 +1,5 @@
-//! Tests with real peers: Prometheus and curl. They take real time, and one
-//! runs at a time. `cargo test -- --skip peers::` leaves them out.
+//! Tests with real peers: Prometheus and curl. They take real time.
+//! `cargo test -- --skip peers::` leaves them out.
 
 mod counters;
 mod formats;

@@ -55,7 +55,7 @@ impl Chain {
 /// the other. Each is one alert, with its labels and texts, and it resolves.
 #[tokio::test]
 async fn alerts_fire_and_resolve() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let mut chain = Chain::start(world(), TENANT, EXPECTED).await;
     let feeds = chain.simulator.feeds(TENANT);
     let [(first_table, first), (second_table, second)] = &feeds[..] else {
@@ -72,7 +72,7 @@ async fn alerts_fire_and_resolve() {
 /// its feed, which is late because of it.
 #[tokio::test]
 async fn a_workflow_that_fails_before_ingest_is_one_alert() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let chain = Chain::start(world(), TENANT, EXPECTED).await;
     let (_, feed) = chain.simulator.feeds(TENANT)[0].clone();
     // Prometheus has to have seen the feed before.
@@ -120,7 +120,7 @@ async fn a_workflow_that_fails_before_ingest_is_one_alert() {
 /// times are to scale, a second for a minute.
 #[tokio::test]
 async fn many_feeds_that_fail_at_once_are_about_three_messages() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let world = World::generated(&WorldParameters {
         seed: 1,
         start: Clock::system().now(),
@@ -163,7 +163,7 @@ fn has_failed(chain: &Chain) -> bool {
 /// The demo world on a good day.
 #[tokio::test]
 async fn a_healthy_world_sends_no_alert() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let world = World::healthy(1, Clock::system().now());
     let chain = Chain::start(world, "socktown", "[]").await;
     tokio::time::sleep(Duration::from_secs(45)).await;

@@ -112,7 +112,7 @@ fn in_the_demo(query: &str, feed: &str) -> String {
 
 #[tokio::test]
 async fn every_rule_and_panel_has_results_in_the_demo() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let address = format!("--web.listen-address=127.0.0.1:{port}");

@@ -48,7 +48,7 @@ struct Course {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_run_is_counted_exactly_once_across_kills() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let seed = number("AMPERITY_KILL_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let seconds = number("AMPERITY_KILL_SECONDS").unwrap_or(SECONDS);
     println!("seed {seed}, {seconds} seconds");

@@ -73,7 +73,7 @@ enum End {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exporter_in_operation_stays_small_and_counts_every_run() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let seconds = number("AMPERITY_SOAK_SECONDS").unwrap_or(SECONDS);
     let seed = number("AMPERITY_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!("seed {seed}, {seconds} seconds");

@@ -35,7 +35,7 @@ const MOST_ROWS: u64 = 1000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn increase_over_restarts_is_what_was_read_and_no_restart_makes_a_spike() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let seed = fastrand::u64(..1_000_000);
     println!("seed {seed}");
     let mut dice = Rng::with_seed(seed);

@@ -157,7 +157,7 @@ async fn has_native_histograms(prometheus: &Prometheus, job: &str) {
 
 #[tokio::test]
 async fn prometheus_2_stores_the_same_series_of_openmetrics_and_protobuf() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let setup = set_up().await;
     let configuration = format!(
         "scrape_configs:\n{}",
@@ -180,7 +180,7 @@ async fn prometheus_2_stores_the_same_series_of_openmetrics_and_protobuf() {
 #[tokio::test]
 #[ignore = "needs Prometheus 3: tests/peers.sh"]
 async fn prometheus_3_stores_the_same_series_of_every_format() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let setup = set_up().await;
     let mut configuration = "scrape_configs:\n".to_owned();
     configuration.push_str(&scrape("default", &setup.address, ""));
@@ -220,7 +220,7 @@ async fn prometheus_3_stores_the_same_series_of_every_format() {
 #[tokio::test]
 #[ignore = "needs Prometheus 3: tests/peers.sh"]
 async fn prometheus_3_counts_the_first_run_of_a_feed_by_its_start_timestamp() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let setup = set_up().await;
     let flags = ["--enable-feature=created-timestamp-zero-ingestion,openmetrics2"];
     let mut configuration = "scrape_configs:\n".to_owned();

@@ -94,7 +94,7 @@ fn is(series: &[Series], value: f64) -> bool {
 
 #[tokio::test]
 async fn two_exporters_share_the_tenants_and_each_is_scraped_exactly_once() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let tenants = ["socktown", "argyle", "anklet", "gaiter"];
     let now = Clock::system().now();
     let started = now - SignedDuration::from_mins(10);
@@ -130,7 +130,7 @@ async fn two_exporters_share_the_tenants_and_each_is_scraped_exactly_once() {
 
 #[tokio::test]
 async fn a_scheduler_hands_job_ids_to_prometheus_by_a_file() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let started: Timestamp = "2024-07-01T12:00:00Z".parse().unwrap();
     let jobs = PROBED.map(|id| (id, started));
     let (_upstream, folder) = set_up("Single jobs", &["socktown"], &jobs).await;

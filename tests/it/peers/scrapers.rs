@@ -49,7 +49,7 @@ impl Scraper {
 #[tokio::test]
 #[ignore = "needs vmagent: tests/peers.sh"]
 async fn vmagent_stores_what_prometheus_stores() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let setup = set_up().await;
     let job = |name| format!("scrape_configs:\n{}", scrape(name, &setup.address, ""));
     let flags = ["--web.enable-remote-write-receiver"];
@@ -72,7 +72,7 @@ async fn vmagent_stores_what_prometheus_stores() {
 #[tokio::test]
 #[ignore = "needs the OpenTelemetry Collector: tests/peers.sh"]
 async fn the_collector_stores_what_prometheus_stores() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let setup = set_up().await;
     let configuration = format!(
         "scrape_configs:\n{}",

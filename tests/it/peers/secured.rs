@@ -37,7 +37,7 @@ async fn upstream() -> Upstream {
 
 #[tokio::test]
 async fn prometheus_needs_its_certificate_and_its_password() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let pki = Pki::new();
     let hash = bcrypt::hash("correct horse", 4).unwrap();
     let web = pki.tls(&format!(
@@ -91,7 +91,7 @@ async fn prometheus_needs_its_certificate_and_its_password() {
 
 #[tokio::test]
 async fn certificates_are_rotated_under_load_without_a_failed_scrape() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let pki = Pki::new();
     let web = pki.tls("");
     let folder = tempfile::tempdir().unwrap();

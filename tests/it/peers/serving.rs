@@ -93,7 +93,7 @@ async fn scrape(url: String, stop: Arc<AtomicBool>) -> (usize, BTreeSet<BTreeSet
 async fn reloads_under_load_fail_no_scrape_and_mix_no_two_configurations() {
     const BEFORE: [&str; 2] = ["leaves", "stays"];
     const AFTER: [&str; 2] = ["comes", "stays"];
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let upstream = upstream_of(&["leaves", "stays", "comes"]).await;
     let base_url = upstream.base_url();
     let folder = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ async fn output(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gzip_curl_and_prometheus_read_pages_while_new_ones_are_published() {
-    let _turn = crate::support::alone().await;
+    let _permit = crate::support::permit().await;
     let address = frequently_published().await;
     let url = format!("http://{address}/metrics");
     // Ten scrapers with a long timeout rather than one with a short one.

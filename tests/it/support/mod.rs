@@ -27,11 +27,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-/// A lock for tests with real peers and real time: running at the same time,
-/// they would time out on a small machine.
-pub(crate) async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
-    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    TURN.lock().await
+/// A permit for a test with real peers and real time. Such tests mostly wait; with
+/// many at the same time they would time out on a small machine.
+pub(crate) async fn permit() -> tokio::sync::SemaphorePermit<'static> {
+    static PERMITS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(3);
+    PERMITS.acquire().await.unwrap()
 }
 
 /// When a scenario begins by default.
