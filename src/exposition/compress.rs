@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use flate2::Compression;
 use zstd::bulk::Compressor;
+use zstd::zstd_safe::compress_bound;
 
 use super::gzip::Deflater;
 use super::zstd_frames;
@@ -20,30 +21,34 @@ const ZSTD_LEVEL: i32 = 1;
 pub(super) struct Compressors {
     deflater: Option<Deflater>,
     zstd: Option<Compressor<'static>>,
+    /// For zstd, to be copied when its size is known.
+    buffer: Vec<u8>,
 }
 
 impl Compressors {
     pub(super) fn deflate(&mut self, plain: &[u8]) -> Bytes {
         let level = Compression::new(DEFLATE_LEVEL);
         let deflater = self.deflater.get_or_insert_with(|| Deflater::new(level));
-        Bytes::from(deflater.piece(plain))
+        deflater.piece(plain)
     }
 
     pub(super) fn zstd(&mut self, plain: &[u8]) -> Bytes {
-        Bytes::from(self.compressed(plain).unwrap_or_else(|| {
+        self.compressed(plain).unwrap_or_else(|| {
             let mut stored = Vec::with_capacity(plain.len() + 64);
             zstd_frames::store(&mut stored, plain);
-            stored
-        }))
+            stored.into()
+        })
     }
 
     /// `None` if the compressor fails, which is not expected.
-    fn compressed(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
+    fn compressed(&mut self, plain: &[u8]) -> Option<Bytes> {
         if self.zstd.is_none() {
             self.zstd = Compressor::new(ZSTD_LEVEL).ok();
         }
-        let mut compressed = self.zstd.as_mut()?.compress(plain).ok()?;
-        compressed.shrink_to_fit();
-        Some(compressed)
+        self.buffer.clear();
+        self.buffer.reserve(compress_bound(plain.len()));
+        let zstd = self.zstd.as_mut()?;
+        zstd.compress_to_buffer(plain, &mut self.buffer).ok()?;
+        Some(Bytes::copy_from_slice(&self.buffer))
     }
 }

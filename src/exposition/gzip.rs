@@ -6,38 +6,49 @@
 //! such pieces and a block marked as the last one; the trailer holds the
 //! CRC-32 and the length of the whole.
 
+use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress};
 
 /// The header of a member: deflate, no name, no time, unknown system.
 pub(super) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// Compresses pieces, one after the other.
-pub(super) struct Deflater(Compress);
+pub(super) struct Deflater {
+    compress: Compress,
+    /// For a piece, to be copied when its size is known.
+    buffer: Vec<u8>,
+}
 
 impl Deflater {
     pub(super) fn new(level: Compression) -> Self {
-        Self(Compress::new(level, false))
+        Self {
+            compress: Compress::new(level, false),
+            buffer: Vec::new(),
+        }
     }
 
     /// Compresses `plain` to a piece. No bytes give an empty piece.
-    pub(super) fn piece(&mut self, plain: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        if !plain.is_empty() && self.deflate(plain, &mut out).is_none() {
-            out.clear();
-            store(&mut out, plain);
+    pub(super) fn piece(&mut self, plain: &[u8]) -> Bytes {
+        self.buffer.clear();
+        if !plain.is_empty() && self.deflate(plain).is_none() {
+            self.buffer.clear();
+            store(&mut self.buffer, plain);
         }
-        out.shrink_to_fit();
-        out
+        Bytes::copy_from_slice(&self.buffer)
     }
 
     /// `None` if the compressor fails, which is not expected.
-    fn deflate(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        self.0.reset();
+    fn deflate(&mut self, plain: &[u8]) -> Option<()> {
+        let Self {
+            compress,
+            buffer: out,
+        } = self;
+        compress.reset();
         let mut rest = plain;
         loop {
             out.reserve(plain.len() / 16 + 256);
-            self.0.compress_vec(rest, out, FlushCompress::Sync).ok()?;
-            let consumed = usize::try_from(self.0.total_in()).ok()?;
+            compress.compress_vec(rest, out, FlushCompress::Sync).ok()?;
+            let consumed = usize::try_from(compress.total_in()).ok()?;
             rest = plain.get(consumed..)?;
             // Spare capacity means that the compressor has no more output.
             if rest.is_empty() && out.len() < out.capacity() {

@@ -49,12 +49,9 @@ impl Piece {
 
     /// A piece for each family.
     pub(super) fn split(samples: Samples) -> Vec<Self> {
-        let Samples {
-            mut bytes,
-            families,
-        } = samples;
-        bytes.shrink_to_fit();
-        let bytes = Bytes::from(bytes);
+        let Samples { bytes, families } = samples;
+        // An exact copy: the buffer is as large as was estimated.
+        let bytes = Bytes::copy_from_slice(&bytes);
         let pieces = families.into_iter().filter_map(|(name, range)| {
             let family = POSITIONS.get(name)?;
             Some(Self::new(*family, bytes.slice(range)))
@@ -97,7 +94,7 @@ pub(super) struct ChunkList {
 }
 
 /// From this size on, in bytes, sharing is cheaper than copying.
-const SHARED: usize = 64 * 1024;
+const SHARED: usize = 8 * 1024;
 
 /// The size of a chunk of small pieces, in bytes. Larger buffers are costly to
 /// grow, and an allocator may keep their memory.
