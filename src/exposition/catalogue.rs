@@ -45,10 +45,17 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
     snapshot_families().chain(telemetry::families())
 }
 
-/// The families of a snapshot, in the order of the page.
+/// The families of a snapshot, in the order of the page: those with many series
+/// come last.
 pub(super) fn snapshot_families() -> impl Iterator<Item = &'static Family> {
-    jobs::families()
-        .chain(feeds::families())
+    tenants::families()
         .chain(workflows::families())
-        .chain(tenants::families())
+        .chain(feeds::families())
+        .chain(jobs::families())
+}
+
+/// A learned duration in seconds, to the millisecond.
+fn seconds(seconds: f64) -> Value {
+    #[expect(clippy::cast_possible_truncation, reason = "no run takes so long")]
+    Value::Milliseconds((seconds * 1000.0).round() as i64)
 }

@@ -12,33 +12,34 @@ pub(in crate::exposition) static TABLE_GAUGES: [Gauge<Table>; 9] = [
         "amperity_ingest_read_rows",
         TABLE,
         |table| table.rows.read.map(Value::Count),
-        "Rows the ingest job has read from the feed for this table so far: read in the Amperity \
-         API.",
+        "Rows that the ingest job has read from the feed for this table so far (read in the \
+         Amperity API).",
     ),
     gauge(
         "amperity_ingest_inserted_rows",
         TABLE,
         |table| table.rows.inserted.map(Value::Count),
-        "Rows the ingest job has inserted into the table so far: inserted in the Amperity API.",
+        "Rows that the ingest job has inserted into the table so far (inserted in the Amperity \
+         API).",
     ),
     gauge(
         "amperity_ingest_updated_rows",
         TABLE,
         |table| table.rows.updated.map(Value::Count),
-        "Rows of the table that the ingest job has updated so far: updated in the Amperity API.",
+        "Rows of the table that the ingest job has updated so far (updated in the Amperity API).",
     ),
     gauge(
         "amperity_ingest_rejected_rows",
         TABLE,
         |table| table.rows.rejected.map(Value::Count),
-        "Duplicate rows that the ingest job has rejected so far: rejected in the Amperity API.",
+        "Duplicate rows that the ingest job has rejected so far (rejected in the Amperity API).",
     ),
     gauge(
         "amperity_ingest_error_rows",
         TABLE,
         |table| table.rows.errors.map(Value::Count),
         "Rows that the ingest job has failed to load so far, for example because a value does not \
-         match its column's type: errors in the Amperity API.",
+         match its column's type (errors in the Amperity API).",
     ),
     gauge(
         "amperity_ingest_files",
@@ -56,13 +57,13 @@ pub(in crate::exposition) static TABLE_GAUGES: [Gauge<Table>; 9] = [
         "amperity_ingest_started_timestamp_seconds",
         TABLE,
         |table| table.started_at.map(Value::timestamp),
-        "Unix time at which loading the table started. No series before.",
+        "Unix time at which loading the table started. No series until it has.",
     ),
     gauge(
         "amperity_ingest_ended_timestamp_seconds",
         TABLE,
         |table| table.ended_at.map(Value::timestamp),
-        "Unix time at which loading the table ended. No series before.",
+        "Unix time at which loading the table ended. No series until it has.",
     ),
 ];
 
@@ -88,8 +89,8 @@ pub(in crate::exposition) static FILE_ERROR_ROWS: Family = Family::gauge(
 pub(in crate::exposition) static JOB_INFO: Family = Family::gauge(
     "amperity_ingest_job_info",
     &["tenant", "job_id", "workflow_id", "workflow"],
-    "Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and \
-     the workflow's name; empty if not known.",
+    "Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it \
+     up in Amperity, and workflow, its name. Empty if not known.",
 );
 
 pub(in crate::exposition) static JOB_UP: Family = Family::gauge(

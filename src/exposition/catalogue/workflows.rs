@@ -2,7 +2,7 @@
 //! feed's id.
 
 use super::super::text::Value;
-use super::{Family, Gauge, gauge};
+use super::{Family, Gauge, gauge, seconds};
 use crate::feeds::Feed;
 
 const WORKFLOW: &[&str] = &["tenant", "workflow", "type"];
@@ -23,9 +23,9 @@ pub(in crate::exposition) static WORKFLOW_INFO: Family = Family::gauge(
         "error_type",
         "attribution",
     ],
-    "Always 1. The id of the workflow's latest finished run, for looking it up in Amperity; if it \
-     failed, where (the error's type in the Amperity API) and the attribution of the error: \
-     customer, platform, or unknown if the API does not say.",
+    "Always 1. Labels: workflow_id, the id of the workflow's latest finished run, for looking it up \
+     in Amperity; and if that run failed, error_type and attribution of its error in the Amperity \
+     API: customer, platform, or unknown if the API does not say.",
 );
 
 /// One series per workflow, each.
@@ -69,21 +69,22 @@ pub(in crate::exposition) static WORKFLOW_GAUGES: [Gauge<Feed>; 10] = [
         "amperity_workflow_due_timestamp_seconds",
         WORKFLOW,
         |workflow| workflow.expected.due.map(Value::timestamp),
-        "Unix time by which the workflow's next successful run should have ended, by its past \
-         runs, slack included. The workflow is late from then on. No series if its runs follow no \
-         schedule.",
+        "Unix time by which the workflow's next successful run is expected to have ended; the \
+         workflow is late from then on. Learned from its past runs, including slack. No series if \
+         its runs follow no schedule.",
     ),
     gauge(
         "amperity_workflow_usual_duration_seconds",
         WORKFLOW,
-        |workflow| workflow.expected.usual_duration.map(Value::Float),
-        "Usual duration of a run of the workflow, by its past runs.",
+        |workflow| workflow.expected.usual_duration.map(seconds),
+        "Usual duration of a run of the workflow. Learned from its past runs.",
     ),
     gauge(
         "amperity_workflow_duration_limit_seconds",
         WORKFLOW,
-        |workflow| workflow.expected.duration_limit.map(Value::Float),
-        "Duration beyond which a run of the workflow takes unusually long, by its past runs.",
+        |workflow| workflow.expected.duration_limit.map(seconds),
+        "Duration from which on a run of the workflow takes unusually long. Learned from its past \
+         runs.",
     ),
     gauge(
         "amperity_workflow_failures_since_success",
@@ -95,7 +96,7 @@ pub(in crate::exposition) static WORKFLOW_GAUGES: [Gauge<Feed>; 10] = [
         "amperity_workflow_history_runs",
         WORKFLOW,
         |workflow| Some(Value::Count(workflow.expected.history_runs)),
-        "Finished runs of the workflow that its expectations are learned from.",
+        "Number of finished runs of the workflow from which the expected values are learned.",
     ),
 ];
 

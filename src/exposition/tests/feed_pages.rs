@@ -24,6 +24,33 @@ fn a_feed_in_openmetrics_with_created_series() {
     snapshot.created_series = true;
     let page = page(&[snapshot]);
     assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
+    # TYPE amperity_up gauge
+    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
+    amperity_up{tenant="socktown"} 1
+    # TYPE amperity_last_success_timestamp_seconds gauge
+    # UNIT amperity_last_success_timestamp_seconds seconds
+    # HELP amperity_last_success_timestamp_seconds Unix time at which the tenant's data on this page was fetched. No series before the first successful refresh.
+    amperity_last_success_timestamp_seconds{tenant="socktown"} 1717214600
+    # TYPE amperity_refresh_duration_seconds gauge
+    # UNIT amperity_refresh_duration_seconds seconds
+    # HELP amperity_refresh_duration_seconds Duration of the tenant's last refresh, including waits and retries.
+    amperity_refresh_duration_seconds{tenant="socktown"} 0.234
+    # TYPE amperity_exporter_jobs gauge
+    # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
+    amperity_exporter_jobs{tenant="socktown"} 0
+    # TYPE amperity_exporter_jobs_dropped gauge
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
+    amperity_exporter_jobs_dropped{tenant="socktown"} 0
+    # TYPE amperity_exporter_feeds_dropped gauge
+    # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
+    amperity_exporter_feeds_dropped{tenant="socktown"} 0
+    # TYPE amperity_exporter_workflows_dropped gauge
+    # HELP amperity_exporter_workflows_dropped Workflows of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
+    amperity_exporter_workflows_dropped{tenant="socktown"} 0
+    # TYPE amperity_exporter_state_gap_seconds gauge
+    # UNIT amperity_exporter_state_gap_seconds seconds
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
+    amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     # TYPE amperity_feed_state gauge
     # HELP amperity_feed_state 1 for the state of the feed's latest run, finished or not, 0 for the others.
     amperity_feed_state{tenant="socktown",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
@@ -121,41 +148,14 @@ fn a_feed_in_openmetrics_with_created_series() {
     amperity_feed_run_duration_seconds_count{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1
     amperity_feed_run_duration_seconds_created{tenant="socktown",table="My table",feed="df-5L6d1veh"} 1717200000.5
     # TYPE amperity_feed_info gauge
-    # HELP amperity_feed_info Always 1. Name, team and severity of the feed from feeds.expect in the configuration, empty if none is given; and the name of the workflow that ran its latest finished run, empty if not known.
+    # HELP amperity_feed_info Always 1. Labels: name, team and severity of the feed from feeds.expect in the configuration, and workflow, the name of the workflow that ran its latest finished run. Empty if not known.
     amperity_feed_info{tenant="socktown",table="My table",feed="df-5L6d1veh",name="",team="",severity="",workflow=""} 1
     # TYPE amperity_feed_failures_since_success gauge
     # HELP amperity_feed_failures_since_success Failed, stopped and canceled runs of the feed since its latest successful one.
     amperity_feed_failures_since_success{tenant="socktown",table="My table",feed="df-5L6d1veh"} 0
     # TYPE amperity_feed_history_runs gauge
-    # HELP amperity_feed_history_runs Finished runs of the feed that its expectations are learned from.
+    # HELP amperity_feed_history_runs Number of finished runs of the feed from which the expected values are learned.
     amperity_feed_history_runs{tenant="socktown",table="My table",feed="df-5L6d1veh"} 0
-    # TYPE amperity_up gauge
-    # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
-    amperity_up{tenant="socktown"} 1
-    # TYPE amperity_last_success_timestamp_seconds gauge
-    # UNIT amperity_last_success_timestamp_seconds seconds
-    # HELP amperity_last_success_timestamp_seconds Unix time at which the tenant's data on this page was fetched. No series before the first successful refresh.
-    amperity_last_success_timestamp_seconds{tenant="socktown"} 1717214600
-    # TYPE amperity_refresh_duration_seconds gauge
-    # UNIT amperity_refresh_duration_seconds seconds
-    # HELP amperity_refresh_duration_seconds Duration of the tenant's last refresh, including waits and retries.
-    amperity_refresh_duration_seconds{tenant="socktown"} 0.234
-    # TYPE amperity_exporter_jobs gauge
-    # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
-    amperity_exporter_jobs{tenant="socktown"} 0
-    # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
-    amperity_exporter_jobs_dropped{tenant="socktown"} 0
-    # TYPE amperity_exporter_feeds_dropped gauge
-    # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
-    amperity_exporter_feeds_dropped{tenant="socktown"} 0
-    # TYPE amperity_exporter_workflows_dropped gauge
-    # HELP amperity_exporter_workflows_dropped Workflows of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
-    amperity_exporter_workflows_dropped{tenant="socktown"} 0
-    # TYPE amperity_exporter_state_gap_seconds gauge
-    # UNIT amperity_exporter_state_gap_seconds seconds
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
-    amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     # EOF
     "#);
 }

@@ -6,55 +6,6 @@ use super::*;
 fn the_documented_job_in_text() {
     let page = page(&[snapshot("socktown", vec![documented_job()], vec![])]);
     assert_snapshot!(read(&page, Format::Text), @r#"
-    # HELP amperity_ingest_read_rows Rows the ingest job has read from the feed for this table so far: read in the Amperity API.
-    # TYPE amperity_ingest_read_rows gauge
-    amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
-    # HELP amperity_ingest_inserted_rows Rows the ingest job has inserted into the table so far: inserted in the Amperity API.
-    # TYPE amperity_ingest_inserted_rows gauge
-    amperity_ingest_inserted_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 400
-    # HELP amperity_ingest_updated_rows Rows of the table that the ingest job has updated so far: updated in the Amperity API.
-    # TYPE amperity_ingest_updated_rows gauge
-    amperity_ingest_updated_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
-    # HELP amperity_ingest_rejected_rows Duplicate rows that the ingest job has rejected so far: rejected in the Amperity API.
-    # TYPE amperity_ingest_rejected_rows gauge
-    amperity_ingest_rejected_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
-    # HELP amperity_ingest_error_rows Rows that the ingest job has failed to load so far, for example because a value does not match its column's type: errors in the Amperity API.
-    # TYPE amperity_ingest_error_rows gauge
-    amperity_ingest_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
-    # HELP amperity_ingest_files Number of files that the ingest job lists for this table.
-    # TYPE amperity_ingest_files gauge
-    amperity_ingest_files{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1
-    # HELP amperity_ingest_duration_seconds Time from start to end of loading the table. No series until loading has ended.
-    # TYPE amperity_ingest_duration_seconds gauge
-    amperity_ingest_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 3
-    # HELP amperity_ingest_started_timestamp_seconds Unix time at which loading the table started. No series before.
-    # TYPE amperity_ingest_started_timestamp_seconds gauge
-    amperity_ingest_started_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214574.433
-    # HELP amperity_ingest_ended_timestamp_seconds Unix time at which loading the table ended. No series before.
-    # TYPE amperity_ingest_ended_timestamp_seconds gauge
-    amperity_ingest_ended_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214577.433
-    # HELP amperity_ingest_state 1 for the current state of this table of the ingest job, 0 for the others. A state that the Amperity API does not document has a series of its own while a table is in it.
-    # TYPE amperity_ingest_state gauge
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="started"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="in_progress"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="running"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="finalizing"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="succeeded"} 1
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="stopping"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="stopped"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="failed"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="skipped"} 0
-    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="canceled"} 0
-    # HELP amperity_ingest_file_read_rows Rows the ingest job has read from this file so far. Only with collect.files.
-    # TYPE amperity_ingest_file_read_rows gauge
-    amperity_ingest_file_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 1000
-    # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
-    # TYPE amperity_ingest_file_error_rows gauge
-    amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
-    # HELP amperity_ingest_job_info Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and the workflow's name; empty if not known.
-    # TYPE amperity_ingest_job_info gauge
-    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     # TYPE amperity_up gauge
     amperity_up{tenant="socktown"} 1
@@ -79,51 +30,35 @@ fn the_documented_job_in_text() {
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
-    "#);
-}
-
-#[test]
-fn the_documented_job_in_openmetrics() {
-    let page = page(&[snapshot("socktown", vec![documented_job()], vec![])]);
-    assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
+    # HELP amperity_ingest_read_rows Rows that the ingest job has read from the feed for this table so far (read in the Amperity API).
     # TYPE amperity_ingest_read_rows gauge
-    # UNIT amperity_ingest_read_rows rows
-    # HELP amperity_ingest_read_rows Rows the ingest job has read from the feed for this table so far: read in the Amperity API.
     amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
+    # HELP amperity_ingest_inserted_rows Rows that the ingest job has inserted into the table so far (inserted in the Amperity API).
     # TYPE amperity_ingest_inserted_rows gauge
-    # UNIT amperity_ingest_inserted_rows rows
-    # HELP amperity_ingest_inserted_rows Rows the ingest job has inserted into the table so far: inserted in the Amperity API.
     amperity_ingest_inserted_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 400
+    # HELP amperity_ingest_updated_rows Rows of the table that the ingest job has updated so far (updated in the Amperity API).
     # TYPE amperity_ingest_updated_rows gauge
-    # UNIT amperity_ingest_updated_rows rows
-    # HELP amperity_ingest_updated_rows Rows of the table that the ingest job has updated so far: updated in the Amperity API.
     amperity_ingest_updated_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    # HELP amperity_ingest_rejected_rows Duplicate rows that the ingest job has rejected so far (rejected in the Amperity API).
     # TYPE amperity_ingest_rejected_rows gauge
-    # UNIT amperity_ingest_rejected_rows rows
-    # HELP amperity_ingest_rejected_rows Duplicate rows that the ingest job has rejected so far: rejected in the Amperity API.
     amperity_ingest_rejected_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    # HELP amperity_ingest_error_rows Rows that the ingest job has failed to load so far, for example because a value does not match its column's type (errors in the Amperity API).
     # TYPE amperity_ingest_error_rows gauge
-    # UNIT amperity_ingest_error_rows rows
-    # HELP amperity_ingest_error_rows Rows that the ingest job has failed to load so far, for example because a value does not match its column's type: errors in the Amperity API.
     amperity_ingest_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
-    # TYPE amperity_ingest_files gauge
-    # UNIT amperity_ingest_files files
     # HELP amperity_ingest_files Number of files that the ingest job lists for this table.
+    # TYPE amperity_ingest_files gauge
     amperity_ingest_files{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1
-    # TYPE amperity_ingest_duration_seconds gauge
-    # UNIT amperity_ingest_duration_seconds seconds
     # HELP amperity_ingest_duration_seconds Time from start to end of loading the table. No series until loading has ended.
+    # TYPE amperity_ingest_duration_seconds gauge
     amperity_ingest_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 3
+    # HELP amperity_ingest_started_timestamp_seconds Unix time at which loading the table started. No series until it has.
     # TYPE amperity_ingest_started_timestamp_seconds gauge
-    # UNIT amperity_ingest_started_timestamp_seconds seconds
-    # HELP amperity_ingest_started_timestamp_seconds Unix time at which loading the table started. No series before.
     amperity_ingest_started_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214574.433
+    # HELP amperity_ingest_ended_timestamp_seconds Unix time at which loading the table ended. No series until it has.
     # TYPE amperity_ingest_ended_timestamp_seconds gauge
-    # UNIT amperity_ingest_ended_timestamp_seconds seconds
-    # HELP amperity_ingest_ended_timestamp_seconds Unix time at which loading the table ended. No series before.
     amperity_ingest_ended_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214577.433
-    # TYPE amperity_ingest_state gauge
     # HELP amperity_ingest_state 1 for the current state of this table of the ingest job, 0 for the others. A state that the Amperity API does not document has a series of its own while a table is in it.
+    # TYPE amperity_ingest_state gauge
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="started"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="in_progress"} 0
@@ -135,17 +70,22 @@ fn the_documented_job_in_openmetrics() {
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="failed"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="skipped"} 0
     amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="canceled"} 0
-    # TYPE amperity_ingest_file_read_rows gauge
-    # UNIT amperity_ingest_file_read_rows rows
     # HELP amperity_ingest_file_read_rows Rows the ingest job has read from this file so far. Only with collect.files.
+    # TYPE amperity_ingest_file_read_rows gauge
     amperity_ingest_file_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 1000
-    # TYPE amperity_ingest_file_error_rows gauge
-    # UNIT amperity_ingest_file_error_rows rows
     # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
+    # TYPE amperity_ingest_file_error_rows gauge
     amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
+    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known.
     # TYPE amperity_ingest_job_info gauge
-    # HELP amperity_ingest_job_info Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and the workflow's name; empty if not known.
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
+    "#);
+}
+
+#[test]
+fn the_documented_job_in_openmetrics() {
+    let page = page(&[snapshot("socktown", vec![documented_job()], vec![])]);
+    assert_snapshot!(read(&page, Format::OpenMetrics), @r#"
     # TYPE amperity_up gauge
     # HELP amperity_up 1 if the last refresh of the tenant's data from the Amperity API succeeded, 0 if it failed. No series until the first refresh has completed.
     amperity_up{tenant="socktown"} 1
@@ -173,6 +113,66 @@ fn the_documented_job_in_openmetrics() {
     # UNIT amperity_exporter_state_gap_seconds seconds
     # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
+    # TYPE amperity_ingest_read_rows gauge
+    # UNIT amperity_ingest_read_rows rows
+    # HELP amperity_ingest_read_rows Rows that the ingest job has read from the feed for this table so far (read in the Amperity API).
+    amperity_ingest_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1000
+    # TYPE amperity_ingest_inserted_rows gauge
+    # UNIT amperity_ingest_inserted_rows rows
+    # HELP amperity_ingest_inserted_rows Rows that the ingest job has inserted into the table so far (inserted in the Amperity API).
+    amperity_ingest_inserted_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 400
+    # TYPE amperity_ingest_updated_rows gauge
+    # UNIT amperity_ingest_updated_rows rows
+    # HELP amperity_ingest_updated_rows Rows of the table that the ingest job has updated so far (updated in the Amperity API).
+    amperity_ingest_updated_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    # TYPE amperity_ingest_rejected_rows gauge
+    # UNIT amperity_ingest_rejected_rows rows
+    # HELP amperity_ingest_rejected_rows Duplicate rows that the ingest job has rejected so far (rejected in the Amperity API).
+    amperity_ingest_rejected_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    # TYPE amperity_ingest_error_rows gauge
+    # UNIT amperity_ingest_error_rows rows
+    # HELP amperity_ingest_error_rows Rows that the ingest job has failed to load so far, for example because a value does not match its column's type (errors in the Amperity API).
+    amperity_ingest_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 200
+    # TYPE amperity_ingest_files gauge
+    # UNIT amperity_ingest_files files
+    # HELP amperity_ingest_files Number of files that the ingest job lists for this table.
+    amperity_ingest_files{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1
+    # TYPE amperity_ingest_duration_seconds gauge
+    # UNIT amperity_ingest_duration_seconds seconds
+    # HELP amperity_ingest_duration_seconds Time from start to end of loading the table. No series until loading has ended.
+    amperity_ingest_duration_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 3
+    # TYPE amperity_ingest_started_timestamp_seconds gauge
+    # UNIT amperity_ingest_started_timestamp_seconds seconds
+    # HELP amperity_ingest_started_timestamp_seconds Unix time at which loading the table started. No series until it has.
+    amperity_ingest_started_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214574.433
+    # TYPE amperity_ingest_ended_timestamp_seconds gauge
+    # UNIT amperity_ingest_ended_timestamp_seconds seconds
+    # HELP amperity_ingest_ended_timestamp_seconds Unix time at which loading the table ended. No series until it has.
+    amperity_ingest_ended_timestamp_seconds{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh"} 1717214577.433
+    # TYPE amperity_ingest_state gauge
+    # HELP amperity_ingest_state 1 for the current state of this table of the ingest job, 0 for the others. A state that the Amperity API does not document has a series of its own while a table is in it.
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="scheduled"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="started"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="in_progress"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="running"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="finalizing"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="succeeded"} 1
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="stopping"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="stopped"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="failed"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="skipped"} 0
+    amperity_ingest_state{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",state="canceled"} 0
+    # TYPE amperity_ingest_file_read_rows gauge
+    # UNIT amperity_ingest_file_read_rows rows
+    # HELP amperity_ingest_file_read_rows Rows the ingest job has read from this file so far. Only with collect.files.
+    amperity_ingest_file_read_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 1000
+    # TYPE amperity_ingest_file_error_rows gauge
+    # UNIT amperity_ingest_file_error_rows rows
+    # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
+    amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
+    # TYPE amperity_ingest_job_info gauge
+    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known.
+    amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # EOF
     "#);
 }
@@ -292,7 +292,7 @@ fn a_probe_shows_one_job_and_its_result() {
         false,
     );
     assert_snapshot!(read(&Page::new(vec![found.into()]), Format::Text), @r#"
-    # HELP amperity_ingest_job_info Always 1. The id of the workflow that ran the ingest job, for looking it up in Amperity, and the workflow's name; empty if not known.
+    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known.
     # TYPE amperity_ingest_job_info gauge
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.

@@ -154,10 +154,7 @@ fn a_feed_in_protobuf() {
     Histogram amperity_feed_run_duration_seconds [seconds]
       tenant=socktown table=My table feed=df-5L6d1veh: 3 of 1 [(13, 1)] since 1717200000.500000000
     ");
-    assert!(
-        lines.starts_with("Gauge amperity_feed_state []\n"),
-        "{lines}"
-    );
+    assert!(lines.starts_with("Gauge amperity_up []\n"), "{lines}");
 }
 
 #[test]
