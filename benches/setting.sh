@@ -24,24 +24,31 @@ build() {
     cargo build --quiet --locked --example upstream
 }
 
-# start RUNS INTERVAL [TENANTS] [FEEDS]: an exporter with a page of about
-# 21 × RUNS × FEEDS series for each tenant, by default with five feeds, refreshed
-# at this interval. Returns when the page is there.
-start() {
-    local number tenants="${3:-1}" feeds="${4:-5}"
-    target/debug/examples/upstream "$upstream_at" "$1" "$tenants" "$feeds" &
-    upstream=$!
+# configure REFRESH TENANTS: writes the configuration, with these settings of
+# refreshes and so many tenants.
+configure() {
+    local number
     {
-        printf 'refresh: {interval: %s}\n' "$2"
+        printf 'refresh: {%s}\n' "$1"
         echo 'limits: {jobs: 50000}'
         printf 'api: {base_url: "http://%s/api", timeout: 1m}\n' "$upstream_at"
         echo 'tenants:'
-        for ((number = 0; number < tenants; number++)); do
+        for ((number = 0; number < $2; number++)); do
             printf -- '  - {tenant: tenant-%d, authorization: {credentials: token-of-tenant-%d},' \
                 "$number" "$number"
             echo ' discovery: {window: 7d}}'
         done
     } >"$folder/exporter.yml"
+}
+
+# start RUNS INTERVAL [TENANTS] [FEEDS]: an exporter with a page of about
+# 21 × RUNS × FEEDS series for each tenant, by default with five feeds, refreshed
+# at this interval. Returns when the page is there.
+start() {
+    local tenants="${3:-1}" feeds="${4:-5}"
+    target/debug/examples/upstream "$upstream_at" "$1" "$tenants" "$feeds" &
+    upstream=$!
+    configure "interval: $2" "$tenants"
     "$exporter_binary" --config.file="$folder/exporter.yml" \
         --web.listen-address="$exporter_at" --log.level=warn "${exporter_flags[@]}" &
     exporter=$!
@@ -64,6 +71,14 @@ status() {
 # The most memory the exporter ever had, in MiB.
 peak_memory() {
     awk '/^VmHWM/ {printf "%.1f", $2 / 1024}' "/proc/$exporter/status"
+}
+
+# cpu PROCESS...: milliseconds of processor time that their threads used so far.
+cpu() {
+    local process
+    for process in "$@"; do
+        cat "/proc/$process/task"/*/schedstat
+    done | awk '{used += $1} END {printf "%.3f", used / 1e6}'
 }
 
 # The middle one of the numbers of a file, one in a line.
