@@ -43,13 +43,13 @@ plot() {
                 wanted && $1 ~ /^[0-9]+$/' "$output" |
                 awk -v x_label='series on the page' -v y_label='milliseconds per refresh' \
                     -v names='nothing changed;one job changed;all rendered again' \
-                    -f benches/plot.awk >"docs/images/$picture"
+                    -f benches/plot.awk >"docs/images/$picture" || return 1
             ;;
         tenants)
             picture=cost-of-tenants.svg
             awk '$1 ~ /^[0-9]+$/ {print $1, $3, $5}' "$output" |
                 awk -v x_label='tenants' -v y_label='MiB' -v names='page;memory' \
-                    -f benches/plot.awk >"docs/images/$picture"
+                    -f benches/plot.awk >"docs/images/$picture" || return 1
             ;;
         *) return ;;
     esac
@@ -60,7 +60,7 @@ plot() {
 replace() {
     local document picture
     document="$(document "$1")"
-    picture="$(plot "$1")"
+    picture="$(plot "$1")" || return 1
     awk -v name="$1" -v file="$output" -v picture="$picture" '
         $0 == "<!-- end of " name " -->" {inside = 0}
         !inside {print}
@@ -80,9 +80,7 @@ fi
 failed=()
 for name in "$@"; do
     printf '\n== %s, %s\n' "$name" "$(date -u +%T)"
-    if measure "$name" | tee "$output"; then
-        replace "$name"
-    else
+    if ! { measure "$name" | tee "$output" && replace "$name"; }; then
         failed+=("$name")
         echo "FAILED: $name; its table stays as it was"
     fi

@@ -5,7 +5,8 @@
 #     ./benches/exporters.sh
 #
 # json_exporter requests the same 50 jobs from the same simulated API, by one probe
-# for each, as it must. Both get new data for each scrape. node_exporter serves its
+# for each, as it must; its first page is that of one job. Both get new data for each
+# scrape, the exporter of workflows as well. node_exporter serves its
 # own page. All of them are built without debug information. Takes two minutes.
 # node_exporter is taken from PATH or from Debian's packages, json_exporter from PATH
 # or built by Go.
@@ -86,6 +87,8 @@ first_page() {
                 return
             fi
         fi
+        # Leaves the processor to the exporter.
+        sleep 0.002
     done
 }
 
