@@ -13,7 +13,7 @@
 //!   explains enough of the history is taken. Due is the next time by that
 //!   schedule after the start of the last success, the usual time from start
 //!   to success, and a slack: at least 90 minutes for a nightly feed, 2 hours
-//!   for a weekly one, 3 for a monthly one, 40 to 70 minutes by interval, and
+//!   for a weekly one, 3 for a monthly one, 50 to 70 minutes by interval, and
 //!   more for feeds that vary more. A run that began late or reads much is
 //!   given its time.
 //! - *How long* (`duration`), *how many rows* (`volume`): medians and median

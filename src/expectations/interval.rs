@@ -29,6 +29,10 @@ const NEW: i64 = 2 * DAY;
 const LEAST_RUNS: usize = 12;
 /// The least share of gaps that must be like the interval.
 const LEAST_REGULAR: f64 = 0.65;
+/// However regular a feed is, it is not late before this slack: its interval,
+/// between these bounds. Less is over before anybody acts on it.
+const LEAST_SLACK: i64 = 50 * MINUTE;
+const MOST_LEAST_SLACK: i64 = 70 * MINUTE;
 /// A longer interval is not one: the feed runs at times of the day.
 const MOST_INTERVAL: i64 = 13 * HOUR;
 
@@ -102,7 +106,7 @@ fn ends(runs: &[Past], period: i64) -> Option<(i64, i64)> {
     // A few may have been late for a reason.
     let rank = 2 + (late.len() / 25).min(4);
     let seen = whole(largest(late, rank).unwrap_or_default()) + period.min(10 * MINUTE);
-    let least = period.clamp(40 * MINUTE, 70 * MINUTE);
+    let least = period.clamp(LEAST_SLACK, MOST_LEAST_SLACK);
     Some((end, seen.clamp(least, least.max(3 * period))))
 }
 

@@ -16,6 +16,9 @@ const KEPT: usize = 2000;
 const KEPT_ALWAYS: usize = 100;
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(35 * 24);
 
+/// `amperity:threshold:late_critical_seconds` of the shipped rules.
+const LATE_CRITICAL: SignedDuration = SignedDuration::from_hours(2);
+
 type Feed = (String, (String, String));
 
 /// The alerts that a world gives by what is expected of its feeds.
@@ -86,15 +89,19 @@ impl Watch<'_> {
                 && slow < until
                 && slow >= self.world.start
             {
-                self.alert(Concern::Slow, slow, until);
+                self.alert(Concern::Slow, "warning", slow, until);
             }
         }
     }
 
-    /// Late from the time due on.
+    /// Late from the time due on; after a while that is critical, too.
     fn late(&mut self, due: Option<Timestamp>, from: Timestamp, to: Timestamp) {
-        if let Some(late) = due.map(|due| due.max(from)).filter(|late| *late < to) {
-            self.alert(Concern::Late, late, to);
+        let Some(due) = due else { return };
+        for (severity, since) in [("warning", due), ("critical", due + LATE_CRITICAL)] {
+            let since = since.max(from);
+            if since < to {
+                self.alert(Concern::Late, severity, since, to);
+            }
         }
     }
 
@@ -107,7 +114,7 @@ impl Watch<'_> {
     ) {
         if run.succeeded {
             if let Some(since) = failed_since.take() {
-                self.alert(Concern::Failed, since, run.ended_at);
+                self.alert(Concern::Failed, "warning", since, run.ended_at);
             }
         } else {
             failed_since.get_or_insert(run.ended_at);
@@ -130,15 +137,20 @@ impl Watch<'_> {
             ),
         ];
         for (concern, _) in found.into_iter().filter(|(_, unusual)| *unusual) {
-            self.alert(concern, run.ended_at, until);
+            let severity = match concern {
+                Concern::ManyRows => "info",
+                _ => "warning",
+            };
+            self.alert(concern, severity, run.ended_at, until);
         }
     }
 
     /// One alert, or the one before if it has not ended.
-    fn alert(&mut self, concern: Concern, from: Timestamp, to: Timestamp) {
+    fn alert(&mut self, concern: Concern, severity: &str, from: Timestamp, to: Timestamp) {
         let name = format!("{concern:?}");
         let same = |alert: &&mut Alert| {
             alert.concern == concern
+                && alert.severity == severity
                 && alert.tenant == self.tenant
                 && alert.feed.as_ref() == Some(&self.feed)
         };
@@ -152,11 +164,6 @@ impl Watch<'_> {
             last.to = to;
             return;
         }
-        let severity = match concern {
-            Concern::Late => "critical",
-            Concern::ManyRows => "info",
-            _ => "warning",
-        };
         self.alerts.push(Alert {
             name,
             concern,

@@ -258,10 +258,10 @@ fn table(first: Date, days: i64) -> String {
 fn feeds_are_late_soon_and_not_in_vain() {
     insta::assert_snapshot!(table(Date::constant(2026, 5, 1), 28), @"
     schedule                       runs  expected  late   delay, min
-    every 15 minutes                 94      100%     0      46 / 46
+    every 15 minutes                 94      100%     0      56 / 56
     hourly                          102      100%     0      68 / 70
     hourly, 8 to 18                  90      100%     0    68 / 3726
-    every 15 minutes, 8 to 18        96      100%     0    46 / 3751
+    every 15 minutes, 8 to 18        96      100%     0    56 / 3761
     4-hourly                         98      100%     0    100 / 108
     nightly                          56      100%     0    101 / 108
     nightly, jitter of 1 h           56      100%     0    132 / 169
@@ -284,10 +284,10 @@ fn feeds_are_late_soon_and_not_in_vain() {
 fn clock_changes_make_no_feed_late() {
     insta::assert_snapshot!(table(Date::constant(2026, 10, 20), 28), @"
     schedule                       runs  expected  late   delay, min
-    every 15 minutes                 94      100%     0      46 / 46
+    every 15 minutes                 94      100%     0      56 / 56
     hourly                          102      100%     0      68 / 70
     hourly, 8 to 18                  90      100%     0    68 / 3910
-    every 15 minutes, 8 to 18        96      100%     0    46 / 3900
+    every 15 minutes, 8 to 18        96      100%     0    56 / 3910
     4-hourly                         98      100%     0    104 / 123
     nightly                          56      100%     0    109 / 121
     nightly, jitter of 1 h           56      100%     0    135 / 179

@@ -221,7 +221,7 @@ async fn a_late_feed(chain: &Chain, table: &str, feed: &str) {
     assert!(chain.simulator.pause_feed(TENANT, feed));
     let alert = chain.alert(since, "AmperityFeedLate", "firing").await;
     assert_eq!((alert.label("table"), alert.label("feed")), (table, feed));
-    assert_eq!(alert.label("severity"), "critical");
+    assert_eq!(alert.label("severity"), "warning");
     let description = text(&alert.annotations, "description");
     assert!(
         description.starts_with("A success was due by 20"),
