@@ -3,18 +3,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{array, files, read, repository, text, yaml};
+use amperity_exporter::clock::Clock;
+use amperity_simulator::{Simulator, World};
+
+use super::{array, files, read, repository, run, text, yaml};
+
+const CONFIGURATION: &str = "deploy/compose/amperity_exporter.yml";
 
 #[test]
 fn mounted_files_exist_and_images_have_versions() {
     let compose = yaml(&repository("deploy/compose.yaml"));
     let services = compose["services"].as_object().unwrap();
-    assert_eq!(services.len(), 5);
+    assert_eq!(services.len(), 6);
     for (service, settings) in services {
         for volume in array(settings, "volumes") {
             let source = volume.as_str().unwrap().split(':').next().unwrap();
             let path = repository("deploy").join(source);
-            assert!(path.exists(), "{service}: {}", path.display());
+            let is_volume = compose["volumes"].get(source).is_some();
+            assert!(is_volume || path.exists(), "{service}: {}", path.display());
         }
         let image = text(settings, "image");
         assert!(!image.ends_with(":latest"), "{service}: {image}");
@@ -34,7 +40,9 @@ fn the_services_call_each_other_by_their_names() {
     let grafana = read(&repository(
         "deploy/grafana/provisioning/datasources/prometheus.yaml",
     ));
+    let exporter = read(&repository(CONFIGURATION));
     for (name, address, wanted) in [
+        ("amperity", "http://amperity:10110/api", &exporter),
         ("amperity-exporter", "amperity-exporter:10109", &prometheus),
         ("alertmanager", "alertmanager:9093", &prometheus),
         ("mail", "mail:1025", &alertmanager),
@@ -43,6 +51,71 @@ fn the_services_call_each_other_by_their_names() {
         assert!(services.contains_key(name), "no service {name}");
         assert!(wanted.contains(address), "{address}");
     }
+}
+
+#[test]
+fn the_exporter_has_its_configuration_and_a_state_file_on_a_volume() {
+    let compose = yaml(&repository("deploy/compose.yaml"));
+    let exporter = &compose["services"]["amperity-exporter"];
+    let mounts: Vec<(&str, &str)> = array(exporter, "volumes")
+        .iter()
+        .map(|volume| {
+            let mut parts = volume.as_str().unwrap().split(':');
+            (parts.next().unwrap(), parts.next().unwrap())
+        })
+        .collect();
+    let argument = |flag: &str| {
+        let arguments = array(exporter, "command").iter();
+        let mut values = arguments.filter_map(|argument| argument.as_str()?.strip_prefix(flag));
+        values.next().unwrap()
+    };
+    let mounted = |path: &str| {
+        let found = mounts.iter().find(|(_, target)| path.starts_with(target));
+        found.unwrap().0
+    };
+    let configuration = mounted(argument("--config.file="));
+    assert_eq!(
+        repository("deploy")
+            .join(configuration)
+            .canonicalize()
+            .unwrap(),
+        repository(CONFIGURATION)
+    );
+    let volume = mounted(argument("--state.file="));
+    assert!(compose["volumes"].get(volume).is_some(), "{volume}");
+    // The folder is there in the image, for the user that the exporter runs as.
+    let folder = mounts
+        .iter()
+        .find(|(source, _)| *source == volume)
+        .unwrap()
+        .1;
+    let image = read(&repository("Dockerfile"));
+    let copied = format!("--chown=nonroot:nonroot /image{folder}/ {folder}/");
+    assert!(image.contains(&copied), "{copied}");
+}
+
+#[test]
+fn the_simulator_accepts_the_credentials_of_the_exporter() {
+    let path = repository(CONFIGURATION);
+    let checked = run(
+        env!("CARGO_BIN_EXE_amperity_exporter"),
+        &["check", &format!("--config.file={}", path.display())],
+    );
+    assert!(checked.contains("socktown"), "{checked}");
+    let configuration = yaml(&path);
+    let [tenant] = array(&configuration, "tenants") else {
+        panic!("{configuration}");
+    };
+    let start = Clock::system().now();
+    let simulator = Simulator::new(World::demo(1, start), move || start);
+    let credentials = simulator.credentials();
+    let [accepted] = &credentials[..] else {
+        panic!("{credentials:?}");
+    };
+    let oauth2 = &tenant["oauth2"];
+    assert_eq!(text(tenant, "tenant"), &*accepted.tenant);
+    assert_eq!(text(oauth2, "client_id"), accepted.client_id);
+    assert_eq!(text(oauth2, "client_secret"), accepted.client_secret);
 }
 
 #[test]
