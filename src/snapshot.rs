@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::feeds::Feed;
-use crate::jobs::Job;
+use crate::jobs::{Job, label};
 use crate::telemetry::Reason;
 
 /// One tenant as of its last refresh.
@@ -60,6 +60,20 @@ impl Snapshot {
             created_series: false,
         }
     }
+
+    /// The address of a run of a workflow in Amperity, by `ui_url`. None if it
+    /// would be too long for a label value.
+    pub(crate) fn run_address(&self, run: &str) -> Option<String> {
+        // Like this it is right in a path and in a query.
+        let encode = |text: &str| {
+            let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            encoded.replace('+', "%20")
+        };
+        let template = self.ui_url.as_deref().filter(|_| !run.is_empty())?;
+        let address = template.replace("{tenant}", &encode(&self.tenant));
+        let address = address.replace("{workflow_id}", &encode(run));
+        (address.len() <= label::MAX_BYTES).then_some(address)
+    }
 }
 
 /// The status of a tenant's refreshes.
@@ -106,4 +120,22 @@ pub struct Failure {
     pub message: String,
     /// When the first refresh failed since the last success.
     pub since: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_a_run_is_encoded_and_bounded() {
+        let mut snapshot = Snapshot::empty("sock town".into());
+        assert_eq!(snapshot.run_address("wf-1"), None);
+        snapshot.ui_url = Some("https://a.example/{tenant}/{workflow_id}?{tenant}".into());
+        assert_eq!(
+            snapshot.run_address("wf/1").as_deref(),
+            Some("https://a.example/sock%20town/wf%2F1?sock%20town")
+        );
+        assert_eq!(snapshot.run_address(""), None);
+        assert_eq!(snapshot.run_address(&"w".repeat(1024)), None);
+    }
 }

@@ -356,6 +356,9 @@ fn workflow_types_and_the_address_of_runs_are_checked() {
     let text = format!("ui_url: \"https://{{tenant}}.example/w/{{workflow_id}}\"\n{SMALLEST}");
     let settings = settings(&text);
     assert!(settings.tenants[0].ui_url.is_some());
+    let long = "w".repeat(500);
+    let text = format!("ui_url: https://a.example/{long}/{{workflow_id}}\n{SMALLEST}");
+    insta::assert_snapshot!(problems(text), @"amperity_exporter.yml:1: ui_url: must be 512 bytes or less: it is a label value");
     assert!(settings.tenants[0].workflow_types.include("courier_group"));
 }
 

@@ -242,6 +242,9 @@ fn tenant(
     })
 }
 
+/// The most bytes of `ui_url`: a label value has 1,024 and needs some for ids.
+const MAX_UI_URL: usize = 512;
+
 /// The address of a run of a workflow, with placeholders.
 fn ui_url(reader: &mut Reader, written: &file::Text) -> Option<Arc<str>> {
     let written = written.as_ref()?;
@@ -253,6 +256,9 @@ fn ui_url(reader: &mut Reader, written: &file::Text) -> Option<Arc<str>> {
         let message = "must be the address of a workflow's run, with {workflow_id} in place of its \
                        id, and {tenant} in place of the tenant";
         reader.problems.add(written.origin, "ui_url", message);
+    } else if text.len() > MAX_UI_URL {
+        let message = format!("must be {MAX_UI_URL} bytes or less: it is a label value");
+        reader.problems.add(written.origin, "ui_url", &message);
     }
     Some(text.into())
 }

@@ -34,7 +34,11 @@ pub fn limit_page(snapshot: &mut Snapshot, limit: u64) -> bool {
     } else {
         (0, 0)
     };
-    let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, WORKFLOW_LINES + of_workflow);
+    let size = |workflow: &Feed| {
+        let run = workflow.last_run.as_ref().map_or("", |run| &*run.job);
+        feed_bytes(&snapshot.tenant, workflow, WORKFLOW_LINES + of_workflow)
+            + address_bytes(snapshot, run)
+    };
     let (workflows, used_by_workflows) = keep(&snapshot.workflows, limit / 8, size, by_age);
     let size = |feed: &Feed| feed_bytes(&snapshot.tenant, feed, FEED_LINES + of_feed);
     let (feeds, used) = keep(&snapshot.feeds, limit / 2, size, by_age);
@@ -44,7 +48,10 @@ pub fn limit_page(snapshot: &mut Snapshot, limit: u64) -> bool {
         let configured = configured.contains(&*job.id);
         Reverse((configured, job.started_at(), Arc::clone(&job.id)))
     };
-    let size = |job: &Arc<Job>| job_bytes(&snapshot.tenant, job, snapshot.files);
+    let size = |job: &Arc<Job>| {
+        let run = job.workflow_id.as_deref().unwrap_or_default();
+        job_bytes(&snapshot.tenant, job, snapshot.files) + address_bytes(snapshot, run)
+    };
     let left = limit - used - used_by_workflows;
     let (jobs, _) = keep(&snapshot.jobs, left, size, newest_first);
 
@@ -95,6 +102,14 @@ fn keep<T: Clone, K: Ord>(
 fn feed_bytes(tenant: &str, feed: &Feed, lines: u64) -> u64 {
     let labels = [tenant, &feed.table, &feed.feed].map(escaped_length);
     lines * (LINE + labels.iter().sum::<u64>())
+}
+
+/// The address of a run of a workflow, if there are addresses.
+fn address_bytes(snapshot: &Snapshot, run: &str) -> u64 {
+    let template = snapshot.ui_url.as_deref();
+    template.map_or(0, |template| {
+        (template.len() + snapshot.tenant.len() + run.len()) as u64
+    })
 }
 
 fn job_bytes(tenant: &str, job: &Job, files: bool) -> u64 {

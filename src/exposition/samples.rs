@@ -86,20 +86,20 @@ impl<E: Encoder> SampleWriter<'_, E> {
             self.files(&FILE_READ_ROWS, &tables, |file| file.read);
             self.files(&FILE_ERROR_ROWS, &tables, |file| file.errors);
         }
-        let (encoder, names) = (self.encoder, &self.snapshot.workflow_names);
+        let (encoder, snapshot) = (self.encoder, self.snapshot);
         self.family(&JOB_INFO, |out| {
             for job in jobs {
                 let workflow = job.workflow_id.as_deref().unwrap_or_default();
-                let name = names.get(workflow);
-                let labels = labels(
-                    encoder,
-                    [
-                        tenant,
-                        ("job_id", &job.id),
-                        ("workflow_id", workflow),
-                        ("workflow", name.map_or("", |name| &**name)),
-                    ],
-                );
+                let name = snapshot.workflow_names.get(workflow);
+                let address = snapshot.run_address(workflow);
+                let own = [
+                    tenant,
+                    ("job_id", &*job.id),
+                    ("workflow_id", workflow),
+                    ("workflow", name.map_or("", |name| &**name)),
+                ];
+                let address = address.as_deref().map(|address| ("url", address));
+                let labels = labels(encoder, own.into_iter().chain(address));
                 encoder.gauge(out, JOB_INFO.name, Labels::shared(&labels), Value::Count(1));
             }
         });

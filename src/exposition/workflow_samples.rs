@@ -11,7 +11,7 @@ use crate::jobs::{Attribution, State};
 
 impl<E: Encoder> SampleWriter<'_, E> {
     pub(super) fn workflows(&mut self, workflows: &[Feed]) {
-        let encoder = self.encoder;
+        let (encoder, snapshot) = (self.encoder, self.snapshot);
         let rows = self.feed_rows(workflows, ["workflow", "type"]);
         self.states(&WORKFLOW_STATE, &rows, |workflow| workflow.state.as_ref());
         self.family(&WORKFLOW_INFO, |out| {
@@ -22,14 +22,14 @@ impl<E: Encoder> SampleWriter<'_, E> {
             {
                 let id = item.last_run.as_ref().map_or("", |run| &*run.job);
                 let (error_type, attribution) = last_failure(item);
-                let own = &labels(
-                    encoder,
-                    [
-                        ("workflow_id", id),
-                        ("error_type", error_type),
-                        ("attribution", attribution),
-                    ],
-                );
+                let address = snapshot.run_address(id);
+                let own = [
+                    ("workflow_id", id),
+                    ("error_type", error_type),
+                    ("attribution", attribution),
+                ];
+                let address = address.as_deref().map(|address| ("url", address));
+                let own = &labels(encoder, own.into_iter().chain(address));
                 let labels = Labels { shared, own };
                 encoder.gauge(out, WORKFLOW_INFO.name, labels, Value::Count(1));
             }

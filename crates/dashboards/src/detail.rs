@@ -15,7 +15,7 @@ pub(crate) struct Detail {
     pub(crate) selector: &'static str,
     /// The labels that identify it.
     pub(crate) labels: &'static str,
-    /// The query for the seconds that the present run has been running.
+    /// The query for the seconds that the current run has been running.
     pub(crate) running: &'static str,
     /// The runs that its usual duration is based on.
     pub(crate) usual_runs: &'static str,
@@ -76,7 +76,7 @@ impl Detail {
             )
             .thresholds(ANY_IS_WRONG)
             .empty("Unknown"),
-            Panel::stat("Running for", "How long the present run has been running.", self.running)
+            Panel::stat("Running for", "How long the current run has been running.", self.running)
                 .unit("dtdurations")
                 .empty("Not running"),
             Panel::stat(
@@ -103,7 +103,7 @@ impl Detail {
             .unit("s")
             .empty("No run has finished yet.")
             .colored("last run", BLUE, &self.value("last_run_duration_seconds"))
-            .colored("present run", LIGHT_BLUE, self.running)
+            .colored("current run", LIGHT_BLUE, self.running)
             .dashed("usual", GREY, &self.value("usual_duration_seconds"))
             .dashed("limit", RED, &self.value("duration_limit_seconds")),
             Panel::lines(

@@ -6,7 +6,7 @@ use crate::dashboard::{Dashboard, variable};
 use crate::detail::Detail;
 use crate::overview::{rows_by_outcome, runs_by_state};
 use crate::panel::Panel;
-use crate::query::{gained, share, state};
+use crate::query::{gained, share, state, with_address};
 use crate::style::{ANY_IS_WRONG, BLUE, GREEN, GREY, LIGHT_BLUE, ORANGE, RED, STATES, Steps};
 use crate::table::{Format, Table};
 
@@ -113,16 +113,20 @@ fn runs() -> Vec<Panel> {
 fn last_runs() -> Panel {
     let last = |family: &str| format!("max by (job_id) (last_over_time(amperity_ingest_{family}{{FEED}}[$__range]))");
     let time = |family: &str| format!("{} * 1000", last(family));
-    let job = "max by (job_id, workflow_id, workflow) (\n  max by (tenant, job_id, workflow_id, workflow) \
-               (last_over_time(amperity_ingest_job_info{tenant=\"$tenant\"}[$__range]))\n  and on (tenant, job_id)\n  \
-               last_over_time(amperity_ingest_read_rows{FEED}[$__range])\n)";
+    let info = with_address("tenant, job_id", |url| {
+        format!("last_over_time(amperity_ingest_job_info{{tenant=\"$tenant\",{url}}}[$__range])")
+    });
+    let job = format!(
+        "max by (job_id, workflow_id, workflow, url) (\n  {info}\n  and on (tenant, job_id)\n  \
+         last_over_time(amperity_ingest_read_rows{{FEED}}[$__range])\n)"
+    );
     let iso = Format::Unit("dateTimeAsIso");
     let mut table = Table::new(
         "Last runs",
         "The jobs of the feed that were on the exporter's page in the chosen time, if collect.jobs is on.",
-        &[("job_id", "job"), ("workflow_id", "run of the workflow"), ("workflow", "workflow")],
+        &[("job_id", "job"), ("workflow_id", "run of the workflow"), ("workflow", "workflow"), ("url", "url")],
     )
-    .column("", Format::Hidden, job)
+    .column("", Format::Hidden, &job)
     .column(
         "state",
         Format::Texts(STATES),

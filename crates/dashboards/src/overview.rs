@@ -58,7 +58,7 @@ fn numbers() -> Vec<Panel> {
         problems("Feeds failed", "Feeds with a failed run and no success since.", "=\"failed\""),
         problems(
             "Feeds unusual",
-            "Feeds whose present run is slow, or whose last run was stopped or had unusual rows, errors or rejections.",
+            "Feeds whose current run is slow, or whose last run was stopped or had unusual rows, errors or rejections.",
             "!~\"late|failed\"",
         ),
         Panel::count(
@@ -121,7 +121,7 @@ fn attention() -> Vec<Panel> {
         .column(
             "since",
             Format::Unit("dateTimeFromNow"),
-            "max by (tenant, table, feed, problem) (ALERTS_FOR_STATE{TENANTS,alertname=~\"Amperity.*\",problem!=\"\"}) * 1000",
+            "min by (tenant, table, feed, problem) (ALERTS_FOR_STATE{TENANTS,alertname=~\"Amperity.*\",problem!=\"\"}) * 1000",
         )
         .column("late by", DURATION, &problem("late"))
         .column("runs without success", Format::Whole, &problem("failed|stopped"))

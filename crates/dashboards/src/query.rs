@@ -34,6 +34,14 @@ pub(crate) fn gained(counter: &str, labels: &str, selector: &str) -> String {
     format!("sum(clamp_min({now} - {before}, 0))")
 }
 
+/// The series of a family with the label `url`, one for each of these labels.
+/// Where no address of runs is configured, it is that of the tenant.
+pub(crate) fn with_address(labels: &str, series: impl Fn(&str) -> String) -> String {
+    let (with, without) = (series("url!=\"\""), series("url=\"\""));
+    let tenant = format!(r#"label_replace({without}, "url", "https://$1.amperity.com/", "tenant", "(.+)")"#);
+    format!("({with}\n  or on ({labels})\n  {tenant})")
+}
+
 /// Numbers for the problems of feeds, by urgency: see `style::urgencies`.
 pub(crate) fn urgency(selector: &str) -> String {
     let parts = crate::style::PROBLEMS.iter().zip(1..).map(|((problem, ..), number)| {

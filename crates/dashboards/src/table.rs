@@ -44,9 +44,7 @@ impl Table {
             .options(json!({"cellHeight": "sm", "footer": footer, "showHeader": true, "sortBy": []}))
             .default("custom", custom);
         for (label, title) in labels {
-            // A link to the tenant of a row is that of its own column.
-            let job = matches!(*label, "job_id" | "workflow_id") && labels[0].0 == "tenant";
-            if let Some(properties) = label_properties(label, labels).filter(|_| !job) {
+            if let Some(properties) = label_properties(label, labels) {
                 panel = panel.override_field(title, &properties);
             }
         }
@@ -118,10 +116,18 @@ fn label_properties(label: &str, labels: &[Label]) -> Option<Vec<(&'static str, 
         ("none", "muted", "#999999"),
     ];
     let link = |title: &str, url: &str| ("links", json!([{"targetBlank": true, "title": title, "url": url}]));
+    let has = |name: &str| labels.iter().any(|(label, _)| *label == name);
     let properties = match label {
         "tenant" => {
             vec![link("${__value.text} in Amperity", "https://${__value.raw}.amperity.com/")]
         }
+        "workflow_id" if has("url") => {
+            vec![link("Run ${__value.text} in Amperity", "${__data.fields.url:raw}")]
+        }
+        // For the link of another column.
+        "url" => vec![("custom.hidden", json!(true))],
+        // A link to the tenant of a row is that of its own column.
+        "job_id" | "workflow_id" if has("tenant") => return None,
         "job_id" | "workflow_id" => {
             vec![link("Tenant ${tenant} in Amperity", "https://${tenant}.amperity.com/")]
         }

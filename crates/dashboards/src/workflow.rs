@@ -5,11 +5,12 @@ use serde_json::Value;
 use crate::dashboard::{Dashboard, variable};
 use crate::detail::Detail;
 use crate::panel::Panel;
-use crate::query::{gained, state};
+use crate::query::{gained, state, with_address};
 use crate::style::{GREEN, GREY, LIGHT_BLUE, PINK, RED, STATES, ZERO_IS_GOOD};
 use crate::table::{Format, Label, Table};
 
-const WORKFLOW_LABELS: &[Label] = &[("tenant", "tenant"), ("workflow", "workflow"), ("type", "type")];
+const WORKFLOW_LABELS: &[Label] =
+    &[("tenant", "tenant"), ("workflow", "workflow"), ("type", "type"), ("workflow_id", "last run"), ("url", "url")];
 const DURATION: Format = Format::Unit("dtdurations");
 
 pub(crate) fn dashboard() -> Value {
@@ -39,26 +40,23 @@ const WORKFLOW: Detail = Detail {
 };
 
 fn numbers() -> Vec<Panel> {
+    let info = with_address(WORKFLOW.labels, |url| format!("amperity_workflow_info{{WORKFLOW,{url}}}"));
+    let by = "by (workflow_id, attribution, error_type, url)";
+    let time = |family: &str| {
+        format!(
+            "max {by} ({info} * on (tenant, workflow, type, job, instance) group_left () amperity_workflow_{family}) * 1000"
+        )
+    };
     let mut panels = WORKFLOW.numbers();
     panels.push(
         Table::new(
             "Last run",
             "The newest finished run. If it failed: where, and who can fix it.",
-            &[("workflow_id", "run"), ("attribution", "attribution"), ("error_type", "error")],
+            &[("workflow_id", "run"), ("attribution", "attribution"), ("error_type", "error"), ("url", "url")],
         )
-        .column("", Format::Hidden, "max by (workflow_id, attribution, error_type) (amperity_workflow_info{WORKFLOW})")
-        .column(
-            "started",
-            Format::Unit("dateTimeAsIso"),
-            "max by (workflow_id, attribution, error_type) (amperity_workflow_info{WORKFLOW} * on (tenant, workflow, \
-             type, job, instance) group_left () amperity_workflow_last_run_started_timestamp_seconds) * 1000",
-        )
-        .column(
-            "ended",
-            Format::Unit("dateTimeAsIso"),
-            "max by (workflow_id, attribution, error_type) (amperity_workflow_info{WORKFLOW} * on (tenant, workflow, \
-             type, job, instance) group_left () amperity_workflow_last_run_ended_timestamp_seconds) * 1000",
-        )
+        .column("", Format::Hidden, &format!("max {by} ({info})"))
+        .column("started", Format::Unit("dateTimeAsIso"), &time("last_run_started_timestamp_seconds"))
+        .column("ended", Format::Unit("dateTimeAsIso"), &time("last_run_ended_timestamp_seconds"))
         .panel()
         .empty("No run has finished.")
         .size(24, 4),
@@ -124,6 +122,10 @@ pub(crate) fn overview() -> Vec<Panel> {
         format!("max by (tenant, workflow, type) (amperity:workflow_problem{{TENANTS,problem=\"{problem}\"}})")
     };
     let time = |family: &str| format!("max by (tenant, workflow, type) (amperity_workflow_{family}{{TENANTS}}) * 1000");
+    let info = with_address(WORKFLOW.labels, |url| format!("amperity_workflow_info{{TENANTS,{url}}}"));
+    // One row for each workflow, also while exporters disagree.
+    let run =
+        format!("topk by (tenant, workflow, type) (1, max by (tenant, workflow, type, workflow_id, url) ({info}))");
     vec![
         problems("Workflows failed", "Workflows that failed before ingest or outside of it.", "failed"),
         problems("Workflows late", "Workflows whose next success is overdue.", "late"),
@@ -160,6 +162,7 @@ pub(crate) fn overview() -> Vec<Panel> {
                 DURATION,
                 "max by (tenant, workflow, type) (amperity_workflow_last_run_duration_seconds{TENANTS})",
             )
+            .column("", Format::Hidden, &run)
             .sorted("due", false)
             .panel()
             .empty("No workflow is known.")

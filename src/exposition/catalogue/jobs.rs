@@ -88,9 +88,10 @@ pub(in crate::exposition) static FILE_ERROR_ROWS: Family = Family::gauge(
 
 pub(in crate::exposition) static JOB_INFO: Family = Family::gauge(
     "amperity_ingest_job_info",
-    &["tenant", "job_id", "workflow_id", "workflow"],
+    &["tenant", "job_id", "workflow_id", "workflow", "url"],
     "Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it \
-     up in Amperity, and workflow, its name. Empty if not known.",
+     up in Amperity, and workflow, its name. Empty if not known. With ui_url in the configuration, \
+     url is the address of the run in Amperity.",
 );
 
 pub(in crate::exposition) static JOB_UP: Family = Family::gauge(

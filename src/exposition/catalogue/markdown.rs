@@ -62,7 +62,7 @@ What `GET /workflow/runs` returns is used as follows:
 | field | use |
 |---|---|
 | `name`, `type` | the labels `workflow` and `type` |
-| `id` | the label `workflow_id` of `amperity_workflow_info` and `amperity_ingest_job_info`; counts a run once |
+| `id` | the labels `workflow_id` and `url` of `amperity_workflow_info` and `amperity_ingest_job_info`; counts a run once |
 | `state`, `created_at`, `ended_at` | state, start, end and duration of a run |
 | `error.attribution`, `error.type` | labels of `amperity_workflow_info`, `amperity_workflow_failures_total` |
 | `error.message` | its first line is on the status page, in the log and in the state file; never a label, since it can be any text. E-mail addresses and the principal are removed |
@@ -91,6 +91,7 @@ const LABELS: &str = "
 | `type` | the type of a workflow: that of the Amperity API without `amperity.` before it and `/run` after it, in lower case with underscores, a word that repeats the one before left out. `courier.group/run` is `courier_group`, `amperity.orchestration.orchestration/run` is `orchestration` |
 | `attribution` | who can fix the error of a workflow: `customer` or `platform`, as the Amperity API says, or `unknown` |
 | `error_type` | where a workflow failed, such as `amperity.workflow.task.stitch/table` |
+| `url` | the address of a run of a workflow in Amperity, made from `ui_url` in the configuration; no such label without it |
 | `endpoint` | the endpoint of the API: `token` (OAuth2), `ingest_job` (one job), `ingest_jobs` (the list), `workflow_run` (one run), `workflow_runs` (the list) |
 | `code` | the HTTP status code; `error` if there was no response |
 ";

@@ -22,10 +22,12 @@ pub(in crate::exposition) static WORKFLOW_INFO: Family = Family::gauge(
         "workflow_id",
         "error_type",
         "attribution",
+        "url",
     ],
     "Always 1. Labels: workflow_id, the id of the workflow's latest finished run, for looking it up \
      in Amperity; and if that run failed, error_type and attribution of its error in the Amperity \
-     API: customer, platform, or unknown if the API does not say.",
+     API: customer, platform, or unknown if the API does not say. With ui_url in the \
+     configuration, url is the address of the run in Amperity.",
 );
 
 /// One series per workflow, each.

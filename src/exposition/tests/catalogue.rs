@@ -70,6 +70,7 @@ fn pages_match_the_catalogue() {
     full.status.workflows_up = Some(true);
     full.workflows = Arc::clone(&full.feeds);
     full.created_series = true;
+    full.ui_url = Some("https://{tenant}.example.com/{workflow_id}".into());
     let (page, open_metrics) = {
         let page = page(&[full]);
         (read(&page, Format::Text), read(&page, Format::OpenMetrics))

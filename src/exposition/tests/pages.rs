@@ -76,7 +76,7 @@ fn the_documented_job_in_text() {
     # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
     # TYPE amperity_ingest_file_error_rows gauge
     amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
-    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known.
+    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known. With ui_url in the configuration, url is the address of the run in Amperity.
     # TYPE amperity_ingest_job_info gauge
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     "#);
@@ -171,7 +171,7 @@ fn the_documented_job_in_openmetrics() {
     # HELP amperity_ingest_file_error_rows Rows of this file that the ingest job has failed to load so far. Only with collect.files.
     amperity_ingest_file_error_rows{tenant="socktown",job_id="isj-1f73r9u2",table="My table",feed="df-5L6d1veh",file="cb-20240618-71992-SF3Uz/part0.avro"} 200
     # TYPE amperity_ingest_job_info gauge
-    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known.
+    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known. With ui_url in the configuration, url is the address of the run in Amperity.
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # EOF
     "#);
@@ -292,7 +292,7 @@ fn a_probe_shows_one_job_and_its_result() {
         false,
     );
     assert_snapshot!(read(&Page::new(vec![found.into()]), Format::Text), @r#"
-    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known.
+    # HELP amperity_ingest_job_info Always 1. Labels: workflow_id, the id of the workflow that ran the ingest job, for looking it up in Amperity, and workflow, its name. Empty if not known. With ui_url in the configuration, url is the address of the run in Amperity.
     # TYPE amperity_ingest_job_info gauge
     amperity_ingest_job_info{tenant="socktown",job_id="isj-1f73r9u2",workflow_id="wf-20240618-3423-b45",workflow=""} 1
     # HELP probe_success Only on /probe: 1 if the job was fetched, 0 if not.

@@ -6,7 +6,6 @@ use maud::{Markup, html};
 use crate::feeds::{Feed, Run};
 use crate::jobs::{Attribution, State, WorkflowFailure};
 use crate::snapshot::Snapshot;
-use crate::web::query::encode;
 
 use super::links;
 use super::words::{count, distance, name, time};
@@ -69,7 +68,7 @@ fn failure(
             p {
                 @if let Some(ended) = run.ended_at { "Ended " (time(ended)) " UTC, " (distance(ended, now)) ". " }
                 "Run "
-                @match ui_address(snapshot, &run.job) {
+                @match snapshot.run_address(&run.job) {
                     Some(address) => a href=(address) { span.id { (name(&run.job)) } },
                     None => span.id { (name(&run.job)) },
                 }
@@ -96,11 +95,4 @@ fn advice(failure: Option<&WorkflowFailure>) -> (&'static str, &'static str) {
             "see the run's failed task in Amperity.",
         ),
     }
-}
-
-/// The run in Amperity, by `ui_url`.
-fn ui_address(snapshot: &Snapshot, run: &str) -> Option<String> {
-    let template = snapshot.ui_url.as_deref()?;
-    let address = template.replace("{tenant}", &encode(&snapshot.tenant));
-    Some(address.replace("{workflow_id}", &encode(run)))
 }
