@@ -11,6 +11,7 @@ use crate::snapshot::{Failure, Status};
 use crate::telemetry::Reason;
 
 mod conditions;
+mod documented_workflows;
 mod failed_workflows;
 mod feed_pages;
 mod job_pages;

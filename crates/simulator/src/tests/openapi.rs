@@ -87,6 +87,37 @@ impl Schemas {
     }
 }
 
+/// The exporter's tests read them.
+#[test]
+fn fixtures_have_every_field_of_the_vendors_document() {
+    let Some(schemas) = Schemas::read() else {
+        return;
+    };
+    let fixture = |name: &str| -> Value {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+        serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    let (list, run) = (
+        fixture("example-workflow-runs.json"),
+        fixture("example-workflow-run.json"),
+    );
+    let path = "/workflow/runs";
+    schemas.check(schemas.response(path, 200), &list, path);
+    let path = "/workflow/runs/{workflow-id}";
+    schemas.check(schemas.response(path, 200), &run, path);
+    for (name, value) in [
+        ("WorkflowList", &list),
+        ("Workflow", &run),
+        ("WorkflowError", &run["error"]),
+        ("WorkflowTaskInstance", &run["task_instances"][0]),
+    ] {
+        let properties = &schemas.0["components"]["schemas"][name]["properties"];
+        for property in properties.as_object().unwrap().keys() {
+            assert!(value.get(property).is_some(), "{name}: no {property}");
+        }
+    }
+}
+
 /// Responses to valid and invalid requests, in all states of a run.
 #[tokio::test(start_paused = true)]
 async fn responses_match_the_vendors_document() {
