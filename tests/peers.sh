@@ -4,20 +4,17 @@
 #
 #     ./tests/peers.sh [FILTER]
 #
-# tests/run.sh uses Debian's Prometheus 2. This script builds Prometheus 3, vmagent
-# and an OpenTelemetry Collector from their Go modules under target/peers (once,
-# half an hour on one processor). It runs the tests of rules and dashboards with
-# Prometheus 3; those of each value of scrape_protocols, of native histograms and of
-# start timestamps; and what vmagent and the Collector store. FILTER selects tests.
-# Needs Go and what tests/run.sh needs.
+# tests/run.sh uses Debian's Prometheus 2. This script builds Prometheus 3 and
+# vmagent from their Go modules under target/peers (once, a few minutes). It runs
+# the tests of rules and dashboards with Prometheus 3; those of each value of
+# scrape_protocols, of native histograms and of start timestamps; and compares what
+# vmagent stores. FILTER selects tests. Needs Go and what tests/run.sh needs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
 
 prometheus=v0.316.0 # 3.16
-vmagent=v1.154.1
-contrib=v0.165.0
-collector=v0.165.0
+vmagent=v1.150.0 # newer ones need Go 1.27
 peers="$PWD/target/peers"
 
 if ! command -v go >/dev/null; then
@@ -39,35 +36,13 @@ install() {
     fi
 }
 
-# Builds tests/collector, unless it is there.
-install_collector() {
-    local folder="$peers/collector-$collector" module=go.opentelemetry.io/collector
-    local components=github.com/open-telemetry/opentelemetry-collector-contrib
-    if [ ! -x "$folder/collector" ]; then
-        echo "building the OpenTelemetry Collector under target/peers" >&2
-        mkdir -p "$folder"
-        cp tests/collector/main.go "$folder/main.go"
-        (
-            cd "$folder"
-            rm -f go.mod go.sum
-            go mod init collector
-            nice go get "$module/otelcol@$collector" \
-                "$components/receiver/prometheusreceiver@$contrib" \
-                "$components/exporter/prometheusremotewriteexporter@$contrib"
-            nice go mod tidy
-            nice go build -o collector .
-        )
-    fi
-}
-
 for program in promtool prometheus; do
     install "$prometheus" "$program" "github.com/prometheus/prometheus/cmd/$program@$prometheus"
 done
 install "vmagent-$vmagent" vmagent "github.com/VictoriaMetrics/VictoriaMetrics/app/vmagent@$vmagent"
-install_collector
 
 need alertmanager amtool
-PATH="$peers/$prometheus:$peers/vmagent-$vmagent:$peers/collector-$collector:$PATH"
+PATH="$peers/$prometheus:$peers/vmagent-$vmagent:$PATH"
 export PATH
 promtool --version | head -n 1
 INSTA_UPDATE=no cargo test --locked --test it -- "${1:-deploy::}"

@@ -1,6 +1,5 @@
-//! What other programs scrape is what Prometheus scrapes: vmagent of
-//! `VictoriaMetrics`, and the Prometheus receiver of the OpenTelemetry Collector.
-//! Both send it to the same Prometheus by remote write.
+//! What vmagent of `VictoriaMetrics` scrapes is what Prometheus scrapes: it sends it
+//! to the same Prometheus by remote write.
 
 use std::process::Stdio;
 
@@ -67,39 +66,4 @@ async fn vmagent_stores_what_prometheus_stores() {
     let by_prometheus = stored(&prometheus, "prometheus", "none").await;
     let by_vmagent = stored(&prometheus, "vmagent", "none").await;
     assert_same("vmagent", &by_prometheus, &by_vmagent);
-}
-
-#[tokio::test]
-#[ignore = "needs the OpenTelemetry Collector: tests/peers.sh"]
-async fn the_collector_stores_what_prometheus_stores() {
-    let _permit = crate::support::permit().await;
-    let setup = set_up().await;
-    let configuration = format!(
-        "scrape_configs:\n{}",
-        scrape("prometheus", &setup.address, "")
-    );
-    let flags = ["--web.enable-remote-write-receiver"];
-    let prometheus = Prometheus::start_with(&flags, &configuration).await;
-    let jobs = scrape("collector", &setup.address, "");
-    let configuration = format!(
-        "receivers:\n  prometheus:\n    config:\n      scrape_configs:\n{}\
-         exporters:\n  prometheusremotewrite:\n    endpoint: http://{}/api/v1/write\n    \
-         add_metric_suffixes: false\n\
-         service:\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n    \
-         metrics: {{receivers: [prometheus], exporters: [prometheusremotewrite]}}\n",
-        indented(&jobs, 6),
-        prometheus.address(),
-    );
-    let _collector = Scraper::start("collector", &configuration, |_, file| {
-        vec![format!("--config=file:{file}")]
-    });
-    let by_prometheus = stored(&prometheus, "prometheus", "none").await;
-    let by_collector = stored(&prometheus, "collector", "none").await;
-    assert_same("the Collector", &by_prometheus, &by_collector);
-}
-
-fn indented(text: &str, spaces: usize) -> String {
-    let indentation = " ".repeat(spaces);
-    let lines = text.split_inclusive('\n');
-    lines.flat_map(|line| [&indentation, line]).collect()
 }
