@@ -55,43 +55,78 @@ impl Sample {
 }
 
 impl Life {
-    /// Mean, and growth per hour by the fitted line, of each quantity over the
-    /// second half of the life.
-    fn fitted(&self) -> [(f64, f64); 4] {
+    /// The line of each quantity over the second half of the life.
+    fn fitted(&self) -> [Line; 4] {
         let half = &self.samples[self.samples.len() / 2..];
         std::array::from_fn(|quantity| {
             let points = half
                 .iter()
                 .map(|sample| (sample.at, sample.values[quantity]));
-            line(&points.collect::<Vec<_>>())
+            Line::through(&blocks(&points.collect::<Vec<_>>()))
         })
     }
 
-    /// Panics if something grows.
+    /// Panics if something grows, by more than chance explains.
     pub(super) fn check(&self) {
         if self.length < FITTED {
             return;
         }
-        for ((name, limit), (_, slope)) in QUANTITIES.iter().zip(self.fitted()) {
-            assert!(slope <= *limit, "{name}: grows by {slope:.2} per hour");
+        for ((name, limit), line) in QUANTITIES.iter().zip(self.fitted()) {
+            let certain = line.slope - 3.0 * line.error;
+            assert!(certain <= *limit, "{name}: grows by {line:?} per hour");
         }
     }
 }
 
-/// The mean of the values, and the slope of the line with the least squares.
-fn line(points: &[(f64, f64)]) -> (f64, f64) {
-    #[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]
-    let number = points.len() as f64;
-    let mean_at = points.iter().map(|(at, _)| at).sum::<f64>() / number;
-    let mean = points.iter().map(|(_, value)| value).sum::<f64>() / number;
-    let products = points
-        .iter()
-        .map(|(at, value)| (at - mean_at) * (value - mean));
-    let squares = points.iter().map(|(at, _)| (at - mean_at).powi(2));
-    (mean, products.sum::<f64>() / squares.sum::<f64>())
+/// The line with the least squares through some points.
+#[derive(Debug, PartialEq)]
+struct Line {
+    mean: f64,
+    slope: f64,
+    /// The standard error of the slope.
+    error: f64,
 }
 
-/// A table in Markdown: for each life the mean and the growth per hour.
+impl Line {
+    fn through(points: &[(f64, f64)]) -> Self {
+        let (mean_at, mean) = mean(points);
+        let products = points
+            .iter()
+            .map(|(at, value)| (at - mean_at) * (value - mean));
+        let squares: f64 = points.iter().map(|(at, _)| (at - mean_at).powi(2)).sum();
+        let slope = products.sum::<f64>() / squares;
+        let residuals = points
+            .iter()
+            .map(|(at, value)| (value - mean - slope * (at - mean_at)).powi(2));
+        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]
+        let freedom = points.len() as f64 - 2.0;
+        Self {
+            mean,
+            slope,
+            error: (residuals.sum::<f64>() / freedom / squares).sqrt(),
+        }
+    }
+}
+
+/// The means of eight parts. Samples that follow each other are alike, and would
+/// make the error look smaller than it is.
+fn blocks(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let length = points.len().div_ceil(8).max(1);
+    points.chunks(length).map(mean).collect()
+}
+
+fn mean(points: &[(f64, f64)]) -> (f64, f64) {
+    #[expect(clippy::cast_precision_loss, reason = "far less than 2^53")]
+    let number = points.len() as f64;
+    let sum = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>();
+    (
+        sum(|(at, _)| *at) / number,
+        sum(|(_, value)| *value) / number,
+    )
+}
+
+/// A table in Markdown: for each life the mean, and the growth per hour with its
+/// standard error.
 pub(super) fn table(lives: &[Life]) -> String {
     let mut text = String::from("| process, s |");
     for (name, _) in QUANTITIES {
@@ -101,19 +136,26 @@ pub(super) fn table(lives: &[Life]) -> String {
     text.push_str(&"---|---|".repeat(QUANTITIES.len()));
     for life in lives {
         write!(text, "\n| {} |", life.length.as_secs()).unwrap();
-        for (mean, slope) in life.fitted() {
-            if life.length < FITTED {
-                write!(text, " {mean:.1} | |").unwrap();
-            } else {
-                write!(text, " {mean:.1} | {slope:+.2} |").unwrap();
+        for Line { mean, slope, error } in life.fitted() {
+            write!(text, " {mean:.1} |").unwrap();
+            if life.length >= FITTED {
+                write!(text, " {slope:+.1} ± {error:.1}").unwrap();
             }
+            text.push_str(" |");
         }
     }
     text
 }
 
 #[test]
-fn a_line_has_the_slope_of_its_points() {
-    let points = [(1.0, 5.0), (2.0, 8.0), (3.0, 11.0)];
-    assert_eq!(line(&points), (8.0, 3.0));
+fn a_line_has_the_slope_of_its_points_and_an_error_if_they_are_not_on_it() {
+    let line = Line::through(&[(1.0, 5.0), (2.0, 8.0), (3.0, 11.0)]);
+    let expected = Line {
+        mean: 8.0,
+        slope: 3.0,
+        error: 0.0,
+    };
+    assert_eq!(line, expected);
+    let line = Line::through(&[(0.0, 1.0), (1.0, 3.0), (2.0, 1.0), (3.0, 3.0)]);
+    assert!(line.slope > 0.0 && line.slope < line.error, "{line:?}");
 }
