@@ -179,7 +179,7 @@ pub(super) fn problem(problem: &Problem, feed: &Feed) -> Markup {
             let (running, limit) = (span(*running), span(whole(*limit)));
             let usual = usual(feed.expected.usual_duration, |usual| span(whole(usual)));
             let text =
-                format!("The present run has taken {running} so far{usual}; the limit is {limit}.");
+                format!("The current run has taken {running} so far{usual}; the limit is {limit}.");
             ("warn", "Slow", text)
         }
         Problem::Errors { ratio, limit } => {
