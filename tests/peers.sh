@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
 
-prometheus=v0.316.0 # 3.16
+prometheus=v0.316.0 # Prometheus 3.16
 vmagent=v1.150.0 # newer ones need Go 1.27
 peers="$PWD/target/peers"
 

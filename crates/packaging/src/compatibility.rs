@@ -33,6 +33,11 @@ fn document() -> io::Result<String> {
             "`tests/peers.sh`, `tests/run.sh`: rules, alerts, scrapes",
         ),
         (
+            "vmagent",
+            after(&peers, "vmagent=")?,
+            "`tests/peers.sh`: scrapes",
+        ),
+        (
             "Alertmanager",
             "Debian 12's".to_owned(),
             "`tests/run.sh`: routes, texts",
