@@ -19,7 +19,11 @@ measure() {
     printf '%s, %s processors, load %s\n\n' "$(date -u +%F)" "$(nproc)" \
         "$(cut -d ' ' -f 1 /proc/loadavg)"
     case "$1" in
-        exposition | state) cargo bench --quiet --locked --bench "$1" ;;
+        # Without the lines of single measurements.
+        exposition | state)
+            cargo bench --quiet --locked --bench "$1" |
+                sed -E '/^(Benchmarking|Found|scrape\/)|time: +\[|\([0-9.]+%\) (low|high)|^$/d'
+            ;;
         tenants) SECONDS_EACH="${SECONDS_EACH:-45}" benches/tenants.sh ;;
         *) "benches/$1.sh" ;;
     esac
