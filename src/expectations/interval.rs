@@ -204,9 +204,9 @@ impl Interval {
             }
             time = next;
         }
-        let start = start?;
-        let is_new = self.known_for < NEW && start - after > DAY;
-        (!is_new).then_some((start, time + left))
+        let (start, due) = (start?, time + left);
+        let is_new = self.known_for < NEW && due - after > DAY;
+        (!is_new).then_some((start, due))
     }
 
     /// Whether it is active all the time that was seen.

@@ -63,8 +63,12 @@ fn a_feed_of_business_hours_is_due_on_monday_after_its_first_week() {
 
 #[test]
 fn a_new_feed_is_not_due_at_the_same_time_of_the_next_week() {
-    let runs = intraday(15, 9..14, 1);
-    assert_eq!(due_after(&runs, MONDAY), None);
+    for every in [2, 5, 15] {
+        let runs = intraday(every, 9..14, 1);
+        for kept in runs.len() - 8..=runs.len() {
+            assert_eq!(due_after(&runs[..kept], MONDAY), None, "{every} min");
+        }
+    }
 }
 
 #[test]
