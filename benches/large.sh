@@ -6,7 +6,7 @@
 #
 # By default 50 feeds with 951 runs each, which are 1,000,000 series, refreshed
 # every ten seconds. In each row the page is scraped in one more form for two
-# refreshes: what was scraped in the ten minutes before is made at each refresh.
+# refreshes: a form that was scraped in the last ten minutes is kept up to date.
 # The resident memory should stay within three times the page as text.
 # EXPORTER, another binary to measure, may be set in the environment.
 set -euo pipefail

@@ -72,14 +72,6 @@ END
     sleep 0.5
 }
 
-# cpu PROCESS...: clock ticks they used so far.
-cpu() {
-    local process
-    for process in "$@"; do
-        cat "/proc/$process/stat"
-    done | awk '{ticks += $14 + $15} END {print ticks}'
-}
-
 # measure NAME ADDRESS ACCEPT CODING PROCESS...: one round, whose requests per
 # second and microseconds of processor time per request are added to files of
 # that name. A failed request ends everything.
@@ -94,8 +86,8 @@ measure() {
         return 1
     fi
     awk '/^Requests\/sec/ {print $2}' <<<"$answer" >>"$folder/$name.rate"
-    awk -v ticks="$((after - before))" -v hertz="$(getconf CLK_TCK)" \
-        '/ requests in / {print ticks / hertz / $1 * 1e6}' <<<"$answer" >>"$folder/$name.cost"
+    awk -v before="$before" -v after="$after" \
+        '/ requests in / {print (after - before) * 1000 / $1}' <<<"$answer" >>"$folder/$name.cost"
 }
 
 # row FORMAT CODING ACCEPT ACCEPT-ENCODING: a page in this format and coding, of

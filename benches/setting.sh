@@ -25,7 +25,7 @@ build() {
 }
 
 # configure REFRESH TENANTS: writes the configuration, with these settings of
-# refreshes and so many tenants.
+# refreshes and this many tenants.
 configure() {
     local number
     {

@@ -1,7 +1,7 @@
 //! A simulated API of a given size for the benchmark scripts: tenants with some
 //! feeds, by default five, each with a run every ten minutes.
 //!
-//! `upstream ADDRESS RUNS [TENANTS] [FEEDS]`: each feed has had so many runs. A
+//! `upstream ADDRESS RUNS [TENANTS] [FEEDS]`: each feed has had this many runs. A
 //! run is 21 series on the exporter's page, so 951 of each of five feeds are a
 //! page of 100,000.
 
