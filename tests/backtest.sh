@@ -3,10 +3,10 @@
 #
 #     ./tests/backtest.sh
 #
-# The shipped rules, with the expectations they compare, are scored on a small
-# generated world, and this fails if an incident is not detected in time, or if
-# more alerts are false or more messages are sent while many feeds fail than there
-# is reason for. The long backtest has the real figures.
+# Scores the shipped rules, and the expectations they compare with, on a small
+# generated world. Fails if an incident is not detected in time, if more alerts are
+# false, or if more messages are sent while many feeds fail, than the limits below
+# allow. The long backtest has the real figures.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh

@@ -108,8 +108,8 @@ struct Soak {
     dice: Rng,
     upstream: Upstream,
     folder: TempDir,
-    /// Between two disturbances.
-    calm: Duration,
+    /// The time between two disturbances.
+    interval: Duration,
     /// How much longer everything takes than in a test of seconds.
     slower: u32,
     watch: Watch,
@@ -130,7 +130,7 @@ impl Soak {
             dice,
             upstream,
             folder: TempDir::new().unwrap(),
-            calm: Duration::from_secs((seconds / 180).clamp(1, 20)),
+            interval: Duration::from_secs((seconds / 180).clamp(1, 20)),
             slower,
             watch: Watch::default(),
             requests: 0,
@@ -182,7 +182,7 @@ impl Soak {
         let mut process = self.start();
         process.listening().await;
         let mut life = Life::default();
-        let (mut next_sample, mut next_disturbance) = (begin, begin + self.calm);
+        let (mut next_sample, mut next_disturbance) = (begin, begin + self.interval);
         let mut turn = REQUESTS.iter().cycle();
         while begin.elapsed() < length {
             sleep(Duration::from_secs(1)).await;
@@ -198,7 +198,7 @@ impl Soak {
                     .push(Sample::take(&process, begin, &self.database()));
             }
             if now >= next_disturbance {
-                next_disturbance += self.calm;
+                next_disturbance += self.interval;
                 self.disturb(&process).await;
             }
         }
@@ -260,7 +260,7 @@ impl Soak {
         let kind = kinds[self.dice.usize(..kinds.len())].clone();
         let simulator = &self.upstream.simulator;
         let now = simulator.now();
-        let longest = i64::try_from(self.calm.as_millis()).unwrap() * 2;
+        let longest = i64::try_from(self.interval.as_millis()).unwrap() * 2;
         let fault = Fault::new(kind).between(now, later(now, self.dice.i64(0..longest)));
         simulator.clear_faults();
         simulator.inject(match TENANTS.get(self.dice.usize(..6)) {
