@@ -2,9 +2,8 @@
 //! written as Prometheus text, `OpenMetrics` 1.0 or 2.0, or protobuf.
 //!
 //! A tenant's samples are written ([`Samples`]) and compressed once
-//! ([`RenderedSnapshot`]); those of all tenants are joined into a [`Page`]. A
-//! scrape adds only the exporter's own families, so its cost does not depend on
-//! the number of jobs. [`crate::web`] sends it.
+//! ([`RenderedSnapshot`]). The first scrape of a new [`Page`] joins those of all
+//! tenants, and each adds the exporter's own families. [`crate::web`] sends it.
 //!
 //! The samples of a family must be contiguous on a page. So a tenant's samples
 //! are split into pieces of one family each, compressed so that they can be

@@ -19,7 +19,7 @@ const TIE: f64 = 0.3;
 /// The least share of a rule's days and of the history that must agree.
 const LEAST_AGREEMENT: f64 = 0.7;
 
-/// Days older than this, or than so many of the usual gaps, are not considered.
+/// Days older than this, or than this many of the usual gaps, are not considered.
 const MOST_DAYS: i64 = 800;
 const MOST_GAPS: i64 = 60;
 

@@ -80,7 +80,7 @@ impl Schedule {
 }
 
 impl Due {
-    /// What should start at `start` and have succeeded `within` so many seconds.
+    /// What should start at `start` and have succeeded `within` this many seconds.
     pub(super) fn new(start: i64, within: i64) -> Self {
         Self {
             start,

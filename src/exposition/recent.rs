@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::{Encoding, Format};
 
-/// A form that was not requested for this long is made at the next request
-/// rather than in advance. Longer than usual scrape intervals.
+/// Samples are not written in advance in a form that was not requested for this
+/// long. Longer than usual scrape intervals.
 const RECENT: Duration = Duration::from_mins(10);
 
 /// When each form was last requested. Cloning gives the same one, shared by

@@ -145,7 +145,7 @@ struct Scheduled {
     run: Run,
 }
 
-/// The runs of so many days up to `end`. Every run is delayed by up to the
+/// The runs of this many days up to `end`. Every run is delayed by up to the
 /// jitter, one in 60 fails and is repeated after a while.
 fn runs(kind: &Kind, first: Date, days: i64, random: &mut Rng) -> Vec<Scheduled> {
     let zone = TimeZone::get(kind.zone).unwrap();

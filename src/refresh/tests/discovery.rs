@@ -12,7 +12,7 @@ fn week() -> Window {
     }
 }
 
-/// Discovery whose pieces were shortened so many times by answers that were
+/// Discovery whose pieces were shortened this many times by answers that were
 /// too large, with a week to list.
 fn shortened(times: usize) -> Discovery {
     let mut discovery = Discovery::default();

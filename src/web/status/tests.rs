@@ -31,7 +31,7 @@ fn hours_ago(hours: u64) -> Timestamp {
     now() - Duration::from_hours(hours)
 }
 
-/// A run that started so many hours ago and took so many minutes.
+/// A run that started this many hours ago and took this many minutes.
 fn run(hours: u64, minutes: u64, state: State, read: u64) -> Arc<Run> {
     let started_at = hours_ago(hours);
     let ended_at = started_at + Duration::from_mins(minutes);
@@ -78,7 +78,7 @@ fn feed(table: &str, runs: Vec<Arc<Run>>) -> Feed {
     }
 }
 
-/// A feed that ran every night so many times, and is due in the next one.
+/// A feed that ran on this many nights, and is due in the next one.
 fn nightly(table: &str, runs: u64) -> Feed {
     let runs = (0..runs).rev();
     let runs = runs.map(|day| {

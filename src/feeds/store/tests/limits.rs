@@ -3,7 +3,7 @@
 use super::*;
 use crate::jobs::State;
 
-/// A history of a feed with a run every so many minutes until 1 September.
+/// A history of a feed with a run at this interval in minutes until 1 September.
 async fn stored(every: i64, runs: i64, capacity: Option<u64>) -> Vec<Arc<Run>> {
     let (_folder, path) = folder();
     let end: Timestamp = "2024-09-01T00:00:00Z".parse().unwrap();

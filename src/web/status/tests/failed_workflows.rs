@@ -4,7 +4,7 @@ use super::*;
 use crate::feeds::RunHistory;
 use crate::jobs::{Attribution, WorkflowFailure};
 
-/// A workflow whose only run failed so many hours ago.
+/// A workflow whose only run failed this many hours ago.
 fn failed_workflow(id: &str, workflow: &str, hours: u64, failure: WorkflowFailure) -> Job {
     Job {
         id: id.into(),
