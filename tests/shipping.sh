@@ -2,10 +2,10 @@
 # What is installed, tested as it is installed, from any directory:
 #
 #     tests/shipping.sh            everything
-#     tests/shipping.sh STEP...    some of: chart packages image workflows crate
+#     tests/shipping.sh STEP...    some of: chart cluster packages disk image workflows crate
 #     tests/shipping.sh render     renews deploy/kubernetes from the chart
 #
-# Needs a Rust toolchain and Go, root for `packages` and `image`, and Debian's
+# Needs a Rust toolchain and Go, root for `packages`, `disk` and `image`, and Debian's
 # packages that a step names when they are missing. A step that cannot run here
 # is skipped and says why; the last line counts them. Programs are built under
 # target/shipping, once: a few minutes.
@@ -77,7 +77,20 @@ wait_until_up() {
     return 1
 }
 
-for step in chart packages image workflows crate; do
+# start_simulator ADDRESS: a simulated API, the process $simulator, and a $token for it.
+start_simulator() {
+    mkdir -p "$shipping"
+    cargo build --locked --quiet --bin amperity_exporter
+    target/debug/amperity_exporter simulator --web.listen-address="$1" >"$shipping/simulator.log" 2>&1 &
+    simulator=$!
+    for _ in $(seq 50); do
+        token="$(grep -oE 'eyJ[A-Za-z0-9_.-]+' "$shipping/simulator.log" | head -n 1)" && return
+        sleep 0.1
+    done
+    return 1
+}
+
+for step in chart cluster packages disk image workflows crate; do
     . "tests/shipping/$step.sh"
 done
 
@@ -86,7 +99,7 @@ if [ "${1:-}" = render ]; then
     render >deploy/kubernetes/amperity-exporter.yaml
     exit
 fi
-[ $# -gt 0 ] || set -- chart packages image workflows crate
+[ $# -gt 0 ] || set -- chart cluster packages disk image workflows crate
 for step in "$@"; do
     "step_$step"
 done

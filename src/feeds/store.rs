@@ -53,7 +53,7 @@ pub struct Store {
 struct Shared {
     path: PathBuf,
     histories: Mutex<Histories>,
-    /// Whether the last save failed, to log it once.
+    /// Whether the last access for writing failed, to log it once.
     failing: AtomicBool,
     /// Whether the last access took longer than [`TIMEOUT`].
     stuck: AtomicBool,
@@ -100,7 +100,7 @@ impl Store {
             shared: Arc::new(Shared {
                 path: path.to_path_buf(),
                 histories: Mutex::new(histories),
-                failing: AtomicBool::new(false),
+                failing: AtomicBool::new(database.is_unavailable()),
                 stuck: AtomicBool::new(false),
                 database: Arc::new(tokio::sync::Mutex::new(database)),
             }),

@@ -137,17 +137,12 @@ exposure() {
 
 # As the unit runs it: its flags, no privileges, a folder for the state.
 the_installed_program_serves() {
-    local root="$shipping/deb-system" simulator exporter page token status=0
+    local root="$shipping/deb-system" exporter page status=0
     fresh_system "$root"
     cp target/packages/amperity-exporter_*.deb "$root/first.deb"
     chroot "$root" dpkg -i /first.deb >/dev/null
     install -d -o nobody "$root/var/lib/amperity_exporter"
-    target/debug/amperity_exporter simulator --web.listen-address=127.0.0.1:10160 >"$shipping/simulator.log" 2>&1 &
-    simulator=$!
-    for _ in $(seq 50); do
-        token="$(grep -oE 'eyJ[A-Za-z0-9_.-]+' "$shipping/simulator.log" | head -n 1)" && [ -n "$token" ] && break
-        sleep 0.1
-    done
+    start_simulator 127.0.0.1:10160
     echo "$token" >"$root/etc/amperity_exporter/token.jwt"
     chmod 644 "$root/etc/amperity_exporter/token.jwt"
     cat >"$root$config" <<END

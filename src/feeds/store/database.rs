@@ -73,6 +73,11 @@ impl Database {
         Ok((database, histories))
     }
 
+    /// Whether the file could not be opened for writing.
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.path.is_some() && self.open.is_none()
+    }
+
     /// Makes sure that there is a connection to the file that the path leads
     /// to. Returns whether it is a new one, to which everything must be
     /// written.
@@ -301,10 +306,12 @@ pub(super) fn refusal(path: &Path, error: &DatabaseError) -> StoreError {
             path: path_buf,
             version: *version,
         },
-        error if error.may_pass() => {
-            let full = io::Error::new(io::ErrorKind::StorageFull, error.to_string());
-            StoreError::unusable("write", path, full)
-        }
-        error => StoreError::unusable("open", path, io::Error::other(error.to_string())),
+        error => match error.disk_error() {
+            Some(kind) => {
+                let cause = io::Error::new(kind, error.to_string());
+                StoreError::unusable("write", path, cause)
+            }
+            None => StoreError::unusable("open", path, io::Error::other(error.to_string())),
+        },
     }
 }

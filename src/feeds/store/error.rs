@@ -66,9 +66,7 @@ pub enum StoreError {
     },
     /// The folder or the file cannot be used; the exporter should not start.
     #[error(
-        "cannot {action} the state file {}: {cause}; its folder must exist and belong to the \
-         user the exporter runs as (state.file)",
-        path.display()
+        "cannot {action} the state file {}: {cause}; {}", path.display(), advice(cause)
     )]
     Unusable {
         /// What was tried.
@@ -122,12 +120,24 @@ impl StoreError {
         let Self::Unusable { cause, .. } = self else {
             return false;
         };
-        matches!(
-            cause.kind(),
-            io::ErrorKind::ReadOnlyFilesystem
-                | io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-        )
+        is_full(cause) || cause.kind() == io::ErrorKind::ReadOnlyFilesystem
+    }
+}
+
+fn is_full(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn advice(cause: &io::Error) -> &'static str {
+    if is_full(cause) {
+        "check that its disk has space, or set state.file to a path on another one"
+    } else if cause.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        "mount its folder writable, or set state.file to a path that is"
+    } else {
+        "its folder must exist and belong to the user the exporter runs as (state.file)"
     }
 }
 
@@ -167,14 +177,16 @@ impl DatabaseError {
         }
     }
 
-    /// Whether the disk is full or cannot be written to.
-    pub(super) fn may_pass(&self) -> bool {
+    /// What kept the operating system from writing, if that is what happened.
+    pub(super) fn disk_error(&self) -> Option<io::ErrorKind> {
         let Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) = self else {
-            return false;
+            return None;
         };
-        matches!(
-            error.code,
-            ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure
-        )
+        match error.code {
+            ErrorCode::ReadOnly => Some(io::ErrorKind::ReadOnlyFilesystem),
+            // The files beside it could not grow: an I/O error to SQLite.
+            ErrorCode::DiskFull | ErrorCode::SystemIoFailure => Some(io::ErrorKind::StorageFull),
+            _ => None,
+        }
     }
 }
