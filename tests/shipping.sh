@@ -80,6 +80,7 @@ wait_until_up() {
 # start_simulator ADDRESS: a simulated API, the process $simulator, and a $token for it.
 start_simulator() {
     mkdir -p "$shipping"
+    : >"$shipping/simulator.log"
     cargo build --locked --quiet --bin amperity_exporter
     target/debug/amperity_exporter simulator --web.listen-address="$1" >"$shipping/simulator.log" 2>&1 &
     simulator=$!

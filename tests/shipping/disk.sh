@@ -22,20 +22,25 @@ counted_runs() {
 }
 
 disk_is_full_for_a_while() {
-    local runs
+    local runs=0
     mount -t tmpfs -o size=2m tmpfs state
     exporter
     dd if=/dev/zero of=state/filler bs=1k 2>dd.log || true
     until_line 'level=warn msg="cannot write the state file' exporter.log
-    sleep 5
+    for _ in $(seq 180); do
+        runs="$(counted_runs)"
+        [ "$runs" -eq 0 ] || break
+        sleep 1
+    done
+    [ "$runs" -gt 0 ]
     rm state/filler
     until_line 'the state file is written again' exporter.log
     [ "$(grep -c 'cannot write' exporter.log)" -eq 1 ]
     runs="$(counted_runs)"
     kill -9 %1
-    wait || true
+    wait 2>dd.log || true
     exporter
-    echo "$runs runs counted before kill -9, $(counted_runs) after"
+    echo "runs counted: $runs before kill -9, $(counted_runs) after"
     [ "$(counted_runs)" -ge "$runs" ]
     kill %1 %2 2>dd.log || true
 }
@@ -88,7 +93,7 @@ tenants:
 END
     program="$(packaged_program)"
     export program
-    export -f exporter wait_until_up until_line counted_runs "$1"
+    export -f exporter wait_until_up until_line counted_runs "${1?}"
     unshare --mount bash -euo pipefail -c "cd '$folder' && $1"
 }
 
