@@ -28,7 +28,7 @@ pub enum Command {
     Simulator(Simulator),
     /// Validate a configuration.
     Check(Check),
-    /// Write the past as OpenMetrics with timestamps.
+    /// Write past values as OpenMetrics with timestamps.
     Backfill(Backfill),
     /// Print the metrics reference as Markdown.
     Metrics,

@@ -74,17 +74,18 @@ pub(super) enum Subcommand {
     Check {
         #[command(flatten)]
         settings: Settings,
-        /// Make one API request per tenant and show the result.
+        /// Request each tenant's jobs from the API, and show the result and what is expected of its
+        /// feeds.
         #[arg(long)]
         live: bool,
         /// Validate this web configuration file, too.
         #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WEB)]
         web_config_file: Option<PathBuf>,
     },
-    /// Write the past as OpenMetrics, for promtool tsdb create-blocks-from.
+    /// Write past values as OpenMetrics, for promtool tsdb create-blocks-from.
     ///
-    /// Of every tenant of the configuration, the last seven days as its API lists them; or of one
-    /// tenant, the jobs in a file.
+    /// They come from the jobs of the last seven days of every configured tenant, as the API lists
+    /// them, or with --jobs from one tenant's jobs in a file.
     Backfill(BackfillFlags),
     /// Print the metrics reference as Markdown.
     Metrics,
@@ -148,8 +149,8 @@ pub(super) struct BackfillFlags {
     #[arg(long = "jobs", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) jobs_file: Option<PathBuf>,
 
-    /// Read the workflow runs from this file, in the same way; without it a file of jobs comes
-    /// without workflows
+    /// Read the workflow runs from this file, in the same format; without it, --jobs gives no
+    /// metrics of workflows
     #[arg(long = "workflow-runs", value_name = "FILE", value_hint = ValueHint::FilePath, requires = "jobs_file")]
     pub(super) workflow_runs_file: Option<PathBuf>,
 
@@ -161,7 +162,7 @@ pub(super) struct BackfillFlags {
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = step)]
     pub(super) step: Duration,
 
-    /// Write these families only, such as amperity_feed_*; may be repeated
+    /// Write only these families, such as amperity_feed_*; may be repeated
     #[arg(long = "family", value_name = "NAME")]
     pub(super) families: Vec<String>,
 

@@ -1,6 +1,6 @@
 //! `amperity_exporter check`: shows what a configuration means, checks the
 //! state file, the proxies and the web configuration file, and with `--live`
-//! makes one request to each tenant's API.
+//! requests each tenant's jobs.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ fn help_is_complete() {
       demo         Export a simulated tenant; needs no configuration
       simulator    Serve only the simulated API, to test a configuration against it
       check        Validate the configuration, and with --live test it against the API
-      backfill     Write the past as OpenMetrics, for promtool tsdb create-blocks-from
+      backfill     Write past values as OpenMetrics, for promtool tsdb create-blocks-from
       metrics      Print the metrics reference as Markdown
       healthcheck  Exit with 0 if the exporter on this machine is healthy, otherwise with 1
 
