@@ -1,5 +1,6 @@
 //! One refresh of one tenant: the list of jobs, then the jobs that have to be
-//! requested by id, then the feed history and its file, then the conclusions.
+//! requested by id, then the feed history and its file, then the conclusions, then
+//! the same for workflows.
 //!
 //! [`super::plan`] and [`super::discovery`] decide what to request,
 //! [`super::known_jobs`] remembers the answers; this is the code that awaits
@@ -7,6 +8,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -21,27 +23,52 @@ use crate::jobs::Job;
 use crate::telemetry::Reason;
 
 impl TenantState {
-    /// Runs one refresh to its end. The result is in `self`.
-    pub(super) async fn refresh(&mut self, environment: &Environment) {
-        let started = Instant::now();
+    /// The part of a refresh that began at `started` which is about ingest jobs:
+    /// its requests, and what follows from them.
+    pub(super) async fn refresh_jobs(
+        &mut self,
+        environment: &Environment,
+        started: Instant,
+    ) -> RefreshOutcome {
         let deadline = started + self.times.budget;
-
         let now = self.clock.translate(environment.clock.now());
         let mut outcome = RefreshOutcome::new(now, self.all_jobs_failed);
         self.list(environment, started, &mut outcome).await;
         self.fetch_jobs(deadline, &mut outcome).await;
         self.check_credentials(deadline, &mut outcome).await;
-        let complete = self.refresh_workflows(deadline, &mut outcome).await;
         self.clock.end_refresh(outcome.has_answer());
         self.all_jobs_failed = outcome.all_jobs_failed();
         self.known.expire(&self.settings, outcome.now);
-        let ended = self.clock.translate(environment.clock.now());
-        let began = before(ended, started.elapsed());
+        let began = self.translate_start(environment, started);
         self.update_feeds(environment, &outcome, began).await;
-        self.update_workflows(environment, complete, began).await;
         outcome.decide(&self.known, self.status.up);
         self.report(&outcome);
-        self.conclude(outcome.failure, environment.clock.now());
+        self.conclude(outcome.failure.take(), environment.clock.now());
+        self.note_costs(&outcome, started);
+        outcome
+    }
+
+    /// The part about workflows, which ends the refresh.
+    pub(super) async fn refresh_workflows(
+        &mut self,
+        environment: &Environment,
+        started: Instant,
+        mut outcome: RefreshOutcome,
+    ) {
+        let deadline = started + self.times.budget;
+        let complete = self.request_workflows(deadline, &mut outcome).await;
+        let began = self.translate_start(environment, started);
+        self.update_workflows(environment, complete, began).await;
+        self.note_costs(&outcome, started);
+    }
+
+    /// When the refresh began, by the API's clock.
+    fn translate_start(&self, environment: &Environment, started: Instant) -> Timestamp {
+        let now = self.clock.translate(environment.clock.now());
+        before(now, started.elapsed())
+    }
+
+    fn note_costs(&mut self, outcome: &RefreshOutcome, started: Instant) {
         self.status.refresh_duration = Some(started.elapsed());
         self.status.requests = outcome.requests;
     }

@@ -36,8 +36,8 @@ impl PublishedCounters {
     }
 
     /// Sets the counters to 0 that were not published before.
-    pub(super) fn hold_back_first(&mut self, feeds: &mut [Feed]) {
-        for feed in &mut *feeds {
+    pub(super) fn hold_back_first(&self, feeds: &mut [Feed]) {
+        for feed in feeds {
             if Some(feed.created) > self.created_until {
                 let states = std::mem::take(&mut feed.totals.runs).into_keys();
                 feed.totals = Totals::default();
@@ -52,10 +52,10 @@ impl PublishedCounters {
                 new.for_each(|(_, count)| *count = 0);
             }
         }
-        self.note(feeds);
     }
 
-    fn note(&mut self, feeds: &[Feed]) {
+    /// Notes that these are published, for a whole refresh.
+    pub(super) fn note(&mut self, feeds: &[Feed]) {
         for feed in feeds {
             self.created_until = self.created_until.max(Some(feed.created));
             let states = feed.totals.runs.keys();
@@ -107,6 +107,7 @@ mod tests {
     fn next(published: &mut PublishedCounters, history: &RunHistory) -> Vec<(u64, u64)> {
         let mut feeds = history.feeds();
         published.hold_back_first(&mut feeds);
+        published.note(&feeds);
         let counted = feeds.iter().map(|feed| {
             let totals = &feed.totals;
             assert_eq!(totals.duration_histogram.count(), totals.durations);
@@ -151,7 +152,7 @@ mod tests {
         let mut published = PublishedCounters::of(&history);
         assert_eq!(next(&mut published, &history), [(1, 5)]);
         // Feeds that were not on the page for a while.
-        published.hold_back_first(&mut []);
+        published.note(&[]);
         assert_eq!(next(&mut published, &history), [(1, 5)]);
     }
 }

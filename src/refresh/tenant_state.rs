@@ -263,6 +263,12 @@ impl TenantState {
         self.log.page_limit(settings, over, &snapshot.status);
         snapshot
     }
+
+    /// Notes what is on the page until the next refresh.
+    pub(super) fn note_published(&mut self, snapshot: &Snapshot) {
+        self.feed_counters.note(&snapshot.feeds);
+        self.workflow_counters.note(&snapshot.workflows);
+    }
 }
 
 /// Zero if the clock was set back.

@@ -236,7 +236,13 @@ impl TenantTask {
         self.progress
             .send_modify(|progress| progress.refreshing_since = Some(Instant::now()));
         let cancelled_by = {
-            let refresh = refresh_and_publish(&mut self.state, &self.environment, &self.publisher);
+            let is_first = !self.progress.borrow().is_ready;
+            let refresh = refresh_and_publish(
+                &mut self.state,
+                &self.environment,
+                &self.publisher,
+                is_first,
+            );
             tokio::pin!(refresh);
             loop {
                 tokio::select! {
@@ -309,6 +315,7 @@ async fn refresh_and_publish(
     state: &mut TenantState,
     environment: &Environment,
     publisher: &Publisher,
+    is_first: bool,
 ) {
     // There may have been no scrape for a long time, and this refresh may take as long as it needs.
     let now = environment.clock.now();
@@ -316,8 +323,16 @@ async fn refresh_and_publish(
         let without_jobs = state.snapshot(now);
         publisher.publish(vec![without_jobs], None).await;
     }
-    state.refresh(environment).await;
+    let started = Instant::now();
+    let outcome = state.refresh_jobs(environment, started).await;
+    if is_first {
+        // A week of workflows takes some seconds, which the first page need not wait for.
+        let without_workflows = state.snapshot(environment.clock.now());
+        publisher.publish(vec![without_workflows], None).await;
+    }
+    state.refresh_workflows(environment, started, outcome).await;
     let snapshot = state.snapshot(environment.clock.now());
+    state.note_published(&snapshot);
     publisher.publish(vec![snapshot], None).await;
 }
 

@@ -27,7 +27,7 @@ const MAX_PAGES_OF_REFRESH: usize = 200;
 impl TenantState {
     /// Requests what has changed, if there is time and the API answers. Returns
     /// whether all runs that may have changed were listed.
-    pub(super) async fn refresh_workflows(
+    pub(super) async fn request_workflows(
         &mut self,
         deadline: Instant,
         outcome: &mut RefreshOutcome,
@@ -39,9 +39,9 @@ impl TenantState {
         {
             return false;
         }
-        // The page of ingest jobs waits for this.
+        // The next refresh of ingest jobs waits for this.
         let deadline = deadline.min(Instant::now() + self.times.budget / 2);
-        let requested = self.request_workflows(now, deadline, outcome).await;
+        let requested = self.request_changed_workflows(now, deadline, outcome).await;
         let failure = requested.as_ref().err();
         self.workflows
             .concluded(failure.map(|error| error.reason), now);
@@ -50,7 +50,7 @@ impl TenantState {
         failure.is_none() && self.workflows.discovery.is_complete()
     }
 
-    async fn request_workflows(
+    async fn request_changed_workflows(
         &mut self,
         now: Timestamp,
         deadline: Instant,

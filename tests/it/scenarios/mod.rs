@@ -11,6 +11,7 @@ mod slow;
 mod stop;
 mod tenants;
 mod weeks;
+mod workflow_requests;
 mod workflows;
 
 use std::time::Duration;

@@ -5,29 +5,28 @@ use std::collections::BTreeMap;
 use amperity_exporter::config::WorkflowTypes;
 use amperity_exporter::feeds::store::Store;
 use amperity_simulator::{
-    Attribution, Endpoint, Entry, Fault, FaultKind, Incident, Principal, SimulatedTenant,
-    Simulator, WorkflowError, WorkflowOutcome, WorkflowRun, World, WorldParameters,
+    Attribution, Endpoint, Entry, Incident, Principal, SimulatedTenant, Simulator, WorkflowError,
+    WorkflowOutcome, WorkflowRun, World, WorldParameters,
 };
-use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{job, world};
+use super::job;
 use crate::support::{Page, Stage, hours, label, minutes, seconds, settings, start, tenant};
 
-const GROUP: &str = "courier.group/run";
+pub(super) const GROUP: &str = "courier.group/run";
 
-fn with_workflows(name: &str) -> amperity_exporter::config::Tenant {
+pub(super) fn with_workflows(name: &str) -> amperity_exporter::config::Tenant {
     let mut tenant = tenant(name);
     tenant.collect.workflows = true;
     tenant
 }
 
-fn at(offset: i64) -> Timestamp {
+pub(super) fn at(offset: i64) -> Timestamp {
     start() + SignedDuration::from_secs(offset)
 }
 
 /// `socktown` with these runs and a quiet feed.
-fn with_runs(runs: impl IntoIterator<Item = WorkflowRun>) -> World {
+pub(super) fn with_runs(runs: impl IntoIterator<Item = WorkflowRun>) -> World {
     let mut tenant = SimulatedTenant::new("socktown").job(job("isj-1", -600, minutes(1)));
     for run in runs {
         tenant = tenant.workflow_run(run);
@@ -35,7 +34,7 @@ fn with_runs(runs: impl IntoIterator<Item = WorkflowRun>) -> World {
     World::empty().tenant(tenant)
 }
 
-fn workflow_requests(simulator: &Simulator) -> Vec<Entry> {
+pub(super) fn workflow_requests(simulator: &Simulator) -> Vec<Entry> {
     let mut log = simulator.log();
     log.retain(|entry| {
         matches!(
@@ -47,7 +46,7 @@ fn workflow_requests(simulator: &Simulator) -> Vec<Entry> {
 }
 
 /// Counters of runs and failures by workflow and by state or attribution.
-fn counters(page: &Page) -> BTreeMap<String, u64> {
+pub(super) fn counters(page: &Page) -> BTreeMap<String, u64> {
     let mut counted = BTreeMap::new();
     for (family, by) in [
         ("amperity_workflow_runs_total", "state"),
@@ -293,57 +292,6 @@ async fn a_key_without_the_policy_is_logged_once_and_jobs_are_exported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_hangs_or_fails_takes_no_job_down() {
-    for fault in [
-        FaultKind::Hang,
-        FaultKind::Html,
-        FaultKind::WrongContent,
-        FaultKind::TruncatedJson,
-        FaultKind::Status(StatusCode::INTERNAL_SERVER_ERROR, None),
-    ] {
-        let prepare = |simulator: &Simulator| {
-            simulator.inject(Fault::new(fault.clone()).endpoint(Endpoint::WorkflowRuns));
-        };
-        let run = WorkflowRun::new("wf-1", "Nightly", GROUP, at(-600));
-        let settings = settings([with_workflows("socktown")]);
-        let stage = Stage::with(with_runs([run]), settings, None, prepare).await;
-        stage.pass(minutes(30)).await;
-        let page = stage.page().await;
-        assert_eq!(
-            page.value(r#"amperity_up{tenant="socktown"}"#),
-            Some(1.0),
-            "{fault:?}"
-        );
-        assert_eq!(page.jobs(), ["isj-1"], "{fault:?}");
-        let warnings = stage.log().into_iter().filter(|line| line.contains("WARN"));
-        assert!(warnings.count() <= 2, "{fault:?}: {:?}", stage.log());
-        stage.simulator.clear_faults();
-        stage.pass(minutes(15)).await;
-        let page = stage.page().await;
-        assert_eq!(page.family("amperity_workflow_info").len(), 1, "{fault:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn errors_that_the_list_leaves_out_are_requested_once() {
-    let failed = WorkflowOutcome::Failed(WorkflowError::missing_file());
-    let run = WorkflowRun::new("wf-1", "Nightly", GROUP, at(120)).ending(failed);
-    let overviews =
-        |simulator: &Simulator| simulator.set(|options| options.workflow_overviews = true);
-    let settings = settings([with_workflows("socktown")]);
-    let stage = Stage::with(with_runs([run]), settings, None, overviews).await;
-    stage.pass(minutes(10)).await;
-    let page = stage.page().await;
-    assert_eq!(counters(&page)["Nightly customer"], 1);
-    let verbose = workflow_requests(&stage.simulator);
-    let verbose = verbose
-        .iter()
-        .filter(|entry| entry.target.contains("view=verbose"));
-    // Later ones look whether somebody retries it.
-    assert!(verbose.count() <= 3);
-}
-
-#[tokio::test(start_paused = true)]
 async fn only_the_configured_types_are_collected() {
     let types = [
         "courier.group/run",
@@ -420,63 +368,4 @@ async fn no_personal_data_is_kept() {
     for personal in ["grace", "hopper", "alan@", "google-apps", "@socktown"] {
         assert!(!kept.contains(personal), "{personal}");
     }
-}
-
-/// The requests and bytes of an hour, with 1,000 runs of workflows a day.
-#[tokio::test(start_paused = true)]
-async fn an_hour_with_a_thousand_runs_a_day_is_two_small_requests_per_refresh() {
-    let world = World::generated(&WorldParameters {
-        seed: 1,
-        start: start(),
-        tenants: 1,
-        feeds: 42,
-        period: hours(1),
-        duration: minutes(15),
-        history: hours(8 * 24),
-    });
-    let stage = Stage::open(world, settings([with_workflows("tenant-0")])).await;
-    stage.pass(minutes(10)).await;
-    let first = workflow_requests(&stage.simulator);
-    let page = stage.page().await;
-    assert_eq!(page.family("amperity_workflow_info").len(), 42);
-    stage.simulator.clear_log();
-    stage.pass(hours(1)).await;
-    let requests = workflow_requests(&stage.simulator);
-    let bytes = |entries: &[Entry]| entries.iter().map(|entry| entry.bytes).sum::<usize>();
-    println!(
-        "1,000 runs of workflows a day: {} requests and {} bytes (plain) an hour; the first {} requests, {} bytes",
-        requests.len(),
-        bytes(&requests),
-        first.len(),
-        bytes(&first)
-    );
-    assert!(requests.len() <= 63, "{} requests", requests.len());
-    assert!(bytes(&requests) < 1_500_000, "{} bytes", bytes(&requests));
-    assert!(first.len() < 120, "{} requests", first.len());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refresh_of_a_quiet_tenant_is_two_requests() {
-    let run = WorkflowRun::new("wf-1", "Nightly", GROUP, at(-7200));
-    let stage = Stage::open(with_runs([run]), settings([with_workflows("socktown")])).await;
-    stage.pass(minutes(5)).await;
-    stage.simulator.clear_log();
-    stage.pass(minutes(10)).await;
-    assert_eq!(stage.simulator.log().len(), 20);
-}
-
-#[tokio::test(start_paused = true)]
-async fn workflows_are_not_requested_unless_they_are_collected() {
-    let stage = Stage::open(
-        world([job("isj-1", -60, hours(1))]),
-        settings([tenant("socktown")]),
-    )
-    .await;
-    stage.pass(hours(2)).await;
-    assert!(workflow_requests(&stage.simulator).is_empty());
-    let page = stage.page().await;
-    assert_eq!(
-        page.value(r#"amperity_workflows_up{tenant="socktown"}"#),
-        None
-    );
 }
