@@ -247,8 +247,7 @@ impl Client {
         let objects = wire::objects(&body);
         if objects > self.max_objects {
             let text = format!(
-                "the answer holds {objects} objects, more than limits.response_bytes has room for \
-                 ({})",
+                "the response has {objects} objects, more than limits.response_bytes allows ({})",
                 self.max_objects
             );
             return Err(Failure::permanent(Reason::TooLarge, text));

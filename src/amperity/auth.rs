@@ -186,7 +186,7 @@ impl Auth {
                 deadline_exceeded: true,
                 ..ApiError::new(
                     Reason::Timeout,
-                    "no access token in time: the request for one was still in flight",
+                    "no access token in time: the request for one has not been answered",
                 )
             })
     }
@@ -347,6 +347,6 @@ impl Current {
 fn not_a_token() -> ApiError {
     ApiError::new(
         Reason::Unauthorized,
-        "access token: it holds characters that no header can carry",
+        "the access token contains characters that are not valid in a header",
     )
 }

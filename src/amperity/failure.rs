@@ -43,8 +43,8 @@ const PROXY_CREDENTIALS: &str = "The proxy asks for credentials: put user and pa
 const PROXY_REFUSED: &str = "The proxy does not connect to the API: check proxy_url, the proxy \
                              variables of the environment, and what the proxy allows";
 
-const LOGIN_PAGE: &str = "The network asks for a login before it lets requests through: ask who \
-                          runs it";
+const LOGIN_PAGE: &str = "The network requires a login before it lets requests through: ask its \
+                          administrator";
 
 const NOT_THE_API: &str = "It comes from a proxy or from another server: check base_url, proxy_url \
                            and what the proxy allows";
@@ -104,7 +104,7 @@ impl Failure {
                 let content_type = headers
                     .get(CONTENT_TYPE)
                     .and_then(|value| value.to_str().ok());
-                text.push_str(": an answer that is not the API's, of content type ");
+                text.push_str(": a response that is not the API's, of content type ");
                 text.push_str(&clean(content_type.unwrap_or("unknown"), MAX_ID, secrets));
             }
         }
@@ -205,7 +205,7 @@ fn redirect_target(headers: &HeaderMap, secrets: &[&SecretString]) -> String {
     match location.as_ref().map(|location| location.host()) {
         Some(Some(host)) => format!(", to the host {}", clean(host, MAX_ID, secrets)),
         Some(None) => ", to another path of the same host".to_owned(),
-        None => ", to a Location that is no URL".to_owned(),
+        None => ", to a Location that is not a URL".to_owned(),
     }
 }
 

@@ -75,9 +75,9 @@ fn read(answer: &[u8], now: Timestamp) -> Result<Token, &'static str> {
     let token = grant.access_token.as_deref();
     let token = token
         .filter(|text| !text.is_empty())
-        .ok_or("the answer holds no access_token")?;
+        .ok_or("the response has no access_token")?;
     Token::granted(token.into(), grant.expires_in.0, now)
-        .ok_or("the access_token in the answer is too long, or no header can carry it")
+        .ok_or("the access_token in the response is too long, or not valid in a header")
 }
 
 /// Whatever the answer, a token is not shown, and its times are plausible.

@@ -81,10 +81,12 @@ impl Client {
         let (job, shortened) = answer.map_err(malformed)?;
         self.count_shortened(shortened);
         let mut job =
-            job.ok_or_else(|| malformed(format!("the answer is a {noun} without an id")))?;
+            job.ok_or_else(|| malformed(format!("the response is a {noun} without an id")))?;
         if *job.id != *label::bounded(id) {
             let other = clean(&job.id, 100, &[]);
-            return Err(malformed(format!("the answer is another {noun}, {other}")));
+            return Err(malformed(format!(
+                "the response is another {noun}, {other}"
+            )));
         }
         if !self.files {
             job.drop_files();

@@ -114,7 +114,7 @@ pub(super) async fn off_thread<T: Send + 'static>(
         let _permit = LARGE_BODIES.acquire().await;
         tokio::task::spawn_blocking(move || parse(&body))
             .await
-            .map_err(|error| format!("parsing the answer failed: {error}"))?
+            .map_err(|error| format!("parsing the response failed: {error}"))?
     };
     parsed.map_err(|error| describe(&error))
 }
@@ -123,13 +123,13 @@ pub(super) async fn off_thread<T: Send + 'static>(
 fn describe(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let problem = match error.classify() {
-        serde_json::error::Category::Eof => "the answer ends too early",
+        serde_json::error::Category::Eof => "the response ends too early",
         // Of our own: it has no position, and quotes nothing.
         serde_json::error::Category::Data if line == 0 => {
-            return format!("the answer is JSON of another shape: {error}");
+            return format!("the response is JSON with an unexpected structure: {error}");
         }
-        serde_json::error::Category::Data => "the answer is JSON of another shape",
-        _ => "the answer is not JSON",
+        serde_json::error::Category::Data => "the response is JSON with an unexpected structure",
+        _ => "the response is not JSON",
     };
     format!("{problem} (line {line} column {column})")
 }

@@ -183,7 +183,7 @@ fn timed_out(waited: Duration) -> TransportError {
     let waited = Duration::from_millis(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
     TransportError {
         reason: Reason::Timeout,
-        message: format!("no answer within {}", humantime::format_duration(waited)),
+        message: format!("no response within {}", humantime::format_duration(waited)),
         status: None,
         headers: hyper::HeaderMap::new(),
     }

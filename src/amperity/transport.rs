@@ -163,7 +163,7 @@ impl Network {
         TransportError {
             reason: Reason::TooLarge,
             message: format!(
-                "the answer is larger than limits.response_bytes ({} bytes)",
+                "the response is larger than limits.response_bytes ({} bytes)",
                 self.response_bytes
             ),
             status: None,

@@ -60,8 +60,9 @@ pub enum JobsError {
     Read(#[from] io::Error),
     /// One of the records is not valid.
     #[error(
-        "{0} {number} is not as the Amperity API gives it: {problem}; the file must hold {0}s, as \
-         a JSON array or one per line, such as the elements of `data` in the answer of {1}",
+        "{0} {number} is not in the format of the Amperity API: {problem}; the file must contain \
+         {0}s, as a JSON array or one per line, such as the elements of `data` in the response to \
+         {1}",
         .records.noun(), .records.request()
     )]
     Invalid {
@@ -77,8 +78,8 @@ pub enum JobsError {
     History(#[from] StoreError),
     /// A record started long before the ones read earlier.
     #[error(
-        "{0} {id} started at {start}, before {0}s that stand more than {LOOKAHEAD} entries ahead \
-         of it: sort the file by the time the {0}s started",
+        "{0} {id} started at {start}, but comes {LOOKAHEAD} or more entries after {0}s that started \
+         later: sort the file by the time the {0}s started",
         .records.noun()
     )]
     Unsorted {
@@ -288,8 +289,8 @@ mod tests {
     fn errors_say_which_job_and_what_to_do() {
         let good = job("one", "2026-11-01T00:00:00Z");
         let error = |text: &str| ids(text).unwrap_err().to_string();
-        insta::assert_snapshot!(error(&format!("{good}\n{{\"data\": []}}")), @"job 2 is not as the Amperity API gives it: it has no id; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
-        insta::assert_snapshot!(error(&format!("{good}\n{{\"id\": ")), @"job 2 is not as the Amperity API gives it: EOF while parsing a value at line 1 column 7; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
+        insta::assert_snapshot!(error(&format!("{good}\n{{\"data\": []}}")), @"job 2 is not in the format of the Amperity API: it has no id; the file must contain jobs, as a JSON array or one per line, such as the elements of `data` in the response to GET /ingest/jobs");
+        insta::assert_snapshot!(error(&format!("{good}\n{{\"id\": ")), @"job 2 is not in the format of the Amperity API: EOF while parsing a value at line 1 column 7; the file must contain jobs, as a JSON array or one per line, such as the elements of `data` in the response to GET /ingest/jobs");
     }
 
     #[test]
@@ -300,6 +301,6 @@ mod tests {
         });
         let text: String = newest_first.collect();
         let error = ids(&text).unwrap_err().to_string();
-        insta::assert_snapshot!(error, @"job isj-20000 started at 2033-05-17T22:00:00Z, before jobs that stand more than 20000 entries ahead of it: sort the file by the time the jobs started");
+        insta::assert_snapshot!(error, @"job isj-20000 started at 2033-05-17T22:00:00Z, but comes 20000 or more entries after jobs that started later: sort the file by the time the jobs started");
     }
 }

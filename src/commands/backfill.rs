@@ -51,7 +51,7 @@ pub(super) async fn run(
         let jobs = read_file("--jobs", file, Records::Jobs)?;
         replays.push(Replay::new(tenant, jobs, runs.transpose()?));
     } else {
-        let settings = settings.context("give --config.file, or a file of jobs by --jobs")?;
+        let settings = settings.context("give --config.file, or a file of jobs with --jobs")?;
         let now = clock.now();
         until = Some(now);
         for tenant in &settings.tenants {
@@ -121,7 +121,7 @@ fn tenant_of_file(
     name: Option<&str>,
 ) -> anyhow::Result<ReplayOptions> {
     let Some(settings) = settings else {
-        let tenant = name.context("say by --tenant whose jobs these are")?;
+        let tenant = name.context("name the tenant of these jobs with --tenant")?;
         return Ok(ReplayOptions {
             tenant: tenant.into(),
             window: DEFAULT_WINDOW,
@@ -135,7 +135,9 @@ fn tenant_of_file(
     let tenant = match (name, settings.tenants.as_slice()) {
         (None, [tenant]) => tenant,
         (None, _) => {
-            bail!("the configuration has several tenants: say by --tenant whose jobs these are")
+            bail!(
+                "the configuration has several tenants: name the tenant of these jobs with --tenant"
+            )
         }
         (Some(name), tenants) => {
             let tenant = tenants.iter().find(|tenant| &*tenant.tenant == name);

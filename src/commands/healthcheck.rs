@@ -133,7 +133,7 @@ fn flags_of(pid: u32) -> anyhow::Result<(Target, Option<PathBuf>)> {
     let command = cli::parse(arguments, |name| std::env::var_os(name));
     match command.with_context(|| format!("flags of process {pid}"))? {
         Command::Serve(serve) if serve.web.systemd_socket => {
-            bail!("the exporter listens on a socket of systemd; give --web.listen-address=…")
+            bail!("the exporter listens on a socket passed by systemd; give --web.listen-address=…")
         }
         Command::Serve(serve) => {
             let folder = process.join("cwd");

@@ -73,7 +73,8 @@ pub(super) enum Problem {
     #[error("the file's content {0}")]
     Content(&'static str),
     #[error(
-        "the file cannot be read within 5 s; check the file system it is on, and that it is no pipe"
+        "the file cannot be read within 5 s; check the file system it is on, and that it is not a \
+         pipe"
     )]
     Hangs,
     #[error("reading the file was interrupted")]

@@ -135,7 +135,7 @@ async fn run(mut inbox: mpsc::Receiver<Publication>, published: watch::Sender<Ar
         match rendered.await {
             Ok(updated) => drop(published.send_replace(Arc::new(updated))),
             Err(error) => {
-                tracing::error!(%error, "cannot render the page; the last one stays: please report this");
+                tracing::error!(%error, "cannot render the page, the previous one stays in use; please report this");
             }
         }
         for done in waiting {

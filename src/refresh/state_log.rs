@@ -161,7 +161,7 @@ impl StateLog {
             tracing::info!(
                 tenant,
                 %length,
-                "the list of jobs is too large or too slow for one answer; it is requested in pieces"
+                "the list of jobs is too large or too slow for one response; it is requested in pieces"
             );
         } else {
             tracing::info!(tenant, "the list of jobs is requested as a whole again");

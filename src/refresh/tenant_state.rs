@@ -164,13 +164,13 @@ impl TenantState {
             tracing::info!(
                 tenant,
                 feeds = forgotten,
-                "feeds without a run for feeds.forget_after leave the page"
+                "removed feeds without a run for feeds.forget_after"
             );
         }
         let gap = self.feeds.state_gap();
         if gap > self.status.state_gap {
             let gap = humantime::format_duration(Duration::from_secs(gap.as_secs()));
-            tracing::warn!(tenant, %gap, "the API lists jobs of the last seven days only; runs that finished in the time before are not counted");
+            tracing::warn!(tenant, %gap, "no jobs were listed for more than seven days, which is as far back as the API lists them; runs that finished in the gap are not counted");
         }
         self.status.state_gap = gap;
         // A list of a short window shows only a few of the feeds that were dropped.

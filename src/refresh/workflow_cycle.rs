@@ -213,7 +213,7 @@ impl TenantState {
             tracing::info!(
                 tenant = &**tenant,
                 workflows = forgotten,
-                "workflows without a run for feeds.forget_after leave the page"
+                "removed workflows without a run for feeds.forget_after"
             );
         }
         self.status.workflows_dropped = workflows.history.dropped();

@@ -104,7 +104,7 @@ impl Reason {
                 label: "not_found",
                 meaning: "404: `base_url` or `token_url` is wrong; an unknown job id does not \
                           fail a refresh",
-                advice: "Check base_url: it ends in /api",
+                advice: "Check base_url: it must end in /api",
                 token_advice: "Check oauth2.token_url",
             },
             Self::RateLimited => Description {

@@ -139,6 +139,6 @@ fn errors_of_the_backfill_say_what_to_do() {
         let message = String::from_utf8(output.stderr).unwrap();
         format!("{}: {message}", output.status.code().unwrap())
     };
-    insta::assert_snapshot!(error(JOBS, &[]), @"1: amperity_exporter: say by --tenant whose jobs these are");
-    insta::assert_snapshot!(error("{\"data\": []}", &["--tenant=t"]), @"1: amperity_exporter: job 1 is not as the Amperity API gives it: it has no id; the file must hold jobs, as a JSON array or one per line, such as the elements of `data` in the answer of GET /ingest/jobs");
+    insta::assert_snapshot!(error(JOBS, &[]), @"1: amperity_exporter: name the tenant of these jobs with --tenant");
+    insta::assert_snapshot!(error("{\"data\": []}", &["--tenant=t"]), @"1: amperity_exporter: job 1 is not in the format of the Amperity API: it has no id; the file must contain jobs, as a JSON array or one per line, such as the elements of `data` in the response to GET /ingest/jobs");
 }

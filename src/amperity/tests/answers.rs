@@ -94,8 +94,9 @@ async fn of_a_page_that_is_not_the_apis_only_the_content_type_is_shown() {
         .unwrap_err()
         .to_string();
     assert!(
-        error
-            .contains("403 Forbidden: an answer that is not the API's, of content type text/html."),
+        error.contains(
+            "403 Forbidden: a response that is not the API's, of content type text/html."
+        ),
         "{error}"
     );
 }
@@ -138,25 +139,25 @@ async fn unreadable_answers_are_malformed_and_say_where() {
     };
     assert_eq!(
         message("<html>").await,
-        "the answer is not JSON (line 1 column 1)"
+        "the response is not JSON (line 1 column 1)"
     );
     assert_eq!(
         message("").await,
-        "the answer ends too early (line 1 column 0)"
+        "the response ends too early (line 1 column 0)"
     );
     let truncated = r#"{"id":"isj-1f73r9u2","tab"#;
     assert_eq!(
         message(truncated).await,
-        "the answer ends too early (line 1 column 25)"
+        "the response ends too early (line 1 column 25)"
     );
     assert_eq!(
         message(r#"["isj-1f73r9u2",null,[]]"#).await,
-        "the answer is JSON of another shape: not an object"
+        "the response is JSON with an unexpected structure: not an object"
     );
-    assert_eq!(message("{}").await, "the answer is a job without an id");
+    assert_eq!(message("{}").await, "the response is a job without an id");
     assert_eq!(
         message(r#"{"id":"isj-2"}"#).await,
-        "the answer is another job, isj-2"
+        "the response is another job, isj-2"
     );
 }
 
@@ -237,7 +238,7 @@ async fn an_answer_of_more_objects_than_its_size_allows_is_refused_before_it_is_
     ask(answer(998)).await.unwrap();
     let error = ask(answer(999)).await.unwrap_err();
     assert_eq!(error.reason, Reason::TooLarge);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: the answer holds 1001 objects, more than limits.response_bytes has room for (1000). Raise limits.response_bytes");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: the response has 1001 objects, more than limits.response_bytes allows (1000). Raise limits.response_bytes");
 }
 
 async fn listed(body: &str) -> Result<(Vec<String>, usize), Reason> {

@@ -190,7 +190,7 @@ async fn a_small_answer_that_unpacks_to_a_large_one_is_too_large() {
     };
     let error = failure(&api).await;
     assert_eq!((error.reason, error.status), (Reason::TooLarge, Some(200)));
-    insta::assert_snapshot!(error, @"the answer is larger than limits.response_bytes (1048576 bytes)");
+    insta::assert_snapshot!(error, @"the response is larger than limits.response_bytes (1048576 bytes)");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ async fn transient_errors_are_retried() {
         || Answer::json(503, ""),
         || Answer::json(504, ""),
         || Answer::Broken(Reason::Unreachable, "connection reset by peer"),
-        || Answer::Broken(Reason::Timeout, "no answer in time"),
+        || Answer::Broken(Reason::Timeout, "no response in time"),
     ] {
         let script = Script::new(move |call, _| if call < 3 { first() } else { Answer::job() });
         let job = client(&socktown(), &script)
@@ -93,7 +93,7 @@ async fn a_request_without_an_answer_ends_with_the_timeout_or_the_deadline() {
     let began = Instant::now();
     let error = client.job(JOB, within(12)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);
-    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: no answer within 12s. If the API is only slow, raise timeout; otherwise check the network to it");
+    insta::assert_snapshot!(error, @"GET ingest/jobs/isj-1f73r9u2: no response within 12s. If the API is only slow, raise timeout; otherwise check the network to it");
     assert_eq!(began.elapsed().as_millis(), 12_000);
     let error = client.job(JOB, within(31)).await.outcome.unwrap_err();
     assert_eq!(error.reason, Reason::Timeout);

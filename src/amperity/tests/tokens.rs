@@ -243,7 +243,7 @@ async fn a_grant_without_a_usable_token_is_malformed() {
         assert_eq!(error.reason, Reason::Malformed);
         assert_eq!(
             error.to_string(),
-            "POST /api/v0/oauth2/token: the answer holds no access_token. Check oauth2.token_url"
+            "POST /api/v0/oauth2/token: the response has no access_token. Check oauth2.token_url"
         );
     }
 }
@@ -268,7 +268,7 @@ async fn a_token_that_cannot_be_sent_is_malformed_and_not_called_missing() {
         assert_eq!(error.reason, Reason::Malformed);
         let text = error.to_string();
         assert!(
-            text.contains("too long, or no header can carry it"),
+            text.contains("too long, or not valid in a header"),
             "{text}"
         );
     }

@@ -63,13 +63,13 @@ pub(super) fn words(error: &reqwest::Error) -> String {
     if words.is_empty() {
         // These three have no cause below them.
         words.push(if error.is_timeout() {
-            "no answer in time".to_owned()
+            "no response in time".to_owned()
         } else if error.is_connect() {
             "no connection".to_owned()
         } else if error.is_builder() {
             "not usable".to_owned()
         } else {
-            "the exchange broke".to_owned()
+            "the connection broke".to_owned()
         });
     }
     words.join(": ")

@@ -73,15 +73,15 @@ feeds:
 fn an_entry_that_cannot_be_meant_is_an_error() {
     insta::assert_snapshot!(expect_problems("    - {table: a, schedule: 30 2 * *, timezone: Mars}\n"), @"
     amperity_exporter.yml:8: feeds.expect[0].timezone: not a time zone; write its name, like America/Los_Angeles
-    amperity_exporter.yml:8: feeds.expect[0].schedule: not a cron line that names a time; write five fields like `30 2 * * 1-5`
+    amperity_exporter.yml:8: feeds.expect[0].schedule: not a cron expression that ever matches; write five fields like `30 2 * * 1-5`
     ");
-    insta::assert_snapshot!(expect_problems("    - {table: a, schedule: 0 0 30 2 *}\n"), @"amperity_exporter.yml:8: feeds.expect[0].schedule: not a cron line that names a time; write five fields like `30 2 * * 1-5`");
+    insta::assert_snapshot!(expect_problems("    - {table: a, schedule: 0 0 30 2 *}\n"), @"amperity_exporter.yml:8: feeds.expect[0].schedule: not a cron expression that ever matches; write five fields like `30 2 * * 1-5`");
     insta::assert_snapshot!(expect_problems("    - {table: a, every: 1d, ad_hoc: true}\n"), @"amperity_exporter.yml:8: feeds.expect[0]: more than one schedule; keep one of schedule, every and ad_hoc");
     insta::assert_snapshot!(expect_problems("    - {table: a, team: b, timezone: UTC, within: 1h}\n"), @"
     amperity_exporter.yml:8: feeds.expect[0].timezone: is for a schedule; add `schedule:` with a cron line
     amperity_exporter.yml:8: feeds.expect[0].within: is for a schedule; add `schedule:` or `every:`
     ");
-    insta::assert_snapshot!(expect_problems("    - {table: a}\n"), @"amperity_exporter.yml:8: feeds.expect[0]: says nothing about the feed; add such as `every: 1d` or `team: crm`");
+    insta::assert_snapshot!(expect_problems("    - {table: a}\n"), @"amperity_exporter.yml:8: feeds.expect[0]: says nothing about the feed; add a key, such as `every: 1d` or `team: crm`");
     insta::assert_snapshot!(expect_problems("    - {team: crm}\n"), @"amperity_exporter.yml:8: feeds.expect[0]: matches no feed; add `table:` or `feed:`, exact or with `*`");
     insta::assert_snapshot!(expect_problems("    - {table: '', team: crm}\n"), @"amperity_exporter.yml:8: feeds.expect[0].table: must not be empty; `*` matches any");
     insta::assert_snapshot!(expect_problems("    - {table: a, team: b}\n    - {table: a, every: 1d}\n"), @"amperity_exporter.yml:9: feeds.expect[1]: line 8 matches the same feeds, and the first match wins; merge the two");

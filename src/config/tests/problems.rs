@@ -114,7 +114,7 @@ feeds: {forget_after: 1d}
     amperity_exporter.yml:6: tenants[1].tenant: must be visible ASCII characters without white space
     amperity_exporter.yml:6: tenants[1].authorization: no credentials; add credentials_file or credentials
     amperity_exporter.yml:6: tenants[1]: nothing to export; add `jobs:` or `discovery: {window: 24h}`
-    amperity_exporter.yml:8: tenants[1].requests_per_second: must be more than 0 and at most 10, which the vendor allows a tenant
+    amperity_exporter.yml:8: tenants[1].requests_per_second: must be more than 0 and at most 10, Amperity's limit for a tenant
     amperity_exporter.yml:9: tenants[1].timeout: must be from 1ms to 10m
     amperity_exporter.yml:10: tenants[1].base_url: must begin with https:// (or http://)
     amperity_exporter.yml:11: tenants[2].authorization: two credentials; keep credentials_file or credentials, not both
@@ -141,7 +141,7 @@ feeds: {forget_after: 1d}
     amperity_exporter.yml:30: limits.jobs: must be at least 1
     amperity_exporter.yml:30: limits.response_bytes: not a size; write it like 64MiB or 512KiB
     amperity_exporter.yml:31: api.version: must not be blank
-    amperity_exporter.yml:31: api.requests_per_second: must be more than 0 and at most 10, which the vendor allows a tenant
+    amperity_exporter.yml:31: api.requests_per_second: must be more than 0 and at most 10, Amperity's limit for a tenant
     amperity_exporter.yml:32: state.file: is a directory; name a file in it
     amperity_exporter.yml:33: feeds.forget_after: must be from 7d to 3650d
     ");

@@ -51,7 +51,7 @@ pub(super) fn api_overrides(reader: &mut Reader, written: &file::Api, place: &st
         if rate.value > 0.0 && rate.value <= MAX_REQUESTS_PER_SECOND {
             overrides.requests_per_second = Some(rate.value);
         } else {
-            let message = "must be more than 0 and at most 10, which the vendor allows a tenant";
+            let message = "must be more than 0 and at most 10, Amperity's limit for a tenant";
             let place = at("requests_per_second");
             reader.problems.add(rate.origin, &place, message);
         }

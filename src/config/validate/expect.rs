@@ -77,7 +77,7 @@ fn feed_rule(reader: &mut Reader, entry: &Written<file::Expect>, place: &str) ->
         severity: severity(reader, &written.severity, &format!("{place}.severity")),
     };
     if written.says_nothing() {
-        let message = "says nothing about the feed; add such as `every: 1d` or `team: crm`";
+        let message = "says nothing about the feed; add a key, such as `every: 1d` or `team: crm`";
         reader.problems.add(entry.origin, place, message);
     }
     rule
@@ -150,7 +150,7 @@ fn schedule(
         let schedule = CronSchedule::new(line.value.trim(), zone);
         if schedule.is_none() {
             let message =
-                "not a cron line that names a time; write five fields like `30 2 * * 1-5`";
+                "not a cron expression that ever matches; write five fields like `30 2 * * 1-5`";
             reader
                 .problems
                 .add(line.origin, &format!("{place}.schedule"), message);

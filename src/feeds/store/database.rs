@@ -85,7 +85,7 @@ impl Database {
         if let (Some(open), Some(path)) = (&self.open, &self.path)
             && !open.is_at(path)
         {
-            tracing::warn!(file = %path.display(), "the state file was moved or deleted; it is written anew");
+            tracing::warn!(file = %path.display(), "the state file was moved or deleted; it is written again");
             self.open = None;
         }
         if self.open.is_some() {
@@ -196,7 +196,7 @@ impl Database {
             file = %path.display(),
             set_aside = %aside.display(),
             error = %problem,
-            "the state file is damaged: it was set aside and the counters start anew"
+            "the state file is damaged: it was set aside and the counters start at 0"
         );
         Ok(())
     }
@@ -239,7 +239,7 @@ impl Database {
                 Some(histories)
             }
             Err(error) => {
-                tracing::error!(file = %earlier.display(), error, "the state file of an earlier version cannot be imported; the counters start anew");
+                tracing::error!(file = %earlier.display(), error, "the state file of an earlier version cannot be imported; the counters start at 0");
                 None
             }
         }

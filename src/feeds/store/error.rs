@@ -18,7 +18,7 @@ pub enum StoreError {
     /// Setting it aside would lose what a later version can still read.
     #[error(
         "the state file {} was written by a newer amperity_exporter (format {version}, this one \
-         knows {}); run the newer one, or move the file away to start the counters anew",
+         knows {}); run the newer one, or move the file away to start the counters at 0",
         path.display(), super::connection::VERSION
     )]
     Newer {
@@ -54,8 +54,8 @@ pub enum StoreError {
     MountedFile(PathBuf),
     /// A start would set it aside.
     #[error(
-        "the state file {} is damaged ({problem}); a start sets it aside and begins the counters \
-         anew",
+        "the state file {} is damaged ({problem}); the next start sets it aside, and the counters \
+         start at 0",
         path.display()
     )]
     Damaged {

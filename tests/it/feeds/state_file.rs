@@ -119,7 +119,7 @@ async fn a_damaged_state_file_is_set_aside_and_counters_start_again() {
     let logged = place.logged(&process.log(), "error");
     let (logged, aside) = logged.split_once(".corrupt-").unwrap();
     let (stamp, rest) = aside.split_once(' ').unwrap();
-    insta::assert_snapshot!(format!("{logged}.corrupt-TIME {rest}"), @r#"msg="the state file is damaged: it was set aside and the counters start anew" file=DIR/state.db set_aside=DIR/state.db.corrupt-TIME error="its header is damaged""#);
+    insta::assert_snapshot!(format!("{logged}.corrupt-TIME {rest}"), @r#"msg="the state file is damaged: it was set aside and the counters start at 0" file=DIR/state.db set_aside=DIR/state.db.corrupt-TIME error="its header is damaged""#);
     let aside = place.file(&format!("state.db.corrupt-{stamp}"));
     assert_eq!(std::fs::read(aside).unwrap(), torn);
 

@@ -300,7 +300,7 @@ impl Transport for InProcess {
                 Delivery::Send if reply.response.body().len() as u64 > self.1 => {
                     Err(TransportError {
                         reason: Reason::TooLarge,
-                        message: "the answer is larger than limits.response_bytes".to_owned(),
+                        message: "the response is larger than limits.response_bytes".to_owned(),
                         status: Some(200),
                         headers: reqwest::header::HeaderMap::new(),
                     })

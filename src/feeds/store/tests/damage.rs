@@ -174,7 +174,7 @@ async fn the_file_of_a_newer_version_is_refused_and_left_alone() {
         Store::check(&path).unwrap_err(),
     ] {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(shown(&error, &path), @"the state file FILE was written by a newer amperity_exporter (format 4, this one knows 3); run the newer one, or move the file away to start the counters anew");
+            insta::assert_snapshot!(shown(&error, &path), @"the state file FILE was written by a newer amperity_exporter (format 4, this one knows 3); run the newer one, or move the file away to start the counters at 0");
         }
     }
     assert_eq!(std::fs::read(&path).unwrap(), newer);
