@@ -69,7 +69,7 @@ fn usage(simulator: &Simulator, listeners: &[TcpListener]) -> anyhow::Result<Str
     }
     let _ = write!(
         text,
-        "\nAs the real API it requires a token and the headers amperity-tenant and\n\
+        "\nLike the real API, it requires a token and the headers amperity-tenant and\n\
          api-version: 2024-04-01, and allows 10 requests a second. Press Ctrl-C to stop.\n"
     );
     Ok(text)

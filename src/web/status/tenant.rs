@@ -69,8 +69,9 @@ pub(super) fn notes(snapshot: &Snapshot, now: Timestamp) -> Markup {
         @if !status.state_gap.is_zero() {
             div.note.warn {
                 b { "Some runs were not counted" }
-                "The exporter was stopped for longer than the API lists jobs. Runs of "
-                (span(status.state_gap.as_secs())) " are missing from the feed counters."
+                "The exporter was stopped for longer than the API lists jobs. The feed counters "
+                "lack the runs that finished in a period of "
+                (span(status.state_gap.as_secs())) "."
             }
         }
         @if status.feeds_dropped > 0 {

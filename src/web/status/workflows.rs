@@ -40,7 +40,7 @@ pub(super) fn failed(snapshot: &Snapshot, is_named: bool, now: Timestamp) -> Mar
         @if snapshot.status.workflows_up == Some(false) {
             div.note.warn {
                 b { "Workflows" (tenant) " cannot be requested" }
-                "The log says why. Ingest jobs are shown all the same."
+                "The log says why. Ingest jobs are still shown."
             }
         }
     }
@@ -83,8 +83,8 @@ fn advice(failure: Option<&WorkflowFailure>) -> (&'static str, &'static str) {
     match attribution {
         Attribution::Customer => (
             "You can fix it:",
-            "in Amperity, Show resolutions in the error offers what applies, such as to update \
-             credentials, ignore a missing file, or retry the task.",
+            "in Amperity, Show resolutions in the error offers what applies, such as updating \
+             credentials, ignoring a missing file or retrying the task.",
         ),
         Attribution::Platform => (
             "The cause is Amperity's platform, and is often transient:",

@@ -63,9 +63,9 @@ fn failed_workflows_come_first_with_message_and_advice() {
     (amperity.workflow.task.courier/x) The cause is Amperity's platform, and is often transient: retry the task with Show resolutions; if it fails again, contact Amperity Support.
     Ended 2024-07-01 11:00:00 UTC, 1 h ago. Run wf-2
     Workflow Nightly failed
-    No file &lt;b&gt;. (amperity.workflow.task.courier/x) You can fix it: in Amperity, Show resolutions in the error offers what applies, such as to update credentials, ignore a missing file, or retry the task.
+    No file &lt;b&gt;. (amperity.workflow.task.courier/x) You can fix it: in Amperity, Show resolutions in the error offers what applies, such as updating credentials, ignoring a missing file or retrying the task.
     Ended 2024-07-01 09:00:00 UTC, 3 h ago. Run wf-1
-    Workflows cannot be requestedThe log says why. Ingest jobs are shown all the same.
+    Workflows cannot be requestedThe log says why. Ingest jobs are still shown.
     ");
     assert!(page.contains("No file &lt;b&gt;."));
     assert!(!page.contains("/runs/wf-1"));
