@@ -111,7 +111,7 @@ impl StateLog {
                     tenant,
                     limit,
                     dropped,
-                    "more jobs than limits.jobs, or more than 50000 tables; the oldest are left out: raise the limit or shorten discovery.window"
+                    "more jobs than limits.jobs, or more than 50000 tables; the oldest are left out: raise limits.jobs or shorten discovery.window"
                 );
             }
             Some(true) => tracing::info!(tenant, limit, "all jobs fit in limits.jobs again"),

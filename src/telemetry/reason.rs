@@ -137,7 +137,7 @@ impl Reason {
             },
             Self::TooLarge => Description {
                 label: "too_large",
-                meaning: "the response is larger than `limits.response_bytes`",
+                meaning: "the response is larger than `limits.response_bytes`, or has more objects than it allows",
                 advice: "Raise limits.response_bytes",
                 token_advice: "Check oauth2.token_url: no token is that large",
             },

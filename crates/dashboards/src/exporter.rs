@@ -121,7 +121,7 @@ fn tenants() -> Vec<Panel> {
         .unit("none")
         .empty("None, or no job is configured.")
         .size(8, 8),
-        graph("Jobs", "Jobs on the exporter's page, and those left out by limits.jobs.")
+        graph("Jobs", "Jobs on the exporter's page, and those left out by a limit.")
             .empty("No job is known.")
             .series("{{tenant}}", &by_tenant("amperity_exporter_jobs"))
             .series("{{tenant}}, left out", &format!("{} > 0", by_tenant("amperity_exporter_jobs_dropped"))),
@@ -233,8 +233,8 @@ fn process() -> Vec<Panel> {
         .size(4, 8),
         Panel::stat(
             "Uncounted time",
-            "Time in which runs may have finished uncounted, because the exporter was down for longer than Amperity \
-             lists jobs.",
+            "Time in which runs may have finished uncounted, because no jobs were listed for longer than Amperity \
+             lists them.",
             "max(amperity_exporter_state_gap_seconds{TENANTS})",
         )
         .unit("dtdurations")

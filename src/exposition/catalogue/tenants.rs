@@ -64,7 +64,7 @@ pub(in crate::exposition) static TENANT_GAUGES: [Gauge<Status>; 12] = [
         TENANT,
         |status| Some(Value::Count(status.jobs_dropped as u64)),
         "Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or \
-         because a page holds at most 50,000 tables. The oldest are left out.",
+         because the page holds at most 50,000 tables per tenant. The oldest are left out.",
     ),
     gauge(
         "amperity_exporter_feeds_dropped",
@@ -92,8 +92,8 @@ pub(in crate::exposition) static TENANT_GAUGES: [Gauge<Status>; 12] = [
         "amperity_exporter_state_gap_seconds",
         TENANT,
         |status| Some(Value::duration(status.state_gap)),
-        "Time in which runs may have finished without being counted, because the exporter was down \
-         for longer than the Amperity API lists jobs.",
+        "Time in which runs may have finished without being counted, because no jobs were listed \
+         for longer than the Amperity API lists them.",
     ),
 ];
 

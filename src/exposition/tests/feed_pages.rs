@@ -39,7 +39,7 @@ fn a_feed_in_openmetrics_with_created_series() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 0
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because the page holds at most 50,000 tables per tenant. The oldest are left out.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
@@ -49,7 +49,7 @@ fn a_feed_in_openmetrics_with_created_series() {
     amperity_exporter_workflows_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because no jobs were listed for longer than the Amperity API lists them.
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     # TYPE amperity_feed_state gauge
     # HELP amperity_feed_state 1 for the state of the feed's latest run, finished or not, 0 for the others.

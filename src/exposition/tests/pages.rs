@@ -18,7 +18,7 @@ fn the_documented_job_in_text() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="socktown"} 1
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because the page holds at most 50,000 tables per tenant. The oldest are left out.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
@@ -27,7 +27,7 @@ fn the_documented_job_in_text() {
     # HELP amperity_exporter_workflows_dropped Workflows of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
     # TYPE amperity_exporter_workflows_dropped gauge
     amperity_exporter_workflows_dropped{tenant="socktown"} 0
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because no jobs were listed for longer than the Amperity API lists them.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     # HELP amperity_ingest_read_rows Rows that the ingest job has read from the feed for this table so far (read in the Amperity API).
@@ -101,7 +101,7 @@ fn the_documented_job_in_openmetrics() {
     # HELP amperity_exporter_jobs Ingest jobs of the tenant on this page.
     amperity_exporter_jobs{tenant="socktown"} 1
     # TYPE amperity_exporter_jobs_dropped gauge
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because the page holds at most 50,000 tables per tenant. The oldest are left out.
     amperity_exporter_jobs_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_feeds_dropped gauge
     # HELP amperity_exporter_feeds_dropped Feeds of the tenant that have no series, because of limits.page_bytes or because the exporter keeps at most 50,000. The newest are left out.
@@ -111,7 +111,7 @@ fn the_documented_job_in_openmetrics() {
     amperity_exporter_workflows_dropped{tenant="socktown"} 0
     # TYPE amperity_exporter_state_gap_seconds gauge
     # UNIT amperity_exporter_state_gap_seconds seconds
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because no jobs were listed for longer than the Amperity API lists them.
     amperity_exporter_state_gap_seconds{tenant="socktown"} 0
     # TYPE amperity_ingest_read_rows gauge
     # UNIT amperity_ingest_read_rows rows
@@ -200,7 +200,7 @@ fn families_of_several_tenants_are_contiguous() {
     # TYPE amperity_exporter_jobs gauge
     amperity_exporter_jobs{tenant="apples"} 0
     amperity_exporter_jobs{tenant="bananas"} 0
-    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because a page holds at most 50,000 tables. The oldest are left out.
+    # HELP amperity_exporter_jobs_dropped Ingest jobs of the tenant left out because of limits.jobs or limits.page_bytes, or because the page holds at most 50,000 tables per tenant. The oldest are left out.
     # TYPE amperity_exporter_jobs_dropped gauge
     amperity_exporter_jobs_dropped{tenant="apples"} 0
     amperity_exporter_jobs_dropped{tenant="bananas"} 0
@@ -212,7 +212,7 @@ fn families_of_several_tenants_are_contiguous() {
     # TYPE amperity_exporter_workflows_dropped gauge
     amperity_exporter_workflows_dropped{tenant="apples"} 0
     amperity_exporter_workflows_dropped{tenant="bananas"} 0
-    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because the exporter was down for longer than the Amperity API lists jobs.
+    # HELP amperity_exporter_state_gap_seconds Time in which runs may have finished without being counted, because no jobs were listed for longer than the Amperity API lists them.
     # TYPE amperity_exporter_state_gap_seconds gauge
     amperity_exporter_state_gap_seconds{tenant="apples"} 0
     amperity_exporter_state_gap_seconds{tenant="bananas"} 0

@@ -56,7 +56,7 @@ async fn a_proxy_that_refuses_or_asks_for_credentials_is_named() {
             "https://api.test/api",
             "The proxy does not connect to the API",
         ),
-        (login, "http://api.test/api", "The network asks for a login"),
+        (login, "http://api.test/api", "The network requires a login"),
     ] {
         let error = through_proxy(answer, base_url).await;
         assert_eq!(error.reason, Reason::Unreachable, "{error}");
