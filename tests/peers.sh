@@ -4,17 +4,21 @@
 #
 #     ./tests/peers.sh [FILTER]
 #
-# tests/run.sh uses Debian's Prometheus 2. This script builds Prometheus 3 and
-# vmagent from their Go modules under target/peers (once, a few minutes). It runs
-# the tests of rules and dashboards with Prometheus 3; those of each value of
-# scrape_protocols, of native histograms and of start timestamps; and compares what
-# vmagent stores. FILTER selects tests. Needs Go and what tests/run.sh needs.
+# tests/run.sh uses Debian's Prometheus 2. This script builds Prometheus 3, vmagent
+# and the OpenTelemetry Collector's Prometheus receiver from their Go modules under
+# target/peers (once, about half an hour on two processors). It runs the tests of
+# rules and dashboards with Prometheus 3; those of each value of scrape_protocols, of
+# native histograms and of start timestamps; and compares what vmagent, the Collector
+# and Python's prometheus_client read. FILTER selects tests. Needs Go, python3 and what
+# tests/run.sh needs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
 
 prometheus=v0.316.0 # Prometheus 3.16
 vmagent=v1.150.0 # newer ones need Go 1.27
+receiver=v0.165.1
+components=github.com/open-telemetry/opentelemetry-collector-contrib
 peers="$PWD/target/peers"
 
 if ! command -v go >/dev/null; then
@@ -36,13 +40,32 @@ install() {
     fi
 }
 
+# Builds tests/collector, unless it is there or older.
+install_collector() {
+    local folder="$peers/collector-$receiver"
+    if [ ! "$folder/collector" -nt tests/collector/main.go ]; then
+        echo "building the OpenTelemetry Collector's receiver under target/peers" >&2
+        mkdir -p "$folder"
+        cp tests/collector/main.go "$folder"
+        (
+            cd "$folder"
+            rm -f go.mod go.sum
+            go mod init collector
+            nice go get "$components/receiver/prometheusreceiver@$receiver"
+            nice go build -mod=mod -o collector .
+        )
+    fi
+}
+
 for program in promtool prometheus; do
     install "$prometheus" "$program" "github.com/prometheus/prometheus/cmd/$program@$prometheus"
 done
 install "vmagent-$vmagent" vmagent "github.com/VictoriaMetrics/VictoriaMetrics/app/vmagent@$vmagent"
+install_collector
 
 need alertmanager amtool
-PATH="$peers/$prometheus:$peers/vmagent-$vmagent:$PATH"
+need_python prometheus_client
+PATH="$peers/$prometheus:$peers/vmagent-$vmagent:$peers/collector-$receiver:$PATH"
 export PATH
 promtool --version | head -n 1
 INSTA_UPDATE=no cargo test --locked --test it -- "${1:-deploy::}"

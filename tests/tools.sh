@@ -21,9 +21,21 @@ need() {
     local program
     for program in "$@"; do
         if ! command -v "$program" >/dev/null; then
-            tools_unpack "$program" || tools_give_up "$program"
+            tools_add "$program" || tools_give_up "$program"
         fi
     done
+}
+
+# need_python MODULE: makes sure that python3 finds a module, or ends the script.
+need_python() {
+    local package="python3-${1//_/-}"
+    need python3
+    if ! python3 -c "import $1" 2>/dev/null; then
+        tools_unpack "$package" || tools_give_up "$package"
+        PYTHONPATH="$tools/$package/usr/lib/python3/dist-packages:${PYTHONPATH:-}"
+        export PYTHONPATH
+        python3 -c "import $1" || tools_give_up "$package"
+    fi
 }
 
 # The packages of a program: its own, then libraries few machines have.
@@ -69,26 +81,33 @@ END
         apt-get -qq -c "$apt/own.conf" download "$@" >&2
 }
 
-# Unpacks the packages of a program and puts it into target/debian/bin.
+# Unpacks packages into target/debian, in a folder named after the first one.
 tools_unpack() {
-    local program="$1" root file packages
+    local root="$tools/$1" file
     command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
-    read -ra packages <<<"$(tools_packages "$program")"
-    root="$tools/${packages[0]}"
-    if [ ! -d "$root" ]; then
-        echo "unpacking ${packages[*]} into target/debian" >&2
-        rm -rf "$root.new"
-        mkdir -p "$root.new"
-        (
-            cd "$root.new"
-            tools_download "${packages[@]}" || exit 1
-            for file in *.deb; do
-                dpkg -x "$file" . || exit 1
-            done
-            rm -- *.deb
-        ) || return 1
-        mv "$root.new" "$root"
+    if [ -d "$root" ]; then
+        return
     fi
+    echo "unpacking $* into target/debian" >&2
+    rm -rf "$root.new"
+    mkdir -p "$root.new"
+    (
+        cd "$root.new"
+        tools_download "$@" || exit 1
+        for file in *.deb; do
+            dpkg -x "$file" . || exit 1
+        done
+        rm -- *.deb
+    ) || return 1
+    mv "$root.new" "$root"
+}
+
+# Unpacks the packages of a program and puts it into target/debian/bin.
+tools_add() {
+    local program="$1" root file packages
+    read -ra packages <<<"$(tools_packages "$program")"
+    tools_unpack "${packages[@]}" || return 1
+    root="$tools/${packages[0]}"
     for file in "$root"/usr/{bin,sbin}/{,prometheus-}"$program"; do
         if [ -x "$file" ]; then
             tools_wrap "$program" "$file" "$root"

@@ -1,7 +1,7 @@
 //! The page: the samples of all tenants, joined in every format and content
 //! coding that is requested.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use crc32fast::Hasher;
@@ -14,18 +14,22 @@ use super::rendered::RenderedSnapshot;
 use super::{Body, Encoding, Format, gathered, gzip, protobuf, zstd_frames};
 use crate::telemetry::Gathered;
 
-/// The headers of all families in each format, made once per process.
-static HEADERS: LazyLock<[Vec<Piece>; Format::ALL.len()]> = LazyLock::new(|| {
-    Format::ALL.map(|format| {
+/// The headers of all families in each form, made once per process.
+static HEADERS: [[OnceLock<Vec<Piece>>; Encoding::ALL.len()]; Format::ALL.len()] =
+    [const { [const { OnceLock::new() }; Encoding::ALL.len()] }; Format::ALL.len()];
+
+fn headers(format: Format, encoding: Encoding) -> &'static [Piece] {
+    HEADERS[format as usize][encoding as usize].get_or_init(|| {
+        let mut compressors = Compressors::default();
         let families = snapshot_families().enumerate();
         let headers = families.map(|(position, family)| {
             let mut header = Vec::new();
             format.write_header(&mut header, family.name, family.kind, family.help);
-            Piece::new(position, header.into())
+            Piece::new(position, header.into(), encoding, &mut compressors)
         });
         headers.collect()
     })
-});
+}
 
 /// The samples of all tenants. A form of the page, that is a format in a
 /// content coding, is made when it is first needed.
@@ -58,24 +62,33 @@ impl Page {
 
     /// The page that comes after this one. Its samples are rendered and
     /// compressed now in the forms that were requested lately, so that a scrape
-    /// has only to join them. Takes time in proportion to what has changed, so
-    /// do not call it on an async thread.
+    /// has only to join them; those in other forms are freed. Takes time in
+    /// proportion to what has changed, so do not call it on an async thread.
     #[must_use]
     pub fn succeeded_by(&self, tenants: Vec<Arc<RenderedSnapshot>>) -> Self {
-        let page = Self {
-            tenants,
-            forms: Default::default(),
-            recent: self.recent.clone(),
-        };
+        let page = self.with_tenants(tenants);
+        let forms = page.recent.list();
         let mut compressors = Compressors::default();
-        for (format, encoding) in page.recent.list() {
-            for tenant in &page.tenants {
-                for piece in tenant.pieces(format) {
-                    piece.encoded(encoding, &mut compressors);
-                }
+        for tenant in &page.tenants {
+            tenant.keep(&forms);
+            for (format, encoding) in &forms {
+                tenant
+                    .pieces(*format, *encoding, &mut compressors)
+                    .for_each(drop);
             }
         }
         page
+    }
+
+    /// A page of other tenants. What is requested of it is rendered in advance
+    /// for those that come after this page.
+    #[must_use]
+    pub fn with_tenants(&self, tenants: Vec<Arc<RenderedSnapshot>>) -> Self {
+        Self {
+            tenants,
+            forms: Default::default(),
+            recent: self.recent.clone(),
+        }
     }
 
     /// The whole page with the exporter's own families at its end. If the form
@@ -107,12 +120,15 @@ impl Page {
     /// Joins the headers of the families and the samples of all tenants.
     /// Families without a sample are left out.
     fn make(&self, format: Format, encoding: Encoding) -> Form {
-        let headers = &HEADERS[format as usize];
-        let mut families = vec![Vec::new(); headers.len()];
+        let mut compressors = Compressors::default();
+        let mut sections = Vec::new();
         for tenant in &self.tenants {
-            for piece in tenant.pieces(format) {
-                families[piece.family].push(piece);
-            }
+            sections.extend(tenant.pieces(format, encoding, &mut compressors));
+        }
+        let headers = headers(format, encoding);
+        let mut families = vec![Vec::new(); headers.len()];
+        for piece in sections.iter().flat_map(|pieces| &**pieces) {
+            families[piece.family].push(piece);
         }
         let mut form = FormBuilder::new(encoding);
         for (header, pieces) in headers.iter().zip(families) {
@@ -120,8 +136,8 @@ impl Page {
                 continue;
             }
             if format == Format::Protobuf {
-                let samples = pieces.iter().map(|piece| piece.plain.len());
-                let length = header.plain.len() + samples.sum::<usize>();
+                let samples = pieces.iter().map(|piece| piece.length);
+                let length = header.length + samples.sum::<usize>();
                 let mut prefix = Vec::with_capacity(5);
                 protobuf::write_varint(&mut prefix, length as u64);
                 form.push_small(&prefix);
@@ -170,7 +186,6 @@ fn zstd_end(samples: &[u8]) -> Vec<u8> {
 struct FormBuilder {
     encoding: Encoding,
     chunks: ChunkList,
-    compressors: Compressors,
     crc: Hasher,
     length: usize,
 }
@@ -184,18 +199,16 @@ impl FormBuilder {
         Self {
             encoding,
             chunks,
-            compressors: Compressors::default(),
             crc: Hasher::new(),
             length: 0,
         }
     }
 
     fn push(&mut self, piece: &Piece) {
-        self.chunks
-            .push(piece.encoded(self.encoding, &mut self.compressors));
+        self.chunks.push(&piece.encoded);
         if self.encoding == Encoding::Gzip {
-            piece.add_to(&mut self.crc);
-            self.length += piece.plain.len();
+            self.crc.combine(&piece.checksum());
+            self.length += piece.length;
         }
     }
 

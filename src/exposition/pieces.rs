@@ -1,9 +1,8 @@
-//! The samples of one family in one section: a piece, compressed once, when it
-//! is first needed. Pieces can be placed in any order on a page of any content
-//! coding.
+//! The samples of one family in one section: a piece, in one format and content
+//! coding. Pieces can be placed in any order on a page.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use crc32fast::Hasher;
@@ -13,15 +12,17 @@ use super::catalogue::snapshot_families;
 use super::compress::Compressors;
 use super::samples::Samples;
 
-/// Some samples of one family, or its header.
+/// Some samples of one family, or its header, in one content coding.
 #[derive(Debug)]
 pub(super) struct Piece {
     /// The position of the family on the page.
     pub(super) family: usize,
-    pub(super) plain: Bytes,
-    deflated: OnceLock<Bytes>,
-    zstd: OnceLock<Bytes>,
-    crc: OnceLock<Hasher>,
+    /// With gzip a part of a deflate stream, with zstd a frame.
+    pub(super) encoded: Bytes,
+    /// The length before encoding, in bytes.
+    pub(super) length: usize,
+    /// Of the bytes before encoding; not computed without gzip.
+    crc: u32,
 }
 
 /// Positions of families on the page, by their names.
@@ -32,56 +33,54 @@ static POSITIONS: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
         .collect()
 });
 
-/// From this size on, in bytes, combining checksums is cheaper than computing
-/// them again.
-const COMBINED: usize = 64 * 1024;
-
 impl Piece {
-    pub(super) fn new(family: usize, plain: Bytes) -> Self {
+    pub(super) fn new(
+        family: usize,
+        plain: Bytes,
+        encoding: Encoding,
+        compressors: &mut Compressors,
+    ) -> Self {
+        let length = plain.len();
+        let (encoded, crc) = match encoding {
+            Encoding::Identity => (plain, 0),
+            Encoding::Gzip => (compressors.deflate(&plain), crc32fast::hash(&plain)),
+            Encoding::Zstd => (compressors.zstd(&plain), 0),
+        };
         Self {
             family,
-            plain,
-            deflated: OnceLock::new(),
-            zstd: OnceLock::new(),
-            crc: OnceLock::new(),
+            encoded,
+            length,
+            crc,
         }
     }
 
     /// A piece for each family.
-    pub(super) fn split(samples: Samples) -> Vec<Self> {
+    pub(super) fn split(
+        samples: Samples,
+        encoding: Encoding,
+        compressors: &mut Compressors,
+    ) -> Arc<[Self]> {
         let Samples { bytes, families } = samples;
-        // An exact copy: the buffer is as large as was estimated.
-        let bytes = Bytes::copy_from_slice(&bytes);
+        let bytes = match encoding {
+            // An exact copy: the buffer is as large as was estimated.
+            Encoding::Identity => Bytes::copy_from_slice(&bytes),
+            Encoding::Gzip | Encoding::Zstd => bytes.into(),
+        };
         let pieces = families.into_iter().filter_map(|(name, range)| {
             let family = POSITIONS.get(name)?;
-            Some(Self::new(*family, bytes.slice(range)))
+            Some(Self::new(
+                *family,
+                bytes.slice(range),
+                encoding,
+                compressors,
+            ))
         });
         pieces.collect()
     }
 
-    /// The samples in a content coding: with gzip as a part of a deflate stream,
-    /// with zstd as a frame.
-    pub(super) fn encoded(&self, encoding: Encoding, compressors: &mut Compressors) -> &Bytes {
-        match encoding {
-            Encoding::Identity => &self.plain,
-            Encoding::Gzip => self
-                .deflated
-                .get_or_init(|| compressors.deflate(&self.plain)),
-            Encoding::Zstd => self.zstd.get_or_init(|| compressors.zstd(&self.plain)),
-        }
-    }
-
-    /// Adds the plain bytes to a checksum of those before.
-    pub(super) fn add_to(&self, crc: &mut Hasher) {
-        if self.plain.len() < COMBINED {
-            crc.update(&self.plain);
-            return;
-        }
-        crc.combine(self.crc.get_or_init(|| {
-            let mut own = Hasher::new();
-            own.update(&self.plain);
-            own
-        }));
+    /// The checksum of the bytes before gzip.
+    pub(super) fn checksum(&self) -> Hasher {
+        Hasher::new_with_initial_len(self.crc, self.length as u64)
     }
 }
 
@@ -93,8 +92,9 @@ pub(super) struct ChunkList {
     tail: Vec<u8>,
 }
 
-/// From this size on, in bytes, sharing is cheaper than copying.
-const SHARED: usize = 8 * 1024;
+/// From this size on, in bytes, sharing is cheaper than copying. Larger than most
+/// compressed pieces: a system call sends a limited number of chunks.
+const SHARED: usize = 16 * 1024;
 
 /// The size of a chunk of small pieces, in bytes. Larger buffers are costly to
 /// grow, and an allocator may keep their memory.

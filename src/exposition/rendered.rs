@@ -1,16 +1,17 @@
-//! The samples of one tenant in all formats, each rendered when it is first
-//! needed.
+//! The samples of one tenant in the formats and content codings in which they
+//! are requested.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Format;
+use super::compress::Compressors;
 use super::openmetrics2::OpenMetrics2;
 use super::pieces::Piece;
 use super::protobuf::Protobuf;
 use super::samples::Samples;
 use super::section::{Comparison, Probe, Section, by_key};
 use super::text::Text;
+use super::{Encoding, Format};
 use crate::jobs::Job;
 use crate::snapshot::Snapshot;
 
@@ -21,16 +22,12 @@ pub struct RenderedSnapshot {
     sections: Vec<(Section, Arc<RenderedSection>)>,
 }
 
-/// The samples of a section by format, shared by all snapshots in which the
-/// section is the same.
+type Forms = Vec<((Format, Encoding), Arc<[Piece]>)>;
+
+/// The pieces of a section by format and content coding, shared by all snapshots
+/// in which the section is the same.
 #[derive(Debug, Default)]
-struct RenderedSection {
-    text: OnceLock<Vec<Piece>>,
-    /// With `_created` lines.
-    text_created: OnceLock<Vec<Piece>>,
-    open_metrics_2: OnceLock<Vec<Piece>>,
-    protobuf: OnceLock<Vec<Piece>>,
-}
+struct RenderedSection(Mutex<Forms>);
 
 impl RenderedSnapshot {
     /// Prepares a snapshot for pages. What it has in common with the previous
@@ -90,32 +87,78 @@ impl RenderedSnapshot {
         &self.snapshot
     }
 
-    /// The pieces of all families in a format, rendered if they are not yet.
-    pub(super) fn pieces(&self, format: Format) -> impl Iterator<Item = &Piece> {
-        let sections = self.sections.iter();
-        sections
-            .flat_map(move |(section, rendered)| rendered.pieces(format, section, &self.snapshot))
+    /// The pieces of all families, section by section, rendered if they are not
+    /// yet.
+    pub(super) fn pieces(
+        &self,
+        format: Format,
+        encoding: Encoding,
+        compressors: &mut Compressors,
+    ) -> impl Iterator<Item = Arc<[Piece]>> {
+        self.sections.iter().map(move |(section, rendered)| {
+            rendered.pieces(format, encoding, section, &self.snapshot, compressors)
+        })
+    }
+
+    /// Whether the pieces of all sections are in memory.
+    #[cfg(test)]
+    pub(super) fn is_rendered(&self, format: Format, encoding: Encoding) -> bool {
+        self.sections.iter().all(|(section, rendered)| {
+            let form = (samples_of(format, section, &self.snapshot), encoding);
+            rendered.lock().iter().any(|(present, _)| *present == form)
+        })
+    }
+
+    /// Frees the pieces that pages in these forms do not need.
+    pub(super) fn keep(&self, forms: &[(Format, Encoding)]) {
+        for (section, rendered) in &self.sections {
+            let of_section =
+                |&(format, encoding)| (samples_of(format, section, &self.snapshot), encoding);
+            let needed: Vec<_> = forms.iter().map(of_section).collect();
+            rendered.lock().retain(|(form, _)| needed.contains(form));
+        }
     }
 }
 
 impl RenderedSection {
-    fn pieces(&self, format: Format, section: &Section, snapshot: &Snapshot) -> &[Piece] {
-        let sections = std::slice::from_ref(section);
-        let text = |created| Piece::split(Samples::write(Text { created }, snapshot, sections));
-        match format {
-            // Only samples of counters and histograms differ between formats of text.
-            Format::OpenMetrics if section.has_counters() && snapshot.created_series => {
-                self.text_created.get_or_init(|| text(true))
-            }
-            Format::OpenMetrics2 if section.has_counters() => self
-                .open_metrics_2
-                .get_or_init(|| Piece::split(Samples::write(OpenMetrics2, snapshot, sections))),
-            Format::Text | Format::OpenMetrics | Format::OpenMetrics2 => {
-                self.text.get_or_init(|| text(false))
-            }
-            Format::Protobuf => self
-                .protobuf
-                .get_or_init(|| Piece::split(Samples::write(Protobuf, snapshot, sections))),
+    fn pieces(
+        &self,
+        format: Format,
+        encoding: Encoding,
+        section: &Section,
+        snapshot: &Snapshot,
+        compressors: &mut Compressors,
+    ) -> Arc<[Piece]> {
+        let form = (samples_of(format, section, snapshot), encoding);
+        let mut rendered = self.lock();
+        if let Some((_, pieces)) = rendered.iter().find(|(present, _)| *present == form) {
+            return Arc::clone(pieces);
         }
+        let sections = std::slice::from_ref(section);
+        let samples = match form.0 {
+            Format::Text => Samples::write(Text { created: false }, snapshot, sections),
+            Format::OpenMetrics => Samples::write(Text { created: true }, snapshot, sections),
+            Format::OpenMetrics2 => Samples::write(OpenMetrics2, snapshot, sections),
+            Format::Protobuf => Samples::write(Protobuf, snapshot, sections),
+        };
+        let pieces = Piece::split(samples, encoding, compressors);
+        rendered.push((form, Arc::clone(&pieces)));
+        pieces
+    }
+
+    /// What the lock guards is valid after every single step.
+    fn lock(&self) -> MutexGuard<'_, Forms> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The format that has the same samples of a section. Only those of counters and
+/// histograms differ between formats of text.
+fn samples_of(format: Format, section: &Section, snapshot: &Snapshot) -> Format {
+    match format {
+        Format::OpenMetrics if section.has_counters() && snapshot.created_series => format,
+        Format::OpenMetrics2 if section.has_counters() => format,
+        Format::Text | Format::OpenMetrics | Format::OpenMetrics2 => Format::Text,
+        Format::Protobuf => format,
     }
 }

@@ -54,7 +54,7 @@ impl Published {
             .iter()
             .filter(|(name, _)| tenants.contains(*name));
         let rendered = chosen.map(|(_, rendered)| Arc::clone(rendered));
-        Arc::new(Page::new(rendered.collect()))
+        Arc::new(self.page.with_tenants(rendered.collect()))
     }
 
     /// Takes time in proportion to what is new: not for an async thread.

@@ -1,6 +1,7 @@
 //! What is rendered again after a refresh.
 
 use super::*;
+use crate::exposition::compress::Compressors;
 
 /// Jobs that are split into several sections.
 fn large() -> Snapshot {
@@ -17,8 +18,13 @@ fn large() -> Snapshot {
 
 /// The addresses of all pieces in text.
 fn pieces(rendered: &RenderedSnapshot) -> Vec<*const u8> {
-    let pieces = rendered.pieces(Format::Text);
-    pieces.map(|piece| piece.plain.as_ptr()).collect()
+    let mut compressors = Compressors::default();
+    let sections = rendered.pieces(Format::Text, Encoding::Identity, &mut compressors);
+    let pieces = sections.flat_map(|pieces| {
+        let addresses = pieces.iter().map(|piece| piece.encoded.as_ptr());
+        addresses.collect::<Vec<_>>()
+    });
+    pieces.collect()
 }
 
 /// How many pieces after a change were there before, and how many were not.
@@ -97,4 +103,38 @@ fn other_settings_render_everything() {
     assert_eq!(kept, 0);
     let (kept, _) = kept_and_new(|snapshot| snapshot.created_series = true);
     assert_eq!(kept, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn samples_in_forms_that_are_not_requested_any_more_are_freed() {
+    let rendered = rendered(large(), None);
+    let first = Page::new(vec![Arc::clone(&rendered)]);
+    let forms = [Encoding::Identity, Encoding::Gzip];
+    let request = |page: &Page, encoding| {
+        drop(page.body(Format::Protobuf, encoding, &Gathered::default()));
+    };
+    forms.map(|encoding| request(&first, encoding));
+    let are_kept = || forms.map(|encoding| rendered.is_rendered(Format::Protobuf, encoding));
+    let second = first.succeeded_by(vec![Arc::clone(&rendered)]);
+    assert_eq!(are_kept(), [true, true]);
+    tokio::time::advance(Duration::from_mins(9)).await;
+    request(&second, Encoding::Gzip);
+    tokio::time::advance(Duration::from_mins(9)).await;
+    let third = second.succeeded_by(vec![Arc::clone(&rendered)]);
+    assert_eq!(are_kept(), [false, true]);
+    tokio::time::advance(Duration::from_mins(9)).await;
+    let _ = third.succeeded_by(vec![Arc::clone(&rendered)]);
+    assert_eq!(are_kept(), [false, false]);
+}
+
+#[test]
+fn what_is_requested_of_some_tenants_is_rendered_in_advance() {
+    let tenant = rendered(large(), None);
+    let first = Page::default();
+    let some = first.with_tenants(vec![Arc::clone(&tenant)]);
+    let _ = some.body(Format::Text, Encoding::Zstd, &Gathered::default());
+    let refreshed = rendered(large(), None);
+    let _ = first.succeeded_by(vec![Arc::clone(&refreshed)]);
+    assert!(refreshed.is_rendered(Format::Text, Encoding::Zstd));
+    assert!(!refreshed.is_rendered(Format::Text, Encoding::Identity));
 }

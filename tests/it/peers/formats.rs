@@ -38,7 +38,7 @@ const HISTOGRAMS: &str = "amperity_(api_request|feed_run)_duration_seconds.*";
 pub(super) struct Setup {
     upstream: Upstream,
     _folder: TempDir,
-    exporter: Process,
+    pub(super) exporter: Process,
     pub(super) address: String,
 }
 
@@ -93,38 +93,39 @@ pub(super) fn scrape(job: &str, address: &str, setting: &str) -> String {
     text
 }
 
-/// The series of a scrape job. Of those that do not change from refresh to
-/// refresh also the value.
-pub(super) async fn stored(
-    prometheus: &Prometheus,
-    job: &str,
-    but: &str,
-) -> BTreeMap<String, Option<f64>> {
+/// Series and values to compare. Series that change from refresh to refresh have
+/// no value.
+pub(super) type StoredSeries = BTreeMap<String, Option<f64>>;
+
+/// An entry of [`StoredSeries`]. An empty label is the same as none.
+pub(super) fn entry(mut labels: BTreeMap<String, String>, value: f64) -> (String, Option<f64>) {
+    labels.retain(|name, value| name != "job" && !value.is_empty());
+    let name = &labels["__name__"];
+    let constant = ["amperity_feed_", "amperity_ingest_"];
+    let constant = constant.iter().any(|prefix| name.starts_with(prefix));
+    (format!("{labels:?}"), constant.then_some(value))
+}
+
+/// The series of a scrape job.
+pub(super) async fn stored(prometheus: &Prometheus, job: &str, but: &str) -> StoredSeries {
     let job_up = format!("up{{job='{job}'}}");
     let up = format!("{job_up} == 1 and sum_over_time({job_up}[1m]) > 2");
     prometheus.query_until(&up, |found| found.len() == 1).await;
     let selector = format!("{{job='{job}',__name__=~'amperity_.+',__name__!~'{but}'}}");
-    let mut series = BTreeMap::new();
-    for one in prometheus.query(&selector, None).await {
-        let (_, value) = one.last();
-        let mut labels = one.labels;
-        labels.remove("job");
-        let name = &labels["__name__"];
-        let constant = ["amperity_feed_", "amperity_ingest_"];
-        let constant = constant.iter().any(|prefix| name.starts_with(prefix));
-        series.insert(format!("{labels:?}"), constant.then_some(value));
-    }
+    let found = prometheus.query(&selector, None).await.into_iter();
+    let series: StoredSeries = found
+        .map(|one| {
+            let (_, value) = one.last();
+            entry(one.labels, value)
+        })
+        .collect();
     assert!(series.len() > 100, "{job}: {series:?}");
     series
 }
 
 /// Asserts that both have the same series, and prints only what differs.
-pub(super) fn assert_same(
-    what: &str,
-    one: &BTreeMap<String, Option<f64>>,
-    other: &BTreeMap<String, Option<f64>>,
-) {
-    let only = |one: &BTreeMap<String, Option<f64>>, other: &BTreeMap<String, Option<f64>>| {
+pub(super) fn assert_same(what: &str, one: &StoredSeries, other: &StoredSeries) {
+    let only = |one: &StoredSeries, other: &StoredSeries| {
         let missing = one
             .iter()
             .filter(|(key, value)| other.get(*key) != Some(value));
