@@ -127,10 +127,12 @@ impl Page {
         }
         let headers = headers(format, encoding);
         let mut families = vec![Vec::new(); headers.len()];
+        let mut length = 0;
         for piece in sections.iter().flat_map(|pieces| &**pieces) {
             families[piece.family].push(piece);
+            length += piece.encoded.len();
         }
-        let mut form = FormBuilder::new(encoding);
+        let mut form = FormBuilder::new(encoding, length);
         for (header, pieces) in headers.iter().zip(families) {
             if pieces.is_empty() {
                 continue;
@@ -191,8 +193,9 @@ struct FormBuilder {
 }
 
 impl FormBuilder {
-    fn new(encoding: Encoding) -> Self {
-        let mut chunks = ChunkList::default();
+    /// `length` is about that of the encoded page, in bytes.
+    fn new(encoding: Encoding, length: usize) -> Self {
+        let mut chunks = ChunkList::new(length);
         if encoding == Encoding::Gzip {
             chunks.copy(&gzip::HEADER);
         }

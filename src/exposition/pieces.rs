@@ -84,25 +84,39 @@ impl Piece {
     }
 }
 
-/// Concatenates byte strings: small ones are copied, so that there are few
-/// chunks, and large ones are shared, so that they are in memory once.
-#[derive(Debug, Default)]
+/// Concatenates byte strings. Those of a large page are shared, so that they are
+/// in memory once; small ones are copied, so that there are few chunks.
+#[derive(Debug)]
 pub(super) struct ChunkList {
     chunks: Vec<Bytes>,
     tail: Vec<u8>,
+    /// From this size on, in bytes, they are shared.
+    shared: usize,
 }
 
-/// From this size on, in bytes, sharing is cheaper than copying. Larger than most
-/// compressed pieces: a system call sends a limited number of chunks.
-const SHARED: usize = 16 * 1024;
+/// Smaller pages are copied: a system call sends a limited number of chunks.
+const LARGE_PAGE: usize = 2 * 1024 * 1024;
+
+/// From this size on, in bytes, the pieces of a large page are shared.
+const SHARED: usize = 4 * 1024;
 
 /// The size of a chunk of small pieces, in bytes. Larger buffers are costly to
 /// grow, and an allocator may keep their memory.
 const CHUNK: usize = 256 * 1024;
 
 impl ChunkList {
+    /// An empty list for a page of about this size in bytes.
+    pub(super) fn new(length: usize) -> Self {
+        let is_large = length >= LARGE_PAGE;
+        Self {
+            chunks: Vec::new(),
+            tail: Vec::new(),
+            shared: if is_large { SHARED } else { usize::MAX },
+        }
+    }
+
     pub(super) fn push(&mut self, bytes: &Bytes) {
-        if bytes.len() < SHARED {
+        if bytes.len() < self.shared {
             self.copy(bytes);
         } else {
             self.flush();
