@@ -113,7 +113,9 @@ async fn samples_in_forms_that_are_not_requested_any_more_are_freed() {
     let request = |page: &Page, encoding| {
         drop(page.body(Format::Protobuf, encoding, &Gathered::default()));
     };
-    forms.map(|encoding| request(&first, encoding));
+    for encoding in forms {
+        request(&first, encoding);
+    }
     let are_kept = || forms.map(|encoding| rendered.is_rendered(Format::Protobuf, encoding));
     let second = first.succeeded_by(vec![Arc::clone(&rendered)]);
     assert_eq!(are_kept(), [true, true]);
