@@ -299,14 +299,14 @@ fn check_document(table: &str) {
     );
 }
 
-/// Fault, reason and advice. How the network words the cause between them depends on
-/// which packet comes first.
+/// Fault, reason and advice. The cause between them may be another one: which packet
+/// comes first differs, and on a busy machine a response may come too late.
 fn without_cause(line: &str) -> String {
     let mut cells = line.splitn(4, " | ");
     let fault_and_reason: Vec<&str> = cells.by_ref().take(2).collect();
     let message = cells.next().unwrap_or_default();
-    let advice = message
-        .split_once(". ")
-        .map_or(message, |(_, advice)| advice);
+    let end = ["trace_id t-1). ", ". "];
+    let advice = end.iter().find_map(|end| message.split_once(*end));
+    let advice = advice.map_or(message, |(_, advice)| advice);
     format!("{} | {advice}", fault_and_reason.join(" | "))
 }
