@@ -14,8 +14,9 @@
 //!   schedule after the start of the last success, the usual time from start
 //!   to success, and a slack: at least 90 minutes for a nightly feed, 2 hours
 //!   for a weekly one, 3 for a monthly one, 50 to 70 minutes by interval, and
-//!   more for feeds that vary more. A run that began late or reads much is
-//!   given its time.
+//!   more for feeds whose starts vary more. A run in progress is not late before
+//!   it takes too long. One that waits for other tables of its job counts as if
+//!   it started now, as long as none of those takes too long.
 //! - *How long* (`duration`), *how many rows* (`volume`): medians and median
 //!   absolute deviations of comparable runs, at the same time of the day or the
 //!   week where that matters (`comparable`), on a scale on which chance is alike
@@ -44,6 +45,8 @@
 //!   was no pause in a whole day.
 //! - Public holidays are not known: a feed that does not run on them is late.
 //! - A schedule that moves is late at most two or three times.
+//! - For three weeks after clocks changed, a feed that runs in active hours only is
+//!   not expected in the first and the last of these.
 //! - A feed that shrinks to less than a tenth stays low until the runs from
 //!   before have left the history.
 
@@ -57,16 +60,20 @@ mod day_rule;
 mod days;
 mod duration;
 mod explain;
+mod grouping;
 mod interval;
+mod past;
 mod ratio;
 mod schedule;
 mod slots;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod times_of_day;
 mod volume;
 
 use duration::Duration;
+use past::{Past, Span, longer_gap, spans};
 use ratio::Ratio;
 use schedule::{Due, Schedule};
 use volume::Volume;
@@ -96,7 +103,7 @@ pub struct Run {
 /// A run that has not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenRun {
-    /// When it started.
+    /// When it started, or when it can if it waits for others.
     pub started_at: Timestamp,
     /// Rows it has read so far.
     pub read: Option<u64>,
@@ -153,68 +160,6 @@ pub struct Learned {
     rejected: Option<Ratio>,
 }
 
-/// A run with its times in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Past {
-    start: i64,
-    end: i64,
-    succeeded: bool,
-    read: Option<u64>,
-    rejected: Option<u64>,
-    errors: Option<u64>,
-}
-
-/// A time in which nothing was observed, in seconds since 1970.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    from: i64,
-    until: i64,
-}
-
-impl Span {
-    fn contains(&self, time: i64) -> bool {
-        (self.from..=self.until).contains(&time)
-    }
-}
-
-impl Run {
-    /// The run, unless its times contradict one another.
-    fn past(&self) -> Option<Past> {
-        let past = Past {
-            start: self.started_at.as_second(),
-            end: self.ended_at.as_second(),
-            succeeded: self.succeeded,
-            read: self.read,
-            rejected: self.rejected,
-            errors: self.errors,
-        };
-        (past.start <= past.end).then_some(past)
-    }
-}
-
-/// How many times longer than usual the feed has not succeeded before `start`,
-/// at least 1. Its run may read what the missing ones would have read.
-fn longer_gap(before: &[Past], start: i64) -> f64 {
-    let successes = before.iter().filter(|run| run.succeeded);
-    let starts: Vec<i64> = successes.map(|run| run.start).collect();
-    let gaps = starts.windows(2).map(|pair| pair[1] - pair[0]);
-    let gaps: Vec<f64> = gaps.map(statistics::count).collect();
-    let outliers = gaps.len() / 12;
-    let gap = starts.last().map(|last| statistics::count(start - last));
-    match gap.zip(statistics::largest(gaps, 1 + outliers)) {
-        Some((gap, longest)) => (gap / longest.max(60.0)).max(1.0),
-        None => 1.0,
-    }
-}
-
-fn spans(unobserved: &[Unobserved]) -> Vec<Span> {
-    let span = |time: &Unobserved| Span {
-        from: time.from.as_second(),
-        until: time.until.as_second(),
-    };
-    unobserved.iter().map(span).collect()
-}
-
 /// Learns from the finished runs of one feed, in any order.
 #[must_use]
 pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
@@ -257,10 +202,20 @@ impl Learned {
     ) -> Expected {
         let read = open.map_or(self.last_read, |open| open.read);
         let duration = self.duration.as_ref();
+        let configured_limit = known.and_then(|known| known.duration);
+        let duration_limit = match configured_limit {
+            Some(limit) => Some(limit.as_secs_f64()),
+            None => duration.map(|duration| duration.limit(read)),
+        };
+        let running = open.zip(duration_limit);
+        let too_long = running.map(|(open, limit)| {
+            let started = open.started_at.as_second();
+            started.saturating_add(statistics::whole(limit))
+        });
         let mut expected = Expected {
-            due: self.due(known, open, &spans(unobserved)),
+            due: self.due(known, too_long, &spans(unobserved)),
             usual_duration: duration.map(|duration| duration.usual(read)),
-            duration_limit: duration.map(|duration| duration.limit(read)),
+            duration_limit,
             usual_read_rows: self.volume.map(|volume| volume.usual),
             low_read_rows: self.volume.map(|volume| volume.low),
             high_read_rows: self.volume.map(|volume| volume.high),
@@ -276,24 +231,20 @@ impl Learned {
         expected
     }
 
-    /// When the next success should have ended.
+    /// When the next success should have ended. A run in progress is not late
+    /// before it takes too long.
     fn due(
         &self,
         known: Option<&Known>,
-        open: Option<OpenRun>,
+        too_long: Option<i64>,
         unobserved: &[Span],
     ) -> Option<Timestamp> {
         let known = known.and_then(|known| known.schedule.as_ref());
-        let due = match known {
-            Some(schedule) => self.known_due(schedule)?,
-            None => self.schedule.as_ref()?.due(self.succeeded_until()?.start)?,
-        };
-        let due = match (open, &self.duration, known) {
-            (Some(open), Some(duration), None) => {
-                let extra = statistics::whole(duration.extra(open.read));
-                due.running_since(open.started_at.as_second(), extra)
-            }
-            _ => due,
+        let due = if let Some(schedule) = known {
+            self.known_due(schedule)?
+        } else {
+            let due = self.schedule.as_ref()?.due(self.succeeded_until()?.start)?;
+            due.not_before(too_long.unwrap_or(i64::MIN))
         };
         let due = due.with_sight(unobserved);
         let ended = self.last_success.map_or(due, |run| run.end + 1);
@@ -340,10 +291,6 @@ impl Expected {
         );
         replace(&mut self.error_ratio_limit, known.error_ratio);
         replace(&mut self.rejected_ratio_limit, known.rejected_ratio);
-        replace(
-            &mut self.duration_limit,
-            known.duration.map(|known| known.as_secs_f64()),
-        );
     }
 }
 

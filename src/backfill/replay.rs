@@ -168,13 +168,12 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
 
     fn snapshot(&mut self, now: Timestamp) -> Snapshot {
         let mut feeds = self.feeds.feeds();
+        let mut jobs = self.jobs.shown();
         self.expectations
-            .add_to(&mut feeds, &[], now, DEFAULT_STALE_AFTER);
-        let jobs = if self.options.jobs {
-            self.jobs.shown()
-        } else {
-            Vec::new()
-        };
+            .add_to(&mut feeds, &jobs, now, DEFAULT_STALE_AFTER);
+        if !self.options.jobs {
+            jobs.clear();
+        }
         self.status.jobs = jobs.len();
         let mut snapshot = Snapshot {
             status: self.status.clone(),

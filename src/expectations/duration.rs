@@ -6,7 +6,8 @@
 //! fewer rows is given the usual time: what a run costs before its first row is
 //! not known.
 
-use super::comparable::{Value, comparable, recent};
+use super::comparable::{comparable, recent};
+use super::grouping::Value;
 use super::statistics::{self, count, median};
 use super::{Past, longer_gap};
 
@@ -15,6 +16,9 @@ use super::{Past, longer_gap};
 /// short run that hangs makes its feed late soon.
 const LEAST_FACTOR: f64 = 2.0;
 const LEAST_MORE: f64 = 1800.0;
+/// However much runs differ, one that takes this many times the usual is too long,
+/// unless comparable ones took as long before.
+const MOST_FACTOR: f64 = 3.0;
 
 /// The duration of a run of a feed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +47,8 @@ pub(super) fn learn(before: &[Past], start: i64) -> Option<Duration> {
     });
     let durations = comparable(&durations.collect::<Vec<_>>(), start)?;
     let usual = durations.usual.exp();
-    let limit = (durations.usual + durations.width_above(0.1)).exp();
+    let width = durations.width_above(0.1).min(MOST_FACTOR.ln());
+    let limit = (durations.usual + width).exp();
     let rows = durations.places.iter();
     let rows = rows.filter_map(|place| successes[*place].read);
     let rows = median(rows.map(statistics::rows).collect());
@@ -67,12 +72,6 @@ impl Duration {
     /// From when on it takes too long, in seconds.
     pub(super) fn limit(&self, read: Option<u64>) -> f64 {
         self.limit * self.scale(read)
-    }
-
-    /// How much longer than usual a run that reads this many rows takes, in
-    /// seconds.
-    pub(super) fn extra(&self, read: Option<u64>) -> f64 {
-        self.usual(read) - self.usual
     }
 
     /// How many times as long as comparable runs it may take.

@@ -5,8 +5,9 @@
 //! like it. Longer gaps are either pauses, which recur at the same time of the
 //! week, or outages, which do not. When a feed is active is therefore decided
 //! per quarter of an hour of the week, by the majority of the last four weeks.
-//! A success is late once the feed was active for longer than interval, run and
-//! slack take; time in pauses does not count.
+//! The next run should start an interval after the last one, or when the next
+//! pause is over. It is due after its usual duration and a slack, also if a pause
+//! has begun by then: the last run before a night is due in the evening.
 
 use super::day_rule::DAY;
 use super::statistics::{count, largest, median, share, whole};
@@ -22,7 +23,8 @@ const BINS: usize = 672;
 /// The weeks that decide when the feed is active.
 const WEEKS: i64 = 4;
 
-/// Pauses of more than a day are not known of a feed known for less than this.
+/// Of a feed known for less than this it is not known when pauses begin, nor those
+/// of more than a day.
 const NEW: i64 = 2 * DAY;
 
 /// The number of starts needed to learn an interval.
@@ -43,7 +45,7 @@ pub(super) struct Interval {
     pub(super) period: i64,
     /// From the start of a run to the end of its success, in seconds.
     pub(super) end: i64,
-    /// How much later it may end, in seconds.
+    /// How much later it may start, in seconds.
     pub(super) slack: i64,
     /// Which quarters of an hour of the week it is active in.
     active: Week,
@@ -76,7 +78,8 @@ pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
     if regular < LEAST_REGULAR || period > MOST_INTERVAL {
         return None;
     }
-    let (end, slack) = ends(runs, period)?;
+    let end = usual_end(runs)?;
+    let slack = slack(&gaps, period);
     let starts = runs.iter().map(|run| run.start);
     let active = active(starts, first, last, period, period + slack, unseen);
     Some(Interval {
@@ -90,24 +93,23 @@ pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
     })
 }
 
-/// When the next success usually ends after its start, and how much later it
-/// may, in seconds.
-fn ends(runs: &[Past], period: i64) -> Option<(i64, i64)> {
-    let successes: Vec<&Past> = runs.iter().filter(|run| run.succeeded).collect();
-    let lengths = successes.iter().map(|run| count(run.end - run.start));
-    let end = whole(median(lengths.collect())?);
+/// When a success usually ends after its start, in seconds.
+fn usual_end(runs: &[Past]) -> Option<i64> {
+    let successes = runs.iter().filter(|run| run.succeeded);
+    let lengths = successes.map(|run| count(run.end - run.start));
+    median(lengths.collect()).map(whole)
+}
+
+/// How much later than usual the next run may start, in seconds.
+fn slack(gaps: &[f64], period: i64) -> i64 {
     // Longer gaps are pauses and outages.
-    let pause = (4 * period).max(period + 2 * HOUR);
-    let late: Vec<f64> = successes
-        .windows(2)
-        .filter(|pair| pair[1].start - pair[0].start <= pause)
-        .map(|pair| count(pair[1].end - pair[0].start - period - end))
-        .collect();
+    let pause = count((4 * period).max(period + 2 * HOUR));
+    let late: Vec<f64> = gaps.iter().copied().filter(|gap| *gap <= pause).collect();
     // A few may have been late for a reason.
     let rank = 2 + (late.len() / 25).min(4);
-    let seen = whole(largest(late, rank).unwrap_or_default()) + period.min(10 * MINUTE);
+    let seen = whole(largest(late, rank).unwrap_or_default()) - period + period.min(10 * MINUTE);
     let least = period.clamp(LEAST_SLACK, MOST_LEAST_SLACK);
-    Some((end, seen.clamp(least, least.max(3 * period))))
+    seen.clamp(least, least.max(3 * period))
 }
 
 /// In which quarters of an hour of the week the feed is active. A new feed
@@ -163,6 +165,12 @@ impl Week {
         self.0[bin / 64] >> (bin % 64) & 1 == 1
     }
 
+    /// Whether a run starts at a time: it is followed by active time. The end of
+    /// the last interval before a pause varies a little, and is not such a time.
+    fn has_start(&self, time: i64, period: i64) -> bool {
+        self.contains(time) && self.contains(time + period / 2)
+    }
+
     /// An hour less at the beginning and end of each active time.
     fn narrowed(&self) -> Self {
         let mut narrowed = Self([0; BINS / 64 + 1]);
@@ -187,26 +195,14 @@ impl Interval {
         } else {
             self.active
         };
-        let mut time = after + self.period;
-        let mut left = self.end + self.slack;
-        let mut start = None;
-        let mut steps = 0;
-        while left > 0 {
-            // A week without any active time has no next run.
-            steps += 1;
-            if steps > 3 * BINS {
-                return None;
-            }
-            let next = (time.div_euclid(BIN) + 1) * BIN;
-            if active.contains(time) {
-                start.get_or_insert(time);
-                left -= next - time;
-            }
-            time = next;
-        }
-        let (start, due) = (start?, time + left);
-        let is_new = self.known_for < NEW && due - after > DAY;
-        (!is_new).then_some((start, due))
+        let next = after + self.period;
+        let later = (next.div_euclid(BIN) + 1) * BIN;
+        let mut times = std::iter::once(next).chain((later..later + WEEK).step_by(900));
+        let start = times.find(|time| active.has_start(*time, self.period))?;
+        let due = start + self.end + self.slack;
+        let is_seen = active.contains(due) && due - after <= DAY;
+        let is_known = self.known_for >= NEW || is_seen;
+        is_known.then_some((start, due))
     }
 
     /// Whether it is active all the time that was seen.

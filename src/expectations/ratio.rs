@@ -5,7 +5,8 @@
 //! all of them alike. A few rows of a small run prove nothing.
 
 use super::Past;
-use super::comparable::{Value, comparable_to_all};
+use super::comparable::comparable_to_all;
+use super::grouping::Value;
 use super::statistics::{self, median};
 
 /// The share of rows of comparable runs.

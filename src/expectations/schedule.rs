@@ -89,12 +89,9 @@ impl Due {
         }
     }
 
-    /// A run that started at `start` and takes this many seconds longer than usual
-    /// is not late before its time.
-    pub(super) fn running_since(mut self, start: i64, extra: i64) -> Self {
-        let within = self.at.saturating_sub(self.start);
-        let later = start.saturating_add(within).saturating_add(extra);
-        self.at = self.at.max(later);
+    /// The same, but not due before a time.
+    pub(super) fn not_before(mut self, time: i64) -> Self {
+        self.at = self.at.max(time);
         self
     }
 

@@ -1,28 +1,23 @@
 //! Feeds that run at certain times of the day: nightly, on working days,
 //! weekly, monthly, or several times a day at uneven times.
 //!
-//! The starts are grouped by their time of day (UTC). Each group that recurs by
-//! a [`DayRule`] becomes a slot. A slot's time follows the last five starts
+//! Each group of starts at about the same time of day that recurs by a
+//! [`DayRule`] becomes a slot. A slot's time follows the last five starts
 //! by their median, or the last two if those agree that the time has moved.
-//! How late the success of a slot may end is measured on how late earlier ones
-//! ended compared to the time that was then predicted.
+//! How late a run may start is measured on how late earlier ones started compared
+//! to the time that was then predicted.
 
-use super::day_rule::{DAY, DayRule, weekday};
+use super::day_rule::{DAY, DayRule};
 use super::days;
 use super::statistics::{count, deviation, largest, median, share, whole};
+use super::times_of_day::{self, DayRun};
 use super::{Past, Span};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;
 
-/// Starts at times of day further apart belong to different slots, between
-/// these bounds and by the usual gap between starts.
-const LEAST_APART: i64 = 75 * MINUTE;
-const MOST_APART: i64 = 6 * HOUR;
 /// Older runs of a feed that runs several times a day are not considered.
 const RECENT: i64 = 22 * DAY;
-/// Starts spread over more of the day have no time of day.
-const MOST_SPREAD: i64 = 12 * HOUR;
 /// The share of starts that must be this near the expected time of day.
 const LEAST_NEAR: f64 = 0.7;
 const NEAR: i64 = 2 * HOUR;
@@ -41,10 +36,9 @@ pub(super) struct Slot {
     /// The usual start, in seconds from the beginning of its day (UTC). May
     /// lie outside of the day if starts drifted over midnight.
     pub(super) time: i64,
-    /// When the success usually ended, in seconds after the usual start, by
-    /// day of the week.
-    ends: [i64; 7],
-    /// How much later it may end, in seconds.
+    /// When the success usually ended, in seconds after the usual start.
+    usual_end: i64,
+    /// How much later a run may start, in seconds.
     slack: i64,
     /// The day of the last run.
     last_day: i64,
@@ -60,27 +54,15 @@ pub(super) struct Next {
     pub(super) due: i64,
 }
 
-/// The runs of one slot on one day.
-#[derive(Clone, Copy, Debug)]
-struct DayRun {
-    day: i64,
-    start: i64,
-    /// The end of the first success.
-    success: Option<i64>,
-}
-
 /// The slots of a feed, by the past runs in the order of their starts.
 pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Vec<Slot>> {
     let runs = recent(runs);
-    let groups = joined(groups(runs)?);
     let last_start = runs.last()?.start;
     let mut explained = 0;
     let mut slots = Vec::new();
-    for group in groups {
-        let center = whole(median(group.iter().map(time_of_day).collect())?);
-        let days = by_day(&group, center);
-        if let Some(slot) = slot(&days, last_start, unseen) {
-            explained += group.len();
+    for group in times_of_day::groups(runs)? {
+        if let Some(slot) = slot(&group.days, last_start, unseen) {
+            explained += group.runs;
             slots.push(slot);
         }
     }
@@ -103,105 +85,6 @@ fn recent(runs: &[Past]) -> &[Past] {
     }
 }
 
-/// A run and its time of day, which may lie outside of 0 to 24 hours so that
-/// the times of a group are close to one another.
-#[derive(Clone, Copy, Debug)]
-struct Timed {
-    run: Past,
-    time: i64,
-}
-
-fn time_of_day(timed: &Timed) -> f64 {
-    count(timed.time)
-}
-
-/// The runs grouped by time of day: where the times, in order, leave a large
-/// enough gap, a new group begins.
-fn groups(runs: &[Past]) -> Option<Vec<Vec<Timed>>> {
-    let apart = apart(runs);
-    let mut timed: Vec<Timed> = runs
-        .iter()
-        .map(|run| Timed {
-            run: *run,
-            time: run.start.rem_euclid(DAY),
-        })
-        .collect();
-    timed.sort_by_key(|timed| (timed.time, timed.run.start));
-    // The day is cut in its largest gap.
-    let wrap = timed.first()?.time + DAY - timed.last()?.time;
-    let gap_after = |index: usize| timed[index + 1].time - timed[index].time;
-    let cut = (0..timed.len() - 1).max_by_key(|index| gap_after(*index));
-    if let Some(cut) = cut.filter(|cut| gap_after(*cut) > wrap) {
-        timed.rotate_left(cut + 1);
-        let first = timed.first()?.time;
-        for later in timed.iter_mut().filter(|later| later.time < first) {
-            later.time += DAY;
-        }
-    }
-    let groups: Vec<Vec<Timed>> = timed
-        .chunk_by(|one, two| two.time - one.time <= apart)
-        .map(<[Timed]>::to_vec)
-        .collect();
-    let spread = |group: &Vec<Timed>| {
-        let last = group.last().zip(group.first());
-        last.is_none_or(|(last, first)| last.time - first.time > MOST_SPREAD)
-    };
-    let mut groups = groups;
-    groups.retain(|group| !spread(group));
-    Some(groups)
-}
-
-/// How far apart times of day must be to be different slots.
-fn apart(runs: &[Past]) -> i64 {
-    let gaps = runs
-        .windows(2)
-        .map(|pair| count(pair[1].start - pair[0].start));
-    let usual = median(gaps.collect()).map_or(DAY, whole);
-    (usual / 8).clamp(LEAST_APART, MOST_APART)
-}
-
-/// A group that began after another one ended continues it: the schedule was
-/// moved by more than groups are apart.
-fn joined(mut groups: Vec<Vec<Timed>>) -> Vec<Vec<Timed>> {
-    for group in &mut groups {
-        group.sort_by_key(|timed| timed.run.start);
-    }
-    groups.sort_by_key(|group| group[0].run.start);
-    let mut joined: Vec<Vec<Timed>> = Vec::new();
-    for group in groups {
-        let begin = group[0].run.start;
-        let ended = |earlier: &Vec<Timed>| earlier.last().map(|timed| timed.run.start);
-        let continued = joined
-            .iter_mut()
-            .filter(|earlier| earlier.len() >= 3 && ended(earlier).is_some_and(|end| end < begin))
-            .max_by_key(|earlier| ended(earlier));
-        match continued {
-            Some(earlier) => earlier.extend(group),
-            None => joined.push(group),
-        }
-    }
-    joined
-}
-
-/// The first run of each day and its success. Days begin half a day before
-/// the time of day around which the group lies.
-fn by_day(group: &[Timed], center: i64) -> Vec<DayRun> {
-    let mut days: Vec<DayRun> = Vec::new();
-    for Timed { run, .. } in group {
-        let day = (run.start - center + DAY / 2).div_euclid(DAY);
-        let success = run.succeeded.then_some(run.end);
-        match days.last_mut().filter(|last| last.day == day) {
-            Some(last) => last.success = last.success.or(success),
-            None => days.push(DayRun {
-                day,
-                start: run.start,
-                success,
-            }),
-        }
-    }
-    days
-}
-
 fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span]) -> Option<Slot> {
     let days: Vec<i64> = runs.iter().map(|run| run.day).collect();
     let times: Vec<i64> = runs.iter().map(|run| run.start - run.day * DAY).collect();
@@ -218,12 +101,11 @@ fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span]) -> Option<Slot> {
     if missed >= GIVEN_UP_AFTER {
         return None;
     }
-    let (ends, slack) = ends(runs, &times, fitted.rule.usual_gap() * DAY)?;
     Some(Slot {
         rule: fitted.rule,
         time,
-        ends,
-        slack,
+        usual_end: usual_end(runs, &times)?,
+        slack: slack(&times, fitted.rule.usual_gap() * DAY),
         last_day,
         named: fitted.named,
         hits: fitted.hits,
@@ -259,36 +141,26 @@ fn predicted(times: &[i64]) -> Option<i64> {
     Some(usual)
 }
 
-/// When successes usually end after the predicted start, by day of the week,
-/// and how much later they may, in seconds.
-fn ends(runs: &[DayRun], times: &[i64], gap: i64) -> Option<([i64; 7], i64)> {
+/// When successes usually end after the start that was predicted, in seconds.
+fn usual_end(runs: &[DayRun], times: &[i64]) -> Option<i64> {
     let recent = runs.len().saturating_sub(40);
     let after = |index: usize| {
         let run = runs[index];
-        let before = &times[..index];
         // The first two have nothing before them to be predicted from.
-        let start = if index < 2 {
-            Some(times[index])
-        } else {
-            predicted(before)
+        let start = match index {
+            0 | 1 => Some(times[index]),
+            _ => predicted(&times[..index]),
         };
-        let end = count(run.success? - run.day * DAY - start?);
-        Some((weekday(run.day), end))
+        Some(count(run.success? - run.day * DAY - start?))
     };
-    let ends: Vec<(usize, f64)> = (recent..runs.len()).filter_map(after).collect();
-    let usual = median(ends.iter().map(|(_, end)| *end).collect())?;
-    let by_weekday: [f64; 7] = std::array::from_fn(|weekday| {
-        let same = ends.iter().filter(|(other, _)| *other == weekday);
-        let same: Vec<f64> = same.map(|(_, end)| *end).collect();
-        // Later once may have been for another reason.
-        let enough = same.len() > 1 || runs.len() < 15;
-        let middle = largest(same.clone(), same.len().div_ceil(2));
-        middle.filter(|_| enough).unwrap_or(usual)
-    });
-    let late: Vec<f64> = ends
-        .iter()
-        .map(|(weekday, end)| end - by_weekday[*weekday])
-        .collect();
+    median((recent..runs.len()).filter_map(after).collect()).map(whole)
+}
+
+/// How much later than predicted a run may start, in seconds.
+fn slack(times: &[i64], gap: i64) -> i64 {
+    let recent = times.len().saturating_sub(40).max(2)..times.len();
+    let late = |index: usize| Some(count(times[index] - predicted(&times[..index])?));
+    let late: Vec<f64> = recent.filter_map(late).collect();
     let least = match gap / DAY {
         ..=3 => 90 * MINUTE,
         4..=20 => 2 * HOUR,
@@ -296,10 +168,10 @@ fn ends(runs: &[DayRun], times: &[i64], gap: i64) -> Option<([i64; 7], i64)> {
     };
     // A few runs, and at least one, may have been late for a reason.
     let rank = 2 + late.len() / 15;
-    let seen = largest(late.clone(), rank).map_or(0.0, |late| late) + 600.0;
+    let seen = largest(late.clone(), rank).map_or(0.0, |late| late + 600.0);
     let slack = (4.0 * deviation(&late, 0.0)).max(seen).max(count(least));
     let most = count(gap.min(7 * DAY)) * 0.35;
-    Some((by_weekday.map(whole), whole(slack.min(most))))
+    whole(slack.min(most))
 }
 
 /// When a feed should run next after a success that started at `after`.
@@ -319,7 +191,7 @@ pub(super) fn next(slots: &[Slot], after: i64, changes: impl Fn(i64, i64) -> boo
         }
         Next {
             start,
-            due: start + slot.ends[weekday(day)] + slack,
+            due: start + slot.usual_end + slack,
         }
     };
     slots.iter().map(next).min_by_key(|next| next.due)

@@ -4,7 +4,8 @@
 //! numbers. Small numbers vary by chance as well, by about their square root.
 //! Bounds never exclude what comparable runs read before, apart from a few.
 
-use super::comparable::{Value, comparable};
+use super::comparable::comparable;
+use super::grouping::Value;
 use super::{Past, longer_gap, statistics};
 
 /// A run that reads at least this share of the usual rows is never low, and

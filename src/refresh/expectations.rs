@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::clock::before;
+use crate::clock::{after, before};
 use crate::config::{FeedRule, FeedRules};
-use crate::expectations::{Learned, OpenRun, Run, Unobserved, learn};
+use crate::expectations::{Expected, Learned, OpenRun, Run, Unobserved, learn};
 use crate::feeds::store::Store;
 use crate::feeds::{self, Feed, FeedId, RunHistory};
-use crate::jobs::Job;
+use crate::jobs::{Job, Table};
 
 /// Outages older than the history that is learned from are not kept.
 const KEPT: Duration = Duration::from_hours(35 * 24);
@@ -121,7 +121,7 @@ impl FeedExpectations {
     }
 
     /// Adds to the feeds what is expected of them at `now`. `jobs` show how
-    /// far unfinished runs are.
+    /// far unfinished runs are, and which tables wait for others of their job.
     pub(crate) fn add_to(
         &mut self,
         feeds: &mut [Feed],
@@ -129,21 +129,22 @@ impl FeedExpectations {
         now: Timestamp,
         stale_after: Duration,
     ) {
-        let read = read_so_far(jobs);
         let last = self.observed_at;
         let present = last.and_then(|last| outage(last, now, stale_after));
         let unobserved: Vec<Unobserved> = self.unobserved.iter().copied().chain(present).collect();
+        let read = read_so_far(jobs);
+        let waiting = self.waiting(jobs, now);
         for feed in feeds.iter_mut() {
             let id = FeedId::new(&feed.table, &feed.feed);
             let Some(known) = self.known.get(&id) else {
                 continue;
             };
-            let open = feed.running_since.map(|started_at| OpenRun {
+            let running = feed.running_since.map(|started_at| OpenRun {
                 started_at,
-                read: read.get(&(&*feed.table, &*feed.feed)).copied(),
+                read: read.get(&id).copied(),
             });
-            let beforehand = known.rule.as_ref().map(|rule| &rule.known);
-            feed.expected = known.learned.expected(beforehand, open, &unobserved);
+            let open = running.or_else(|| waiting.get(&id).copied());
+            feed.expected = known.expected(open, &unobserved);
             feed.rule.clone_from(&known.rule);
         }
         if self.known.len() > feeds.len() {
@@ -154,6 +155,49 @@ impl FeedExpectations {
             self.known
                 .retain(|id, _| shown.contains(&(&*id.table, &*id.feed)));
         }
+    }
+
+    /// The tables of unfinished jobs that have not started, and when they can do
+    /// so: after those that have ended, and after those that are being loaded and
+    /// do not take too long.
+    fn waiting(&self, jobs: &[Arc<Job>], now: Timestamp) -> HashMap<FeedId, OpenRun> {
+        let mut waiting: HashMap<FeedId, OpenRun> = HashMap::new();
+        for job in jobs {
+            let not_started = |table: &&Table| !table.finished && table.started_at.is_none();
+            for table in job.tables.iter().filter(not_started) {
+                let ends = job.tables.iter().filter_map(|other| self.end(other, now));
+                if let Some(started_at) = ends.max() {
+                    let read = None;
+                    let open = waiting.entry(FeedId::new(&table.table, &table.feed));
+                    let open = open.or_insert(OpenRun { started_at, read });
+                    open.started_at = open.started_at.max(started_at);
+                }
+            }
+        }
+        waiting
+    }
+
+    /// When a table that has started ended. While it is being loaded, that is now,
+    /// or when it began to take too long.
+    fn end(&self, table: &Table, now: Timestamp) -> Option<Timestamp> {
+        if table.finished {
+            return table.ended_at;
+        }
+        let open = OpenRun {
+            started_at: table.started_at?,
+            read: table.rows.read,
+        };
+        let known = self.known.get(&FeedId::new(&table.table, &table.feed))?;
+        let limit = known.expected(Some(open), &[]).duration_limit?;
+        let limit = Duration::try_from_secs_f64(limit).unwrap_or(Duration::MAX);
+        Some(after(open.started_at, limit).min(now))
+    }
+}
+
+impl KnownFeed {
+    fn expected(&self, open: Option<OpenRun>, unobserved: &[Unobserved]) -> Expected {
+        let configured = self.rule.as_ref().map(|rule| &rule.known);
+        self.learned.expected(configured, open, unobserved)
     }
 }
 
@@ -188,14 +232,14 @@ fn finished(run: &feeds::Run) -> Option<Run> {
     })
 }
 
-/// The rows that unfinished runs have read so far, by table and feed.
-fn read_so_far(jobs: &[Arc<Job>]) -> HashMap<(&str, &str), u64> {
+/// The rows that unfinished runs have read so far.
+fn read_so_far(jobs: &[Arc<Job>]) -> HashMap<FeedId, u64> {
     let unfinished = jobs
         .iter()
         .flat_map(|job| &job.tables)
         .filter(|table| !table.finished);
     unfinished
-        .filter_map(|table| Some(((&*table.table, &*table.feed), table.rows.read?)))
+        .filter_map(|table| Some((FeedId::new(&table.table, &table.feed), table.rows.read?)))
         .collect()
 }
 
@@ -214,5 +258,66 @@ mod tests {
         }
         assert_eq!(expectations.unobserved.len(), 1);
         assert!(outage(now, now + stale_after, stale_after).is_none());
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(minutes)
+    }
+
+    fn table(name: &str, started: Option<i64>, ended: Option<i64>) -> Table {
+        Table {
+            table: name.into(),
+            feed: "df-1".into(),
+            state: None,
+            finished: ended.is_some(),
+            rows: crate::jobs::Rows::default(),
+            started_at: started.map(at),
+            ended_at: ended.map(at),
+            files: crate::jobs::Files::default(),
+        }
+    }
+
+    /// What is known of a feed whose runs take ten minutes.
+    fn known_feed() -> KnownFeed {
+        let run = |day: i64| Run {
+            started_at: at(day * 1440),
+            ended_at: at(day * 1440 + 10),
+            succeeded: true,
+            read: None,
+            rejected: None,
+            errors: None,
+        };
+        KnownFeed {
+            learned: learn(&(1..9).map(run).collect::<Vec<_>>(), &[]),
+            rule: None,
+        }
+    }
+
+    #[test]
+    fn a_table_can_start_when_the_others_of_its_job_have_ended() {
+        let expectations = FeedExpectations {
+            known: HashMap::from([(FeedId::new(&"B".into(), &"df-1".into()), known_feed())]),
+            ..FeedExpectations::default()
+        };
+        let can_start = |tables: &[Table], now: i64| {
+            let job = Job {
+                id: "isj-1".into(),
+                tables: tables.to_vec(),
+                ..Job::default()
+            };
+            let waiting = expectations.waiting(&[Arc::new(job)], at(now));
+            let open = waiting.get(&FeedId::new(&"C".into(), &"df-1".into()))?;
+            Some(open.started_at.duration_since(at(0)).as_mins())
+        };
+        let ended = table("A", Some(0), Some(20));
+        let running = table("B", Some(20), None);
+        let waits = table("C", None, None);
+        assert_eq!(can_start(std::slice::from_ref(&waits), 30), None);
+        assert_eq!(can_start(&[ended.clone(), waits.clone()], 30), Some(20));
+        let job = [ended, running, waits];
+        assert_eq!(can_start(&job, 30), Some(30));
+        // Forty minutes are too long for B: usually it takes ten.
+        assert_eq!(can_start(&job, 59), Some(59));
+        assert_eq!(can_start(&job, 300), Some(60));
     }
 }

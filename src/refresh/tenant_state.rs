@@ -236,7 +236,7 @@ impl TenantState {
             let now = self.clock.translate(now);
             let stale_after = self.times.stale_after;
             self.expectations
-                .add_to(&mut feeds, &selection.jobs, now, stale_after);
+                .add_to(&mut feeds, &self.known.answered(), now, stale_after);
             self.feed_counters.hold_back_first(&mut feeds);
         }
         let (mut workflows, mut workflow_names) = (Vec::new(), BTreeMap::new());

@@ -1,7 +1,7 @@
 //! Scores the expectations alone, run by run, without
 //! exporter, Prometheus or rules. Alerts are compared as the rules would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use amperity_exporter::expectations::{Expected, Learned, OpenRun, Run, Unobserved, learn};
 use jiff::{SignedDuration, Timestamp};
@@ -21,25 +21,40 @@ const LATE_CRITICAL: SignedDuration = SignedDuration::from_hours(2);
 
 type Feed = (String, (String, String));
 
+/// One run of a table.
+struct Loaded {
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    /// When it began to take too long, if it did.
+    too_long: Option<Timestamp>,
+}
+
 /// The alerts that a world gives by what is expected of its feeds.
 pub(crate) fn alerts(world: &World) -> Vec<Alert> {
-    let mut feeds: BTreeMap<Feed, Vec<&TableRecord>> = BTreeMap::new();
+    // By how many tables are loaded before it in the same job.
+    let mut feeds: BTreeMap<(usize, Feed), Vec<&TableRecord>> = BTreeMap::new();
+    let mut places: HashMap<Feed, usize> = HashMap::new();
+    for (tenant, job) in &world.jobs {
+        for (place, table) in job.tables.iter().enumerate() {
+            let last = places.entry(feed(tenant, table)).or_default();
+            *last = place.max(*last);
+        }
+    }
     for (tenant, job) in &world.jobs {
         for table in &job.tables {
-            let feed = (table.table_name.clone(), table.feed_id.clone());
-            feeds
-                .entry(((*tenant).to_owned(), feed))
-                .or_default()
-                .push(table);
+            let feed = feed(tenant, table);
+            feeds.entry((places[&feed], feed)).or_default().push(table);
         }
     }
     let mut alerts = Vec::new();
-    for ((tenant, feed), mut tables) in feeds {
+    let mut loaded = HashMap::new();
+    for ((_, (tenant, feed)), mut tables) in feeds {
         tables.sort_by_key(|table| table.ended_at);
         let mut watch = Watch {
             world,
             tenant,
             feed,
+            loaded: &mut loaded,
             alerts: &mut alerts,
         };
         watch.feed(&tables);
@@ -48,10 +63,17 @@ pub(crate) fn alerts(world: &World) -> Vec<Alert> {
     alerts
 }
 
+fn feed(tenant: &str, table: &TableRecord) -> Feed {
+    let feed = (table.table_name.clone(), table.feed_id.clone());
+    (tenant.to_owned(), feed)
+}
+
 struct Watch<'a> {
     world: &'a World,
     tenant: String,
     feed: (String, String),
+    /// The tables of each job that are loaded before this one.
+    loaded: &'a mut HashMap<String, Vec<Loaded>>,
     alerts: &'a mut Vec<Alert>,
 }
 
@@ -77,20 +99,41 @@ impl Watch<'_> {
                 );
             }
             let idle = learned.expected(None, None, &unobserved).due;
+            let job = tables.get(finished).map(|table| &table.job_id);
             let started = next.map_or(until, |next| next.started_at.max(from));
-            self.late(idle, from, started);
-            if let Some(next) = next {
-                let due = first_beyond(next, |open| {
-                    learned.expected(None, Some(open), &unobserved).due
-                });
-                self.late(due, started, until);
+            let before = job.and_then(|job| self.loaded.remove(job));
+            let before = before.unwrap_or_default();
+            let job_started = before.first().map_or(started, |first| first.started_at);
+            self.late(idle, from, job_started.clamp(from, started));
+            for other in &before {
+                // While the other one does not take too long, this one may wait.
+                if let Some(too_long) = other.too_long {
+                    let open = OpenRun {
+                        started_at: too_long,
+                        read: None,
+                    };
+                    let due = learned.expected(None, Some(open), &unobserved).due;
+                    self.late(due, too_long.max(from), other.ended_at);
+                }
             }
-            if let Some(slow) = next.and_then(|next| slow(next, &learned))
-                && slow < until
-                && slow >= self.world.start
-            {
+            let Some((job, next)) = job.zip(next) else {
+                continue;
+            };
+            let due = first_beyond(next, |open| {
+                learned.expected(None, Some(open), &unobserved).due
+            });
+            self.late(due, started, until);
+            let too_long = slow(next, &learned).filter(|slow| *slow < until);
+            if let Some(slow) = too_long.filter(|slow| *slow >= self.world.start) {
                 self.alert(Concern::Slow, "warning", slow, until);
             }
+            let mut before = before;
+            before.push(Loaded {
+                started_at: next.started_at,
+                ended_at: next.ended_at,
+                too_long,
+            });
+            self.loaded.insert(job.clone(), before);
         }
     }
 

@@ -62,6 +62,14 @@ fn a_feed_of_business_hours_is_due_on_monday_after_its_first_week() {
 }
 
 #[test]
+fn the_last_run_before_a_night_is_due_in_the_evening() {
+    let mut runs = intraday(60, 9..18, 15);
+    runs.pop();
+    let due = due_after(&runs, MONDAY + 14 * DAY + 17 * HOUR);
+    assert!(on_time(due), "{due:?}");
+}
+
+#[test]
 fn a_new_feed_is_not_due_at_the_same_time_of_the_next_week() {
     for every in [2, 5, 15] {
         let runs = intraday(every, 9..14, 1);
@@ -163,6 +171,25 @@ fn a_backfill_may_take_as_much_longer_as_it_has_more_rows() {
     let ratio = backfill.duration_limit.unwrap() / usual.duration_limit.unwrap();
     assert!((9.0..11.0).contains(&ratio), "{ratio}");
     assert!(backfill.due.unwrap() > usual.due.unwrap());
+}
+
+#[test]
+fn a_run_in_progress_is_not_late_before_it_takes_too_long() {
+    let started = MONDAY + 14 * DAY + 6 * HOUR;
+    let open = OpenRun {
+        started_at: time(started),
+        read: None,
+    };
+    let learned = learn(&nightly(14), &[]);
+    let expected = learned.expected(None, Some(open), &[]);
+    let limit = statistics::whole(expected.duration_limit.unwrap());
+    assert_eq!(expected.due, Some(time(started + limit)));
+    let known = Known {
+        duration: Some(std::time::Duration::from_hours(3)),
+        ..Known::default()
+    };
+    let expected = learned.expected(Some(&known), Some(open), &[]);
+    assert_eq!(expected.due, Some(time(started + 3 * HOUR)));
 }
 
 /// The bounds of the rows of the last run, whatever it read.

@@ -260,21 +260,21 @@ fn feeds_are_late_soon_and_not_in_vain() {
     schedule                       runs  expected  late   delay, min
     every 15 minutes                 94      100%     0      56 / 56
     hourly                          102      100%     0      68 / 70
-    hourly, 8 to 18                  90      100%     0    68 / 3726
-    every 15 minutes, 8 to 18        96      100%     0    56 / 3761
-    4-hourly                         98      100%     0    100 / 108
-    nightly                          56      100%     0    101 / 108
-    nightly, jitter of 1 h           56      100%     0    132 / 169
-    nightly, New York                58      100%     0   102 / 1541
-    working days                     42      100%     0    101 / 107
-    working days, Tokyo              38      100%     0    101 / 107
-    3 a day, uneven                 168      100%     0    101 / 109
-    2 on working days, 1 else        96      100%     0    101 / 109
-    Mon, Wed, Fri                    24      100%     0    101 / 104
+    hourly, 8 to 18                  90      100%     0      68 / 71
+    every 15 minutes, 8 to 18        96      100%     0      56 / 67
+    4-hourly                         98      100%     0    100 / 105
+    nightly                          56      100%     0    101 / 105
+    nightly, jitter of 1 h           56      100%     0    128 / 154
+    nightly, New York                58      100%     0   101 / 1543
+    working days                     42      100%     0    101 / 105
+    working days, Tokyo              38      100%     0    101 / 105
+    3 a day, uneven                 168      100%     0    100 / 105
+    2 on working days, 1 else        96      100%     0    100 / 104
+    Mon, Wed, Fri                    24      100%     0    100 / 104
     weekly                            8      100%     0    139 / 142
-    every two weeks                   4      100%     0    139 / 141
-    monthly on day 1                  2      100%     0    140 / 140
-    monthly, last day                 2      100%     0    201 / 201
+    every two weeks                   4      100%     0    139 / 140
+    monthly on day 1                  2      100%     0    142 / 142
+    monthly, last day                 2      100%     0    200 / 200
     monthly, first Monday             2      100%     0    203 / 203
     irregular                        62        0%     0            -
     ");
@@ -286,21 +286,21 @@ fn clock_changes_make_no_feed_late() {
     schedule                       runs  expected  late   delay, min
     every 15 minutes                 94      100%     0      56 / 56
     hourly                          102      100%     0      68 / 70
-    hourly, 8 to 18                  90      100%     0    68 / 3910
+    hourly, 8 to 18                  90      100%     0    68 / 3786
     every 15 minutes, 8 to 18        96      100%     0    56 / 3910
-    4-hourly                         98      100%     0    104 / 123
-    nightly                          56      100%     0    109 / 121
-    nightly, jitter of 1 h           56      100%     0    135 / 179
-    nightly, New York                58      100%     0   105 / 1556
-    working days                     42      100%     0    106 / 175
-    working days, Tokyo              38      100%     0    106 / 122
-    3 a day, uneven                 168      100%     0    106 / 124
-    2 on working days, 1 else        96      100%     0    101 / 107
-    Mon, Wed, Fri                    24      100%     0    101 / 104
+    4-hourly                         98      100%     0    103 / 120
+    nightly                          56      100%     0    112 / 120
+    nightly, jitter of 1 h           56      100%     0    139 / 169
+    nightly, New York                58      100%     0   104 / 1558
+    working days                     42      100%     0    103 / 120
+    working days, Tokyo              38      100%     0    104 / 120
+    3 a day, uneven                 168      100%     0    104 / 120
+    2 on working days, 1 else        96      100%     0    101 / 105
+    Mon, Wed, Fri                    24      100%     0    100 / 104
     weekly                            8      100%     0    139 / 142
-    every two weeks                   4      100%     0    139 / 141
+    every two weeks                   4      100%     0    139 / 140
     monthly on day 1                  2      100%     0    203 / 203
-    monthly, last day                 2      100%     0    199 / 199
+    monthly, last day                 2      100%     0    202 / 202
     monthly, first Monday             0        0%     0            -
     irregular                        52        0%     0            -
     ");

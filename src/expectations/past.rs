@@ -1,0 +1,65 @@
+//! Runs and outages with their times in seconds since 1970.
+
+use super::{Run, Unobserved, statistics};
+
+/// A run with its times in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Past {
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) succeeded: bool,
+    pub(super) read: Option<u64>,
+    pub(super) rejected: Option<u64>,
+    pub(super) errors: Option<u64>,
+}
+
+/// A time in which nothing was observed, in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) from: i64,
+    pub(super) until: i64,
+}
+
+impl Span {
+    pub(super) fn contains(&self, time: i64) -> bool {
+        (self.from..=self.until).contains(&time)
+    }
+}
+
+impl Run {
+    /// The run, unless its times contradict one another.
+    pub(super) fn past(&self) -> Option<Past> {
+        let past = Past {
+            start: self.started_at.as_second(),
+            end: self.ended_at.as_second(),
+            succeeded: self.succeeded,
+            read: self.read,
+            rejected: self.rejected,
+            errors: self.errors,
+        };
+        (past.start <= past.end).then_some(past)
+    }
+}
+
+/// How many times longer than usual the feed has not succeeded before `start`,
+/// at least 1. Its run may read what the missing ones would have read.
+pub(super) fn longer_gap(before: &[Past], start: i64) -> f64 {
+    let successes = before.iter().filter(|run| run.succeeded);
+    let starts: Vec<i64> = successes.map(|run| run.start).collect();
+    let gaps = starts.windows(2).map(|pair| pair[1] - pair[0]);
+    let gaps: Vec<f64> = gaps.map(statistics::count).collect();
+    let outliers = gaps.len() / 12;
+    let gap = starts.last().map(|last| statistics::count(start - last));
+    match gap.zip(statistics::largest(gaps, 1 + outliers)) {
+        Some((gap, longest)) => (gap / longest.max(60.0)).max(1.0),
+        None => 1.0,
+    }
+}
+
+pub(super) fn spans(unobserved: &[Unobserved]) -> Vec<Span> {
+    let span = |time: &Unobserved| Span {
+        from: time.from.as_second(),
+        until: time.until.as_second(),
+    };
+    unobserved.iter().map(span).collect()
+}
