@@ -8,7 +8,7 @@
 # Needs a Rust toolchain and Go, root for `packages`, `disk` and `image`, and Debian's
 # packages that a step names when they are missing. A step that cannot run here
 # is skipped and says why; the last line counts them. Programs are built under
-# target/shipping, once: a few minutes.
+# target/shipping, once, which takes ten minutes or more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/shipping/tools.sh

@@ -6,6 +6,13 @@ exporter() {
     wait_until_up 127.0.0.1:10163 page >up || { cat exporter.log && return 1; }
 }
 
+# fails LOG ARGUMENT...: the exporter ends with an error.
+fails() {
+    if "$program" "${@:2}" --config.file=exporter.yml >"$1" 2>&1; then
+        cat "$1" && echo "no error" && return 1
+    fi
+}
+
 # until_line PATTERN FILE: waits at most 10 seconds for a line.
 until_line() {
     for _ in $(seq 100); do
@@ -63,16 +70,16 @@ disk_is_read_only() {
     sleep 3
     [ "$(grep -c 'cannot write' exporter.log)" -eq 1 ]
     kill %1
-    ! "$program" check --config.file=exporter.yml >check.log 2>&1
+    fails check.log check
     grep 'mount its folder writable' check.log
 }
 
 file_is_mounted_alone() {
     touch state/state.db a.db
     mount --bind a.db state/state.db
-    ! "$program" check --config.file=exporter.yml >check.log 2>&1
+    fails check.log check
     grep 'mount its folder instead' check.log
-    ! "$program" --config.file=exporter.yml --web.listen-address=127.0.0.1:10163 2>exporter.log
+    fails exporter.log --web.listen-address=127.0.0.1:10163
     grep 'mount its folder instead' exporter.log
     # It is left as it was.
     [ ! -s a.db ]
@@ -93,7 +100,7 @@ tenants:
 END
     program="$(packaged_program)"
     export program
-    export -f exporter wait_until_up until_line counted_runs "${1?}"
+    export -f exporter fails wait_until_up until_line counted_runs "${1?}"
     unshare --mount bash -euo pipefail -c "cd '$folder' && $1"
 }
 

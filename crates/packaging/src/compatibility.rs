@@ -54,7 +54,7 @@ fn document() -> io::Result<String> {
                 .next()
                 .map(|minor| format!("1.{minor}"))
                 .unwrap_or_default(),
-            "`tests/shipping.sh`: its types accept the manifests",
+            "`tests/shipping.sh`: its API server accepts the chart and the manifests",
         ),
         (
             "Prometheus Operator",
