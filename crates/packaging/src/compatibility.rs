@@ -38,6 +38,16 @@ fn document() -> io::Result<String> {
             "`tests/peers.sh`: scrapes",
         ),
         (
+            "OpenTelemetry Collector, Prometheus receiver",
+            after(&peers, "receiver=")?,
+            "`tests/peers.sh`: scrapes",
+        ),
+        (
+            "Python's `prometheus_client`",
+            "Debian 12's".to_owned(),
+            "`tests/peers.sh`: reads OpenMetrics 1.0",
+        ),
+        (
             "Alertmanager",
             "Debian 12's".to_owned(),
             "`tests/run.sh`: routes, texts",
@@ -59,7 +69,7 @@ fn document() -> io::Result<String> {
         (
             "Prometheus Operator",
             after(&modules, operator)?,
-            "the same",
+            "`tests/shipping.sh`: its types accept the manifests",
         ),
         (
             "Helm",
