@@ -75,17 +75,15 @@ fn separated(runs: &[Past]) -> Option<Vec<Vec<Timed>>> {
             later.time += DAY;
         }
     }
-    let groups: Vec<Vec<Timed>> = timed
-        .chunk_by(|one, two| two.time - one.time <= apart)
-        .map(<[Timed]>::to_vec)
-        .collect();
-    let spread = |group: &Vec<Timed>| {
-        let last = group.last().zip(group.first());
-        last.is_none_or(|(last, first)| last.time - first.time > MOST_SPREAD)
-    };
-    let mut groups = groups;
-    groups.retain(|group| !spread(group));
-    Some(groups)
+    let groups = timed.chunk_by(|one, two| two.time - one.time <= apart);
+    let has_time_of_day =
+        |group: &&[Timed]| group[group.len() - 1].time - group[0].time <= MOST_SPREAD;
+    Some(
+        groups
+            .filter(has_time_of_day)
+            .map(<[Timed]>::to_vec)
+            .collect(),
+    )
 }
 
 /// How far apart times of day must be to be different slots.

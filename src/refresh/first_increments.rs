@@ -54,7 +54,7 @@ impl PublishedCounters {
         }
     }
 
-    /// Notes that these are published, for a whole refresh.
+    /// Notes that these are on the page until the next refresh.
     pub(super) fn note(&mut self, feeds: &[Feed]) {
         for feed in feeds {
             self.created_until = self.created_until.max(Some(feed.created));

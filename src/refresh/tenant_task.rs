@@ -325,8 +325,8 @@ async fn refresh_and_publish(
     }
     let started = Instant::now();
     let outcome = state.refresh_jobs(environment, started).await;
-    if is_first {
-        // A week of workflows takes some seconds, which the first page need not wait for.
+    if is_first && state.settings.collect.workflows {
+        // To list a week of workflows takes some seconds.
         let without_workflows = state.snapshot(environment.clock.now());
         publisher.publish(vec![without_workflows], None).await;
     }

@@ -39,7 +39,7 @@ impl TenantState {
         {
             return false;
         }
-        // The next refresh of ingest jobs waits for this.
+        // The page and the next refresh of ingest jobs wait for this.
         let deadline = deadline.min(Instant::now() + self.times.budget / 2);
         let requested = self.request_changed_workflows(now, deadline, outcome).await;
         let failure = requested.as_ref().err();

@@ -1,4 +1,4 @@
-//! The status page at `/`: what is wrong now, then the feeds, those in trouble
+//! The status page at `/`: what is wrong now, then the feeds, those with problems
 //! first. It links to a page of each tenant, of its jobs, and of each feed.
 //!
 //! Made from snapshots only. Every value is escaped by construction, and the

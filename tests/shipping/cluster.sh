@@ -16,8 +16,8 @@ build_kubernetes() {
     build kubectl "k8s.io/kubernetes/cmd/kubectl@v$kubernetes" "${modules[@]}"
 }
 
-# The types of Prometheus Operator, of the latest version whose whole module the
-# proxy has.
+# The CustomResourceDefinitions of Prometheus Operator. Later versions of this module
+# are not on the Go module proxy.
 operator_definitions() {
     local folder
     folder="$(go mod download -json github.com/prometheus-operator/prometheus-operator@v0.85.0 |

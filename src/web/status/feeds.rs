@@ -17,7 +17,7 @@ use super::{links, marks};
 pub(super) fn table(snapshot: &Snapshot, feeds: &[AssessedFeed<'_>], now: Timestamp) -> Markup {
     html! {
         table.feeds {
-            caption { "Feeds of " (name(&snapshot.tenant)) ", those in trouble first" }
+            caption { "Feeds of " (name(&snapshot.tenant)) ", those with problems first" }
             thead {
                 tr {
                     th scope="col" { "State" }

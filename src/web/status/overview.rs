@@ -10,7 +10,7 @@ use super::words::{count, distance_and_time, name, number};
 use super::{feeds, jobs, links, marks, tenant, workflows};
 
 /// Tenants with their feeds on the page. If there are more tenants, only feeds
-/// in trouble are shown, and a list of all tenants.
+/// with problems are shown, and a list of all tenants.
 const SECTIONS: usize = 20;
 /// Feeds on the page, divided among the tenants.
 const FEEDS: usize = 100;
@@ -107,7 +107,7 @@ fn workflow_notes(tenants: &[AssessedTenant<'_>], now: Timestamp) -> impl Iterat
     notes.filter(|notes| !notes.0.is_empty()).take(SECTIONS)
 }
 
-/// The first feeds in trouble, with links.
+/// The first feeds with problems, with links.
 fn attention(tenants: &[AssessedTenant<'_>]) -> Markup {
     let counts = all(tenants);
     let of = |condition: Condition| {
@@ -187,7 +187,7 @@ fn list(tenants: &[AssessedTenant<'_>], page: usize, now: Timestamp) -> Markup {
         section {
             h2 { "All tenants" }
             table {
-                caption { "Those in trouble first" }
+                caption { "Those with problems first" }
                 thead {
                     tr {
                         th scope="col" { "State" }

@@ -69,7 +69,7 @@ pub(super) fn notes(snapshot: &Snapshot, now: Timestamp) -> Markup {
         @if !status.state_gap.is_zero() {
             div.note.warn {
                 b { "Some runs were not counted" }
-                "The exporter was stopped for longer than the API lists jobs. The feed counters "
+                "No jobs were listed for longer than the API lists them. The feed counters "
                 "lack the runs that finished in a period of "
                 (span(status.state_gap.as_secs())) "."
             }

@@ -205,7 +205,7 @@ fn unreachable(name: &str, feeds: Vec<Feed>) -> Snapshot {
     snapshot
 }
 
-/// A tenant in trouble, one that cannot be reached, and a new one.
+/// A tenant with problems, one that cannot be reached, and a new one.
 fn example() -> Vec<Arc<Snapshot>> {
     let recovered = {
         let runs = nightly("Returns", 19).recent_runs;

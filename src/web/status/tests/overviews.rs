@@ -16,13 +16,13 @@ fn the_overview_shows_outages_and_then_the_feeds_in_trouble() {
     1 stopped: Stores (socktown)
     1 unusual: Prices (socktown)
     acme-sb-12345✕ failingNo data0 jobs
-    Feeds of acme-sb-12345, those in trouble first |
+    Feeds of acme-sb-12345, those with problems first |
     | State | Feed | Last success | Due | Latest runs | Rows and duration
     | ✓ succeeded | Ordersdf-Orders | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
     |
     10,000 rows, 30 min
     socktown✓ up1 feed failed, 1 late, 1 stopped, 1 unusual4 jobs
-    Feeds of socktown, those in trouble first |
+    Feeds of socktown, those with problems first |
     | State | Feed | Last success | Due | Latest runs | Rows and duration
     | ✕ failed | Loyalty members, nightlyLoyalty_Members df-Loyalty_Members team crm | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
     |
@@ -77,7 +77,7 @@ fn the_page_of_a_tenant_shows_its_figures_and_feeds() {
     Access tokenexpires in 7 d 2024-07-09 08:00:00
     Jobs4 jobs
     Feeds
-    Feeds of socktown, those in trouble first |
+    Feeds of socktown, those with problems first |
     | State | Feed | Last success | Due | Latest runs | Rows and duration
     | ✕ failed | Loyalty members, nightlyLoyalty_Members df-Loyalty_Members team crm | 9 h ago 2024-07-01 02:30:00 | in 16 h 2024-07-02 04:10:00 |
     |
