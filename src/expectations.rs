@@ -30,10 +30,12 @@
 //! # Assumptions
 //!
 //! - A run belongs to the schedule whether it succeeds or not; only a success
-//!   fulfils it. Runs beside the schedule fulfil nothing that is due later.
-//! - Times are UTC. A schedule kept in a zone with clock changes moves by an
-//!   hour twice a year: around the dates on which clocks change somewhere the
-//!   slack is an hour wider, and active hours are an hour shorter.
+//!   fulfils it. Runs beside the schedule fulfil nothing that is due later, but
+//!   what should have started while a long run succeeded is left out.
+//! - Unless the time zone is configured, times are UTC. A schedule kept in a zone
+//!   with clock changes moves by an hour twice a year: around the dates on which
+//!   clocks are set back somewhere the slack is up to an hour wider, and around all
+//!   dates of clock changes active hours are an hour shorter.
 //! - While the exporter could not observe a tenant ([`Unobserved`]), and for as
 //!   long after it as feeds need to catch up, no success is late.
 //!
@@ -46,15 +48,17 @@
 //! - Public holidays are not known: a feed that does not run on them is late.
 //! - A schedule that moves is late at most two or three times.
 //! - For three weeks after clocks changed, a feed that runs in active hours only is
-//!   not expected in the first and the last of these.
+//!   not expected in the first and the last of these, unless its time zone is
+//!   configured.
 //! - A feed that shrinks to less than a tenth stays low until the runs from
 //!   before have left the history.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::config::{Known, KnownSchedule};
 
-mod clock_change;
+mod clock;
 mod comparable;
 mod day_rule;
 mod days;
@@ -160,19 +164,20 @@ pub struct Learned {
     rejected: Option<Ratio>,
 }
 
-/// Learns from the finished runs of one feed, in any order.
+/// Learns from the finished runs of one feed, in any order. Its schedule is kept
+/// in the time zone, if that is known.
 #[must_use]
-pub fn learn(runs: &[Run], unobserved: &[Unobserved]) -> Learned {
+pub fn learn(runs: &[Run], unobserved: &[Unobserved], timezone: Option<&TimeZone>) -> Learned {
     let mut past: Vec<Past> = runs.iter().filter_map(Run::past).collect();
     past.sort_unstable();
     let Some(last) = past.iter().max_by_key(|run| (run.end, **run)).copied() else {
         return Learned::default();
     };
     let last_success = past.iter().rev().find(|run| run.succeeded).copied();
-    let schedule = Schedule::learn(&past, &spans(unobserved));
+    let schedule = Schedule::learn(&past, &spans(unobserved), timezone);
     let next_start = schedule
         .as_ref()
-        .and_then(|schedule| schedule.next_start(last.start));
+        .and_then(|schedule| schedule.next_start(&last));
     let before: Vec<Past> = past.iter().copied().filter(|run| *run != last).collect();
     let ratio = |part: fn(&Past) -> Option<u64>, tolerated| {
         ratio::learn(&before, last.start, last.read, part, tolerated)
@@ -243,7 +248,7 @@ impl Learned {
         let due = if let Some(schedule) = known {
             self.known_due(schedule)?
         } else {
-            let due = self.schedule.as_ref()?.due(self.succeeded_until()?.start)?;
+            let due = self.schedule.as_ref()?.due(&self.succeeded_until()?)?;
             due.not_before(too_long.unwrap_or(i64::MIN))
         };
         let due = due.with_sight(unobserved);

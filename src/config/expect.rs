@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::cron::CronSchedule;
 use super::pattern::Pattern;
 
@@ -32,6 +34,8 @@ pub struct FeedRule {
 pub struct Known {
     /// When the feed runs.
     pub schedule: Option<KnownSchedule>,
+    /// The time zone of a schedule that is learned.
+    pub timezone: Option<TimeZone>,
     /// Fewer read rows are unusual.
     pub low_read_rows: Option<u64>,
     /// More read rows are unusual.

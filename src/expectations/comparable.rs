@@ -1,7 +1,7 @@
 //! Which earlier runs a run is compared with: all of them, those at the same
 //! time of day, on the same day of the week, or both.
 
-use super::clock_change;
+use super::clock;
 use super::day_rule::DAY;
 use super::grouping::{Grouping, Value, best_grouping, differences, ordered};
 use super::statistics::{count, deviation, largest, median, share};
@@ -138,7 +138,7 @@ fn groups(values: &[Value], grouping: Grouping, start: i64) -> Vec<Vec<usize>> {
     };
     let mut groups = vec![group(start)];
     let by_hour = matches!(grouping, Grouping::Hour | Grouping::HourOfWeek);
-    if by_hour && clock_change::between(start - CLOCK_CHANGE_LASTS, start) {
+    if by_hour && clock::changes(start - CLOCK_CHANGE_LASTS, start) {
         groups.extend([-3_600, 3_600].into_iter().filter_map(|hour| {
             let mut near = (1..=6).map(|hours| group(start + hours * hour));
             near.find(|group| !group.is_empty())

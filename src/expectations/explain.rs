@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::day_rule::DAY;
 use super::interval::Interval;
-use super::schedule::Schedule;
+use super::schedule::Times;
 use super::slots::Slot;
 use super::{Learned, statistics};
 use crate::config::{Known, KnownSchedule};
@@ -25,20 +25,26 @@ impl Learned {
                 )
             }
             Some(KnownSchedule::AdHoc) => "configured: ad hoc, never late".to_owned(),
-            None => match &self.schedule {
-                Some(Schedule::Slots(slots)) => describe_slots(slots),
-                Some(Schedule::Interval(interval)) => describe_interval(interval),
-                None => match self.runs {
-                    0..4 => "too few runs yet to know a schedule".to_owned(),
-                    _ => "no schedule found: never late".to_owned(),
-                },
-            },
+            None => self.describe_learned(),
+        }
+    }
+
+    fn describe_learned(&self) -> String {
+        let Some(schedule) = &self.schedule else {
+            return match self.runs {
+                0..4 => "too few runs yet to know a schedule".to_owned(),
+                _ => "no schedule found: never late".to_owned(),
+            };
+        };
+        match &schedule.times {
+            Times::Slots(slots) => describe_slots(slots, schedule.clock.name()),
+            Times::Interval(interval) => describe_interval(interval),
         }
     }
 }
 
 /// Slots on the same days share their words.
-fn describe_slots(slots: &[Slot]) -> String {
+fn describe_slots(slots: &[Slot], zone: &str) -> String {
     let mut text = String::new();
     for same in slots.chunk_by(|one, two| one.rule == two.rule) {
         let Some(first) = same.first() else { continue };
@@ -51,7 +57,7 @@ fn describe_slots(slots: &[Slot]) -> String {
         let days = first.rule.describe(first.time);
         let times = times.join(", ");
         // Writing to a string cannot fail.
-        let _ = write!(text, "{days} about {times} UTC, {hits} of {named}");
+        let _ = write!(text, "{days} about {times} {zone}, {hits} of {named}");
     }
     text
 }

@@ -1,10 +1,13 @@
 //! When a feed runs: at certain times of the day, or at intervals.
 
+use jiff::tz::TimeZone;
+
+use super::clock::{Change, Clock};
 use super::day_rule::DAY;
 use super::interval::{self, Interval};
 use super::slots::{self, Slot};
 use super::statistics::{count, median, whole};
-use super::{Past, Span, clock_change};
+use super::{Past, Span};
 
 /// A feed that runs more often is tried as an interval first.
 const OFTEN: i64 = 100 * 60;
@@ -17,7 +20,14 @@ const MOST_CATCHING_UP: i64 = 6 * 3_600;
 
 /// When a feed runs.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Schedule {
+pub(super) struct Schedule {
+    pub(super) clock: Clock,
+    pub(super) times: Times,
+}
+
+/// When a feed runs by its clock.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Times {
     /// At times of the day.
     Slots(Vec<Slot>),
     /// At intervals.
@@ -36,8 +46,61 @@ pub(super) struct Due {
 }
 
 impl Schedule {
-    /// The schedule of the past runs, in the order of their starts.
-    pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Self> {
+    /// The schedule of the past runs, in the order of their starts. One that goes
+    /// on evenly all day may not follow the clock changes of a configured zone.
+    pub(super) fn learn(
+        runs: &[Past],
+        unseen: &[Span],
+        timezone: Option<&TimeZone>,
+    ) -> Option<Self> {
+        let learned = Self::by_clock(runs, unseen, Clock::default());
+        let is_even = |schedule: &Self| schedule.times.is_even_all_day();
+        if timezone.is_none() || learned.as_ref().is_some_and(is_even) {
+            return learned;
+        }
+        Self::by_clock(runs, unseen, Clock(timezone.cloned()))
+    }
+
+    fn by_clock(runs: &[Past], unseen: &[Span], clock: Clock) -> Option<Self> {
+        let mut runs: Vec<Past> = runs.iter().map(|run| clock.local_run(run)).collect();
+        // An hour that occurs twice.
+        runs.sort_unstable();
+        let unseen: Vec<Span> = unseen.iter().map(|span| clock.local_span(span)).collect();
+        let times = Times::learn(&runs, &unseen)?;
+        Some(Self { clock, times })
+    }
+
+    /// When the run after this one should start.
+    pub(super) fn next_start(&self, last: &Past) -> Option<i64> {
+        self.due(last).map(|due| due.start)
+    }
+
+    /// When the success after this one is due.
+    pub(super) fn due(&self, last: &Past) -> Option<Due> {
+        let due = self.times.due(&self.clock.local_run(last), &self.clock)?;
+        let start = self.clock.time(due.start);
+        let start = match &self.times {
+            Times::Slots(_) => start,
+            // Not earlier because an hour occurs twice.
+            Times::Interval(interval) => start.max(last.start + interval.period),
+        };
+        Some(Due {
+            start,
+            at: start + (due.at - due.start),
+            ..due
+        })
+    }
+}
+
+impl Times {
+    fn is_even_all_day(&self) -> bool {
+        match self {
+            Self::Slots(slots) => slots::are_even_all_day(slots),
+            Self::Interval(interval) => interval.is_always_active(),
+        }
+    }
+
+    fn learn(runs: &[Past], unseen: &[Span]) -> Option<Self> {
         let starts = runs.windows(2);
         let gaps = starts.map(|pair| count(pair[1].start - pair[0].start));
         let often = whole(median(gaps.collect())?) < OFTEN;
@@ -52,22 +115,21 @@ impl Schedule {
         }
     }
 
-    /// When the run after one that started at `after` should start.
-    pub(super) fn next_start(&self, after: i64) -> Option<i64> {
-        self.due(after).map(|due| due.start)
-    }
-
-    /// When the next success is due after one that started at `after`.
-    pub(super) fn due(&self, after: i64) -> Option<Due> {
+    /// When the success after this one is due, in local time.
+    fn due(&self, last: &Past, clock: &Clock) -> Option<Due> {
+        let may_change = |change, from, until| clock.may_change(change, from, until);
         match self {
             Self::Slots(slots) => {
-                let next = slots::next(slots, after, clock_change::between)?;
+                let next = slots::next(slots, last, may_change)?;
                 Some(Due::new(next.start, next.due - next.start))
             }
             Self::Interval(interval) => {
+                // What should have started during a long run is left out.
+                let after = last.start.max(last.end - interval.end);
                 let lately = after - CLOCK_CHANGE_LASTS;
-                let shifted =
-                    !interval.is_always_active() && clock_change::between(lately, after + DAY);
+                let changed = |change| may_change(change, lately, after + DAY);
+                let shifted = !interval.is_always_active()
+                    && (changed(Change::Forward) || changed(Change::Back));
                 let (start, at) = interval.next(after, shifted)?;
                 Some(Due {
                     start,

@@ -7,6 +7,7 @@
 //! How late a run may start is measured on how late earlier ones started compared
 //! to the time that was then predicted.
 
+use super::clock::Change;
 use super::day_rule::{DAY, DayRule};
 use super::days;
 use super::statistics::{count, deviation, largest, median, share, whole};
@@ -33,8 +34,8 @@ const GIVEN_UP_AFTER: usize = 3;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Slot {
     pub(super) rule: DayRule,
-    /// The usual start, in seconds from the beginning of its day (UTC). May
-    /// lie outside of the day if starts drifted over midnight.
+    /// The usual start, in seconds from the beginning of its day. May lie
+    /// outside of the day if starts drifted over midnight.
     pub(super) time: i64,
     /// When the success usually ended, in seconds after the usual start.
     usual_end: i64,
@@ -174,19 +175,27 @@ fn slack(times: &[i64], gap: i64) -> i64 {
     whole(slack.min(most))
 }
 
-/// When a feed should run next after a success that started at `after`.
-/// `changes` says whether clocks may have changed between two times.
-pub(super) fn next(slots: &[Slot], after: i64, changes: impl Fn(i64, i64) -> bool) -> Option<Next> {
+/// When a feed should run next after `success`. A slot that passed while that
+/// ran is left out. `may_change` says whether clocks may have changed between two
+/// times.
+pub(super) fn next(
+    slots: &[Slot],
+    success: &Past,
+    may_change: impl Fn(Change, i64, i64) -> bool,
+) -> Option<Next> {
+    let after = success.start;
     let next = |slot: &Slot| {
         let last = slot.last_day * DAY + slot.time;
-        let clocks_changed = changes(last - 7 * DAY, after + 2 * DAY);
-        let early = early(slots, slot, clocks_changed);
+        let lately = |change| may_change(change, last - 7 * DAY, after + 2 * DAY);
+        let early = early(slots, slot, lately(Change::Forward));
         // The last day whose run may have been this early.
         let day = (after - slot.time + early).div_euclid(DAY);
-        let day = slot.rule.next_after(day);
+        // The last one that could have run before the success ended.
+        let passed = (success.end - slot.usual_end - slot.time).div_euclid(DAY);
+        let day = slot.rule.next_after(day.max(passed));
         let start = day * DAY + slot.time;
         let mut slack = slot.slack.min(until_next(slots, slot) / 2);
-        if clocks_changed || changes(last, start) {
+        if lately(Change::Back) || may_change(Change::Back, last, start) {
             slack = slack.max(HOUR + slot.slack / 2);
         }
         Next {
@@ -198,14 +207,14 @@ pub(super) fn next(slots: &[Slot], after: i64, changes: impl Fn(i64, i64) -> boo
 }
 
 /// How much before its time a run counts as the run of this slot: a quarter of
-/// the time since the slot before. Where clocks may have changed, up to half the
-/// time and an hour more.
-fn early(slots: &[Slot], slot: &Slot, clocks_changed: bool) -> i64 {
+/// the time since the slot before. Where clocks may have been set forward, up to
+/// half the time and an hour more.
+fn early(slots: &[Slot], slot: &Slot, set_forward: bool) -> i64 {
     let before = slots
         .iter()
         .map(|other| (slot.time - other.time).rem_euclid(DAY));
     let before = before.filter(|gap| *gap > 0).min().unwrap_or(DAY);
-    if clocks_changed {
+    if set_forward {
         (before / 4 + HOUR).min(before / 2)
     } else {
         before / 4
@@ -220,6 +229,15 @@ fn until_next(slots: &[Slot], slot: &Slot) -> i64 {
     let alone = slots.len() == 1;
     let after = after.filter(|gap| *gap > 0).min();
     after.filter(|_| !alone).unwrap_or(60 * DAY)
+}
+
+/// Whether the gaps between the slots of a day are about the same.
+pub(super) fn are_even_all_day(slots: &[Slot]) -> bool {
+    let gaps = slots.iter().map(|slot| until_next(slots, slot));
+    let (least, most) = gaps.fold((i64::MAX, 0), |(least, most), gap| {
+        (least.min(gap), most.max(gap))
+    });
+    slots.len() > 1 && most <= least + least / 2
 }
 
 /// Whether a feed has so many slots that an interval describes it better.

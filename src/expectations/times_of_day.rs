@@ -1,4 +1,4 @@
-//! Runs at about the same time of the day (UTC), day by day.
+//! Runs at about the same time of the day, day by day.
 
 use super::Past;
 use super::day_rule::DAY;

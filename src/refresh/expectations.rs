@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -37,6 +38,13 @@ pub(crate) struct FeedExpectations {
     unobserved: Vec<Unobserved>,
     /// The last successful refresh.
     observed_at: Option<Timestamp>,
+}
+
+/// A feed to learn from.
+struct StoredFeed {
+    feed: FeedId,
+    rule: Option<Arc<FeedRule>>,
+    runs: Vec<Arc<feeds::Run>>,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +82,11 @@ impl FeedExpectations {
         if self.rules != *rules {
             self.rules = Arc::clone(rules);
             for (feed, known) in &mut self.known {
+                let timezone = timezone(known.rule.as_ref()).cloned();
                 known.rule = rules.of(tenant, &feed.table, &feed.feed).cloned();
+                if timezone.as_ref() != self::timezone(known.rule.as_ref()) {
+                    self.updated.insert(feed.clone());
+                }
             }
         }
         self.updated.extend(history.take_updated());
@@ -83,14 +95,18 @@ impl FeedExpectations {
         let unobserved: Arc<[Unobserved]> = self.unobserved.as_slice().into();
         let mut learning = JoinSet::new();
         for some in feeds.chunks(LEARNED_AT_ONCE) {
-            let mut runs = Vec::with_capacity(some.len());
+            let mut stored_feeds = Vec::with_capacity(some.len());
             for feed in some {
                 let stored = match history.runs_in_memory(feed) {
                     Some(runs) => Ok(runs.to_vec()),
                     None => store.runs(tenant, history.kind(), feed).await,
                 };
                 match stored {
-                    Ok(stored) => runs.push((feed.clone(), stored)),
+                    Ok(runs) => stored_feeds.push(StoredFeed {
+                        feed: feed.clone(),
+                        rule: self.rules.of(tenant, &feed.table, &feed.feed).cloned(),
+                        runs,
+                    }),
                     Err(error) => {
                         tracing::debug!(tenant, %error, "runs cannot be read; what was learned before is used");
                     }
@@ -101,22 +117,21 @@ impl FeedExpectations {
             let permit = LEARNING.acquire().await;
             learning.spawn_blocking(move || {
                 let _permit = permit;
-                learn_all(runs, &unobserved)
+                learn_all(stored_feeds, &unobserved)
             });
             while let Some(Ok(learned)) = learning.try_join_next() {
-                self.learned(tenant, learned);
+                self.learned(learned);
             }
         }
         while let Some(Ok(learned)) = learning.join_next().await {
-            self.learned(tenant, learned);
+            self.learned(learned);
         }
     }
 
-    fn learned(&mut self, tenant: &str, learned: Vec<(FeedId, Learned)>) {
-        for (feed, learned) in learned {
+    fn learned(&mut self, learned: Vec<(FeedId, KnownFeed)>) {
+        for (feed, known) in learned {
             self.updated.remove(&feed);
-            let rule = self.rules.of(tenant, &feed.table, &feed.feed).cloned();
-            self.known.insert(feed, KnownFeed { learned, rule });
+            self.known.insert(feed, known);
         }
     }
 
@@ -202,16 +217,19 @@ impl KnownFeed {
 }
 
 /// What the runs of some feeds show.
-fn learn_all(
-    feeds: Vec<(FeedId, Vec<Arc<feeds::Run>>)>,
-    unobserved: &[Unobserved],
-) -> Vec<(FeedId, Learned)> {
+fn learn_all(feeds: Vec<StoredFeed>, unobserved: &[Unobserved]) -> Vec<(FeedId, KnownFeed)> {
     let feeds = feeds.into_iter();
-    let learned = feeds.map(|(feed, runs)| {
+    let learned = feeds.map(|StoredFeed { feed, rule, runs }| {
         let runs: Vec<Run> = runs.iter().filter_map(|run| finished(run)).collect();
-        (feed, learn(&runs, unobserved))
+        let learned = learn(&runs, unobserved, timezone(rule.as_ref()));
+        (feed, KnownFeed { learned, rule })
     });
     learned.collect()
+}
+
+/// The configured time zone of a feed whose schedule is learned.
+fn timezone(rule: Option<&Arc<FeedRule>>) -> Option<&TimeZone> {
+    rule?.known.timezone.as_ref()
 }
 
 /// The time between two refreshes, if it is so long that it was an outage.
@@ -288,7 +306,7 @@ mod tests {
             errors: None,
         };
         KnownFeed {
-            learned: learn(&(1..9).map(run).collect::<Vec<_>>(), &[]),
+            learned: learn(&(1..9).map(run).collect::<Vec<_>>(), &[], None),
             rule: None,
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use amperity_exporter::expectations::{Expected, Learned, OpenRun, Run, Unobserved, learn};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::score::Alert;
@@ -29,8 +30,9 @@ struct Loaded {
     too_long: Option<Timestamp>,
 }
 
-/// The alerts that a world gives by what is expected of its feeds.
-pub(crate) fn alerts(world: &World) -> Vec<Alert> {
+/// The alerts that a world gives by what is expected of its feeds, whose time
+/// zones may be configured.
+pub(crate) fn alerts(world: &World, with_timezones: bool) -> Vec<Alert> {
     // By how many tables are loaded before it in the same job.
     let mut feeds: BTreeMap<(usize, Feed), Vec<&TableRecord>> = BTreeMap::new();
     let mut places: HashMap<Feed, usize> = HashMap::new();
@@ -50,8 +52,10 @@ pub(crate) fn alerts(world: &World) -> Vec<Alert> {
     let mut loaded = HashMap::new();
     for ((_, (tenant, feed)), mut tables) in feeds {
         tables.sort_by_key(|table| table.ended_at);
+        let timezone = world.timezones.get(&feed).filter(|_| with_timezones);
         let mut watch = Watch {
             world,
+            timezone,
             tenant,
             feed,
             loaded: &mut loaded,
@@ -70,6 +74,7 @@ fn feed(tenant: &str, table: &TableRecord) -> Feed {
 
 struct Watch<'a> {
     world: &'a World,
+    timezone: Option<&'a TimeZone>,
     tenant: String,
     feed: (String, String),
     /// The tables of each job that are loaded before this one.
@@ -89,7 +94,7 @@ impl Watch<'_> {
             let next = runs.get(finished);
             let until = next.map_or(self.world.end, |next| next.ended_at);
             let unobserved = self.unobserved(until);
-            let learned = learn(kept, &unobserved);
+            let learned = learn(kept, &unobserved, self.timezone);
             if finished > first {
                 self.result(
                     &runs[finished - 1],
@@ -104,7 +109,7 @@ impl Watch<'_> {
             let before = job.and_then(|job| self.loaded.remove(job));
             let before = before.unwrap_or_default();
             let job_started = before.first().map_or(started, |first| first.started_at);
-            self.late(idle, from, job_started.clamp(from, started));
+            self.late(idle, from, job_started.clamp(from, started.max(from)));
             for other in &before {
                 // While the other one does not take too long, this one may wait.
                 if let Some(too_long) = other.too_long {

@@ -83,6 +83,9 @@ enum Command {
         /// How many seeds
         #[arg(long, default_value_t = 1)]
         seeds: u64,
+        /// As if the time zone of each feed were configured
+        #[arg(long)]
+        timezones: bool,
         #[command(flatten)]
         length: Length,
         #[command(flatten)]
@@ -108,9 +111,10 @@ async fn main() -> anyhow::Result<()> {
         Command::Expectations {
             seed,
             seeds,
+            timezones,
             length,
             limits,
-        } => expectations(seed..seed + seeds, length.days(), &limits),
+        } => expectations(seed..seed + seeds, timezones, length.days(), &limits),
     }
 }
 
@@ -167,11 +171,16 @@ fn worlds(seeds: &std::ops::Range<u64>) -> String {
     )
 }
 
-fn expectations(seeds: std::ops::Range<u64>, days: i64, limits: &Limits) -> anyhow::Result<()> {
+fn expectations(
+    seeds: std::ops::Range<u64>,
+    timezones: bool,
+    days: i64,
+    limits: &Limits,
+) -> anyhow::Result<()> {
     let mut scores = Scores::default();
     for seed in seeds.clone() {
         let world = World::generate(seed, days);
-        scores.add(seed, &world, &learned::alerts(&world), false);
+        scores.add(seed, &world, &learned::alerts(&world, timezones), false);
     }
     let mut out = std::io::stdout();
     writeln!(

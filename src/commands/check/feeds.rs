@@ -28,8 +28,9 @@ pub(super) fn rows(tenant: &Tenant, jobs: &[Job]) -> Vec<[String; 6]> {
     }
     let row = |((table, feed), runs): (&(&str, &str), &Vec<Run>)| {
         let rule = tenant.feed_rules.of(&tenant.tenant, table, feed);
-        let learned = learn(runs, &[]);
         let known = rule.map(|rule| &rule.known);
+        let timezone = known.and_then(|known| known.timezone.as_ref());
+        let learned = learn(runs, &[], timezone);
         let team = rule.and_then(|rule| rule.team.clone());
         let muted = rule.is_some_and(|rule| rule.severity == Some(Severity::None));
         let name = rule.and_then(|rule| rule.name.as_deref()).unwrap_or(table);

@@ -77,9 +77,9 @@ fn an_entry_that_cannot_be_meant_is_an_error() {
     ");
     insta::assert_snapshot!(expect_problems("    - {table: a, schedule: 0 0 30 2 *}\n"), @"amperity_exporter.yml:8: feeds.expect[0].schedule: not a cron expression that ever matches; write five fields like `30 2 * * 1-5`");
     insta::assert_snapshot!(expect_problems("    - {table: a, every: 1d, ad_hoc: true}\n"), @"amperity_exporter.yml:8: feeds.expect[0]: more than one schedule; keep one of schedule, every and ad_hoc");
-    insta::assert_snapshot!(expect_problems("    - {table: a, team: b, timezone: UTC, within: 1h}\n"), @"
-    amperity_exporter.yml:8: feeds.expect[0].timezone: is for a schedule; add `schedule:` with a cron line
-    amperity_exporter.yml:8: feeds.expect[0].within: is for a schedule; add `schedule:` or `every:`
+    insta::assert_snapshot!(expect_problems("    - {table: a, every: 1d, timezone: UTC}\n    - {table: b, team: b, within: 1h}\n"), @"
+    amperity_exporter.yml:8: feeds.expect[0].timezone: has no effect on this schedule; remove it
+    amperity_exporter.yml:9: feeds.expect[1].within: is for a schedule; add `schedule:` or `every:`
     ");
     insta::assert_snapshot!(expect_problems("    - {table: a}\n"), @"amperity_exporter.yml:8: feeds.expect[0]: says nothing about the feed; add a key, such as `every: 1d` or `team: crm`");
     insta::assert_snapshot!(expect_problems("    - {team: crm}\n"), @"amperity_exporter.yml:8: feeds.expect[0]: matches no feed; add `table:` or `feed:`, exact or with `*`");

@@ -102,8 +102,11 @@ fn known(reader: &mut Reader, entry: &Written<file::Expect>, place: &str) -> Kno
         };
         reader.duration(&written.duration, &format!("{place}.duration"), bounds)
     });
+    let timezone = zone(reader, &written.timezone, &format!("{place}.timezone"));
+    let schedule = schedule(reader, entry, timezone.as_ref(), place);
     Known {
-        schedule: schedule(reader, entry, place),
+        timezone: timezone.filter(|_| schedule.is_none()),
+        schedule,
         low_read_rows: rows.low.map(|low| low.value),
         high_read_rows: rows.high.map(|high| high.value),
         error_ratio: ratio(
@@ -123,6 +126,7 @@ fn known(reader: &mut Reader, entry: &Written<file::Expect>, place: &str) -> Kno
 fn schedule(
     reader: &mut Reader,
     entry: &Written<file::Expect>,
+    timezone: Option<&TimeZone>,
     place: &str,
 ) -> Option<KnownSchedule> {
     let written = &entry.value;
@@ -132,8 +136,10 @@ fn schedule(
         let message = "more than one schedule; keep one of schedule, every and ad_hoc";
         reader.problems.add(entry.origin, place, message);
     }
-    if let (Some(zone), None) = (&written.timezone, &written.schedule) {
-        let message = "is for a schedule; add `schedule:` with a cron line";
+    if let Some(zone) = &written.timezone
+        && (written.every.is_some() || ad_hoc)
+    {
+        let message = "has no effect on this schedule; remove it";
         reader
             .problems
             .add(zone.origin, &format!("{place}.timezone"), message);
@@ -146,7 +152,7 @@ fn schedule(
     }
     if let Some(line) = &written.schedule {
         let within = within(reader, &written.within, place, WITHIN);
-        let zone = zone(reader, &written.timezone, &format!("{place}.timezone"));
+        let zone = timezone.cloned().unwrap_or(TimeZone::UTC);
         let schedule = CronSchedule::new(line.value.trim(), zone);
         if schedule.is_none() {
             let message =
@@ -179,15 +185,14 @@ fn within(reader: &mut Reader, written: &Text, place: &str, default: Duration) -
     reader.duration(written, &format!("{place}.within"), bounds)
 }
 
-fn zone(reader: &mut Reader, written: &Text, place: &str) -> TimeZone {
-    let Some(text) = written else {
-        return TimeZone::UTC;
-    };
-    TimeZone::get(text.value.trim()).unwrap_or_else(|_| {
+fn zone(reader: &mut Reader, written: &Text, place: &str) -> Option<TimeZone> {
+    let text = written.as_ref()?;
+    let zone = TimeZone::get(text.value.trim());
+    if zone.is_err() {
         let message = "not a time zone; write its name, like America/Los_Angeles";
         reader.problems.add(text.origin, place, message);
-        TimeZone::UTC
-    })
+    }
+    zone.ok()
 }
 
 fn ratio(reader: &mut Reader, written: Option<&Written<f64>>, place: &str) -> Option<f64> {

@@ -25,7 +25,7 @@ fn nightly(nights: i64) -> Vec<Run> {
 
 /// When a feed is due, in minutes after a time.
 fn due_after(runs: &[Run], time: i64) -> Option<i64> {
-    let due = learn(runs, &[]).expected(None, None, &[]).due?;
+    let due = learn(runs, &[], None).expected(None, None, &[]).due?;
     Some((due.as_second() - time) / MINUTE)
 }
 
@@ -37,7 +37,7 @@ fn on_time(due: Option<i64>) -> bool {
 fn a_nightly_feed_is_due_two_hours_after_its_time_from_the_first_day() {
     let scheduled = MONDAY + 7 * DAY + 2 * HOUR + 30 * MINUTE;
     assert!(on_time(due_after(&nightly(7), scheduled)));
-    let learned = learn(&nightly(7), &[]);
+    let learned = learn(&nightly(7), &[], None);
     assert_eq!(
         learned.describe_schedule(None),
         "daily about 02:33 UTC, 7 of 7"
@@ -137,7 +137,7 @@ fn a_schedule_that_moved_is_known_after_three_runs() {
 
 #[test]
 fn an_outage_of_the_api_postpones_until_feeds_caught_up() {
-    let learned = learn(&nightly(7), &[]);
+    let learned = learn(&nightly(7), &[], None);
     let scheduled = MONDAY + 7 * DAY + 2 * HOUR + 30 * MINUTE;
     let outage = Unobserved {
         from: time(scheduled - HOUR),
@@ -161,7 +161,7 @@ fn a_feed_that_stopped_stays_due() {
 
 #[test]
 fn a_backfill_may_take_as_much_longer_as_it_has_more_rows() {
-    let learned = learn(&nightly(14), &[]);
+    let learned = learn(&nightly(14), &[], None);
     let open = |read| OpenRun {
         started_at: time(MONDAY + 14 * DAY),
         read: Some(read),
@@ -180,7 +180,7 @@ fn a_run_in_progress_is_not_late_before_it_takes_too_long() {
         started_at: time(started),
         read: None,
     };
-    let learned = learn(&nightly(14), &[]);
+    let learned = learn(&nightly(14), &[], None);
     let expected = learned.expected(None, Some(open), &[]);
     let limit = statistics::whole(expected.duration_limit.unwrap());
     assert_eq!(expected.due, Some(time(started + limit)));
@@ -198,7 +198,7 @@ fn bounds(rows: impl Fn(i64) -> u64, days: i64, hours: i64) -> (f64, f64) {
     let runs: Vec<Run> = (0..days * 24 / hours)
         .map(|index| run(start(index), 600, rows(index * hours / 24)))
         .collect();
-    let expected = learn(&runs, &[]).expected(None, None, &[]);
+    let expected = learn(&runs, &[], None).expected(None, None, &[]);
     (
         expected.low_read_rows.unwrap(),
         expected.high_read_rows.unwrap(),
@@ -247,13 +247,13 @@ fn many_errors_are_unusual_and_a_few_of_a_small_run_are_not() {
         run.errors = Some(run.read.unwrap() / 1_000);
         run.rejected = Some(run.read.unwrap() / 10);
     }
-    let expected = learn(&runs, &[]).expected(None, None, &[]);
+    let expected = learn(&runs, &[], None).expected(None, None, &[]);
     let limit = expected.error_ratio_limit.unwrap();
     assert!((0.005..0.02).contains(&limit), "{limit}");
     let limit = expected.rejected_ratio_limit.unwrap();
     assert!((0.15..0.3).contains(&limit), "{limit}");
     runs.push(run(MONDAY + 14 * DAY + 9_000, 100, 10));
-    let expected = learn(&runs, &[]).expected(None, None, &[]);
+    let expected = learn(&runs, &[], None).expected(None, None, &[]);
     assert!(expected.error_ratio_limit.unwrap() > 0.3);
 }
 
@@ -263,10 +263,66 @@ fn a_feed_that_is_never_late_is_never_due() {
         schedule: Some(KnownSchedule::AdHoc),
         ..Known::default()
     };
-    let learned = learn(&nightly(9), &[]);
+    let learned = learn(&nightly(9), &[], None);
     assert_eq!(learned.expected(Some(&known), None, &[]).due, None);
     assert_eq!(
         learned.describe_schedule(Some(&known)),
         "configured: ad hoc, never late"
     );
+}
+
+#[test]
+fn what_should_have_started_during_a_long_run_is_left_out() {
+    // By hand in the afternoon of the seventh day, until after the next start.
+    let mut runs = nightly(7);
+    runs.push(run(MONDAY + 6 * DAY + 14 * HOUR, 14 * HOUR, 900_000));
+    let scheduled = MONDAY + 8 * DAY + 2 * HOUR + 30 * MINUTE;
+    assert!(on_time(due_after(&runs, scheduled)));
+    // One that ends before the next start does not replace it.
+    runs[7].ended_at = time(MONDAY + 7 * DAY);
+    assert!(on_time(due_after(&runs, scheduled - DAY)));
+
+    let quarter_hourly = (0..96 * 7).map(|index| run(MONDAY + index * 15 * MINUTE, 120, 1_000));
+    let mut runs: Vec<Run> = quarter_hourly.collect();
+    let due = due_after(&runs, MONDAY + 7 * DAY).unwrap();
+    let long = 4 * HOUR;
+    runs.push(run(MONDAY + 7 * DAY, long, 90_000));
+    let later = due_after(&runs, MONDAY + 7 * DAY + long).unwrap();
+    assert!((due..=due + 15).contains(&later), "{due} {later}");
+}
+
+#[test]
+fn a_schedule_in_a_configured_time_zone_follows_its_clock_changes() {
+    let zone = TimeZone::get("America/Los_Angeles").unwrap();
+    let at = |day: i8| {
+        let local = jiff::civil::date(2026, 3, day).at(23, 30, 0, 0);
+        zone.to_timestamp(local).unwrap().as_second()
+    };
+    // Clocks are set forward on 8 March.
+    for last in 7..=9 {
+        let nights = last - 6..=last;
+        let runs: Vec<Run> = nights.map(|day| run(at(day), 1_200, 100_000)).collect();
+        let learned = learn(&runs, &[], Some(&zone));
+        let due = learned.expected(None, None, &[]).due.unwrap();
+        assert_eq!((due.as_second() - at(last + 1)) / MINUTE, 110, "{last}");
+        assert_eq!(
+            learned.describe_schedule(None),
+            "daily about 23:30 America/Los_Angeles, 7 of 7"
+        );
+    }
+}
+
+#[test]
+fn an_hourly_feed_is_not_late_in_an_hour_that_occurs_twice() {
+    let zone = TimeZone::get("America/Los_Angeles").unwrap();
+    // Clocks are set back on 1 November 2026 at 09:00 UTC.
+    let midnight: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+    let midnight = midnight.as_second();
+    for hours in 5..14 {
+        let starts = (hours - 7 * 24..=hours).map(|hour| midnight + hour * HOUR);
+        let runs: Vec<Run> = starts.map(|start| run(start, 120, 1_000)).collect();
+        let due = learn(&runs, &[], Some(&zone)).expected(None, None, &[]).due;
+        let minutes = (due.unwrap().as_second() - midnight - (hours + 1) * HOUR) / MINUTE;
+        assert!((50..=130).contains(&minutes), "{hours}: {minutes}");
+    }
 }

@@ -29,7 +29,7 @@ fn histories() -> impl Strategy<Value = Vec<Run>> {
 }
 
 fn expected(runs: &[Run]) -> Expected {
-    learn(runs, &[]).expected(None, None, &[])
+    learn(runs, &[], None).expected(None, None, &[])
 }
 
 proptest! {
@@ -67,12 +67,12 @@ proptest! {
     fn the_order_of_the_runs_is_irrelevant(runs in histories(), seed: u64) {
         let mut shuffled = runs.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
-        prop_assert_eq!(learn(&runs, &[]), learn(&shuffled, &[]));
+        prop_assert_eq!(learn(&runs, &[], None), learn(&shuffled, &[], None));
     }
 
     #[test]
     fn an_outage_only_postpones(runs in histories(), from in 0..90 * DAY, length in 0..DAY) {
-        let learned = learn(&runs, &[]);
+        let learned = learn(&runs, &[], None);
         let from = 1_790_000_000 + from;
         let outage = Unobserved {
             from: time(from),
@@ -92,7 +92,7 @@ proptest! {
             low_read_rows: Some(low),
             ..Known::default()
         };
-        let expected = learn(&runs, &[]).expected(Some(&known), None, &[]);
+        let expected = learn(&runs, &[], None).expected(Some(&known), None, &[]);
         prop_assert_eq!(expected.low_read_rows, Some(statistics::rows(low)));
         let successes = runs.iter().filter(|run| run.succeeded);
         if let Some(last) = successes.max_by_key(|run| (run.started_at, run.ended_at)) {
@@ -102,7 +102,7 @@ proptest! {
 
     #[test]
     fn more_rows_never_shorten_a_run(runs in histories(), read: u64, more: u64) {
-        let learned = learn(&runs, &[]);
+        let learned = learn(&runs, &[], None);
         let limit = |read| {
             let open = OpenRun { started_at: time(0), read: Some(read) };
             learned.expected(None, Some(open), &[]).duration_limit

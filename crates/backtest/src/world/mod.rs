@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) mod dice;
@@ -79,6 +80,8 @@ pub(crate) struct World {
     pub(crate) outages: Vec<Outage>,
     /// The kind of schedule of each feed, by table and id.
     pub(crate) schedules: BTreeMap<(String, String), String>,
+    /// The time zone in which it is kept.
+    pub(crate) timezones: BTreeMap<(String, String), TimeZone>,
 }
 
 impl World {
@@ -91,7 +94,7 @@ impl World {
             date(2026, 2, 9)
         };
         let offset = Dice::new(seed, "start").between(0, 23);
-        let start = jiff::tz::TimeZone::UTC
+        let start = TimeZone::UTC
             .to_timestamp(monday.to_datetime(jiff::civil::Time::midnight()))
             .unwrap_or(Timestamp::UNIX_EPOCH)
             + SignedDuration::from_hours(offset);
@@ -107,7 +110,8 @@ impl World {
             end: span.to,
             jobs: Vec::new(),
             labels: outages.iter().map(outage_label).collect(),
-            schedules: schedules(&groups),
+            schedules: by_feed(&groups, |group| format!("{:?}", group.class)),
+            timezones: by_feed(&groups, |group| group.timezone.clone()),
             outages,
         };
         for (number, (group, plan)) in groups.iter().zip(&plans).enumerate() {
@@ -124,11 +128,10 @@ impl World {
     }
 }
 
-fn schedules(groups: &[Group]) -> BTreeMap<(String, String), String> {
+fn by_feed<T>(groups: &[Group], value: impl Fn(&Group) -> T) -> BTreeMap<(String, String), T> {
     let feeds = groups.iter().flat_map(|group| {
-        let class = format!("{:?}", group.class);
         let feeds = group.feeds.iter();
-        feeds.map(move |feed| ((feed.table.clone(), feed.id.clone()), class.clone()))
+        feeds.map(|feed| ((feed.table.clone(), feed.id.clone()), value(group)))
     });
     feeds.collect()
 }
