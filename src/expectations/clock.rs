@@ -80,8 +80,7 @@ impl Clock {
             return local;
         };
         let civil = TimeZone::UTC.to_datetime(time);
-        zone.to_timestamp(civil)
-            .map_or(local, |time| time.as_second())
+        zone.to_timestamp(civil).map_or(local, Timestamp::as_second)
     }
 
     /// The run in local time. It takes as long as it did.
