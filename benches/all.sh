@@ -22,7 +22,7 @@ measure() {
         # Without the lines of single measurements.
         exposition | state)
             cargo bench --quiet --locked --bench "$1" |
-                sed -E '/^(Benchmarking|Found|scrape\/)|time: +\[|\([0-9.]+%\) (low|high)|^$/d'
+                sed -E '/^(Benchmarking|Found|scrape\/)|time: +\[|\([0-9.]+%\) (low|high)|change: +\[|No change in|Change within|Performance has|^$/d'
             ;;
         tenants) SECONDS_EACH="${SECONDS_EACH:-45}" benches/tenants.sh ;;
         *) "benches/$1.sh" ;;
