@@ -13,8 +13,12 @@ use super::{SimulatedTenant, World};
 use crate::random::{hash, mixed, rng};
 use crate::token;
 
-/// How long before `start` the first runs of the demo world begin.
+/// How long before `start` the first runs of the demo world begin: of workflows that
+/// run every few minutes, and of those that run every hour or every night.
 const HISTORY: Duration = Duration::from_hours(3);
+const LONG_HISTORY: Duration = Duration::from_hours(7 * 24);
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
 const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The type of workflows that load files.
@@ -103,6 +107,31 @@ const DEMO_PIPELINES: &[PipelineSpec] = &[
             recurring(Incident::Ends(Outcome::Canceled), 2, 6, 1),
         ],
     ),
+    (
+        "Data warehouse",
+        20 * 60,
+        HOUR,
+        240,
+        &[("Orders", 180_000), ("Order items", 420_000)],
+        &[],
+    ),
+    (
+        "Loyalty statements",
+        DAY - 2 * HOUR,
+        DAY,
+        900,
+        &[("Loyalty points", 1_200_000)],
+        &[],
+    ),
+    // It has not started for more than three hours, and starts again in two.
+    (
+        "Call center",
+        -10 * 60,
+        HOUR,
+        90,
+        &[("Agency leads", 5_400)],
+        &[recurring(Incident::Absent, -3, 1_000, 6)],
+    ),
 ];
 
 /// The parameters of [`World::generated`].
@@ -130,7 +159,8 @@ impl World {
     /// incidents: within four minutes of `start` a failure, a late feed, a
     /// slow run, a spike of rejected rows and a skipped run, less often a
     /// stopped or canceled run, a workflow that fails before its ingest job, and
-    /// one that is retried.
+    /// one that is retried. And three tables that have been loaded every hour for a
+    /// week, of which one has not been loaded for hours, and a nightly one.
     #[must_use]
     pub fn demo(seed: u64, start: Timestamp) -> Self {
         Self::socktown(seed, start, true)
@@ -200,7 +230,7 @@ impl World {
                 anchor: start.as_millisecond() + offset * 1000,
                 period: period * 1000,
                 duration: duration * 1000,
-                first_slot: -(i64::try_from(HISTORY.as_secs()).unwrap_or(0) / period),
+                first_slot: first_slot(*period),
                 recurring: if with_incidents {
                     incidents.to_vec()
                 } else {
@@ -213,6 +243,11 @@ impl World {
         tenant.pipelines.push(campaign(seed, start));
         Self::empty().tenant(tenant)
     }
+}
+
+fn first_slot(period: i64) -> i64 {
+    let history = if period < HOUR { HISTORY } else { LONG_HISTORY };
+    -(i64::try_from(history.as_secs()).unwrap_or(0) / period)
 }
 
 /// A workflow that loads nothing.

@@ -12,6 +12,9 @@ use super::job::{Job, Outcome, Rows, Table, milliseconds};
 use super::workflow::{Attribution, Principal, WorkflowError, WorkflowOutcome, WorkflowRun};
 use crate::random::{around, mixed, rng};
 
+/// In milliseconds after the start of a slot.
+const LATEST_START: i64 = 600_000;
+
 /// What can go wrong with a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incident {
@@ -241,10 +244,11 @@ impl Pipeline {
         })
     }
 
-    /// When the run of a slot starts: at most a twentieth of a period after
-    /// the start of the slot.
+    /// When the run of a slot starts: at most a twentieth of a period, and ten
+    /// minutes, after the start of the slot.
     fn start(&self, slot: i64) -> i64 {
-        let delay = self.rng(slot, 0).i64(0..=self.period() / 20);
+        let latest = (self.period() / 20).min(LATEST_START);
+        let delay = self.rng(slot, 0).i64(0..=latest);
         let begin = self.period().saturating_mul(slot);
         self.anchor.saturating_add(begin).saturating_add(delay)
     }
