@@ -189,6 +189,8 @@ async fn runs_are_counted_exactly_once_across_restarts_retries_and_pages() {
     for (workflow, runs) in &mut expected {
         *runs -= before[workflow];
     }
+    // The nightly one has not run.
+    expected.retain(|_, runs| *runs > 0);
     assert_eq!(sums(&counted, &STATES), expected);
     // The failures are attributed, but for a run that failed and went on between
     // two refreshes.
