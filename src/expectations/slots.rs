@@ -176,7 +176,7 @@ fn slack(times: &[i64], gap: i64) -> i64 {
 }
 
 /// When a feed should run next after `success`. A slot that passed while that
-/// ran is left out. `may_change` says whether clocks may have changed between two
+/// took much longer than usual is left out. `may_change` says whether clocks may have changed between two
 /// times.
 pub(super) fn next(
     slots: &[Slot],
@@ -190,8 +190,9 @@ pub(super) fn next(
         let early = early(slots, slot, lately(Change::Forward));
         // The last day whose run may have been this early.
         let day = (after - slot.time + early).div_euclid(DAY);
-        // The last one that could have run before the success ended.
-        let passed = (success.end - slot.usual_end - slot.time).div_euclid(DAY);
+        let is_long = success.end - success.start > 2 * slot.usual_end;
+        let busy_until = if is_long { success.end } else { after };
+        let passed = (busy_until - slot.time).div_euclid(DAY);
         let day = slot.rule.next_after(day.max(passed));
         let start = day * DAY + slot.time;
         let mut slack = slot.slack.min(until_next(slots, slot) / 2);

@@ -278,6 +278,9 @@ fn what_should_have_started_during_a_long_run_is_left_out() {
     runs.push(run(MONDAY + 6 * DAY + 14 * HOUR, 14 * HOUR, 900_000));
     let scheduled = MONDAY + 8 * DAY + 2 * HOUR + 30 * MINUTE;
     assert!(on_time(due_after(&runs, scheduled)));
+    // Even if it ends just after that.
+    runs[7].ended_at = time(scheduled - DAY + 10 * MINUTE);
+    assert!(on_time(due_after(&runs, scheduled)));
     // One that ends before the next start does not replace it.
     runs[7].ended_at = time(MONDAY + 7 * DAY);
     assert!(on_time(due_after(&runs, scheduled - DAY)));
