@@ -187,9 +187,9 @@ pub fn learn(runs: &[Run], unobserved: &[Unobserved], timezone: Option<&TimeZone
         first: past.first().copied(),
         last_success,
         last_read: last.read,
-        duration: duration::learn(&past, next_start.unwrap_or(last.end)),
+        duration: duration::learn(&past, next_start.unwrap_or(last.end), schedule.as_ref()),
+        volume: volume::learn(&before, last.start, schedule.as_ref()),
         schedule,
-        volume: volume::learn(&before, last.start),
         errors: ratio(|run| run.errors, TOLERATED_ERRORS),
         rejected: ratio(|run| run.rejected, TOLERATED_REJECTED),
     }

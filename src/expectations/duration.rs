@@ -8,6 +8,7 @@
 
 use super::comparable::{comparable, recent};
 use super::grouping::Value;
+use super::schedule::Schedule;
 use super::statistics::{self, count, median};
 use super::{Past, longer_gap};
 
@@ -35,7 +36,7 @@ pub(super) struct Duration {
 }
 
 /// What the run at `start` usually takes, by the runs before it.
-pub(super) fn learn(before: &[Past], start: i64) -> Option<Duration> {
+pub(super) fn learn(before: &[Past], start: i64, schedule: Option<&Schedule>) -> Option<Duration> {
     let successes = before
         .iter()
         .filter(|run| run.succeeded && run.end > run.start);
@@ -58,7 +59,7 @@ pub(super) fn learn(before: &[Past], start: i64) -> Option<Duration> {
             .max(1.25 * durations.largest.exp())
             .max(LEAST_FACTOR * usual)
             .max(usual + LEAST_MORE),
-        catching_up: longer_gap(before, start),
+        catching_up: longer_gap(before, start, schedule),
         rows: rows.filter(|rows| *rows >= 1.0),
     })
 }

@@ -1,5 +1,6 @@
 //! Runs and outages with their times in seconds since 1970.
 
+use super::schedule::Schedule;
 use super::{Run, Unobserved, statistics};
 
 /// A run with its times in seconds since 1970.
@@ -41,19 +42,38 @@ impl Run {
     }
 }
 
-/// How many times longer than usual the feed has not succeeded before `start`,
-/// at least 1. Its run may read what the missing ones would have read.
-pub(super) fn longer_gap(before: &[Past], start: i64) -> f64 {
-    let successes = before.iter().filter(|run| run.succeeded);
-    let starts: Vec<i64> = successes.map(|run| run.start).collect();
+/// As how many usual gaps between successes the time before `start` counts, at
+/// least 1. A run may read what the missing ones would have read. A pause that
+/// recurs, such as a night, is no longer than usual.
+pub(super) fn longer_gap(before: &[Past], start: i64, schedule: Option<&Schedule>) -> f64 {
+    let starts = before.iter().filter(|run| run.succeeded);
+    let starts: Vec<i64> = starts.map(|run| run.start).collect();
     let gaps = starts.windows(2).map(|pair| pair[1] - pair[0]);
     let gaps: Vec<f64> = gaps.map(statistics::count).collect();
-    let outliers = gaps.len() / 12;
-    let gap = starts.last().map(|last| statistics::count(start - last));
-    match gap.zip(statistics::largest(gaps, 1 + outliers)) {
-        Some((gap, longest)) => (gap / longest.max(60.0)).max(1.0),
-        None => 1.0,
+    let Some(last) = starts.last() else {
+        return 1.0;
+    };
+    let gap = statistics::count(start - last);
+    if let Some(scheduled) = scheduled_gap(before, schedule)
+        && let Some(usual) = statistics::median(gaps.clone())
+    {
+        return 1.0 + (gap - scheduled).max(0.0) / usual.max(60.0);
     }
+    let outliers = gaps.len() / 12;
+    let longest = statistics::largest(gaps, 1 + outliers);
+    longest.map_or(1.0, |longest| (gap / longest.max(60.0)).max(1.0))
+}
+
+/// From the start of the last success to that of the next run.
+fn scheduled_gap(before: &[Past], schedule: Option<&Schedule>) -> Option<f64> {
+    let last = before.iter().rev().find(|run| run.succeeded)?;
+    // What piled up while it ran long is missing as well.
+    let short = Past {
+        end: last.start,
+        ..*last
+    };
+    let next = schedule?.next_start(&short)?;
+    Some(statistics::count(next - last.start))
 }
 
 pub(super) fn spans(unobserved: &[Unobserved]) -> Vec<Span> {

@@ -66,7 +66,7 @@ impl Schedule {
         // An hour that occurs twice.
         runs.sort_unstable();
         let unseen: Vec<Span> = unseen.iter().map(|span| clock.local_span(span)).collect();
-        let times = Times::learn(&runs, &unseen)?;
+        let times = Times::learn(&runs, &unseen, &clock)?;
         Some(Self { clock, times })
     }
 
@@ -100,12 +100,14 @@ impl Times {
         }
     }
 
-    fn learn(runs: &[Past], unseen: &[Span]) -> Option<Self> {
+    fn learn(runs: &[Past], unseen: &[Span], clock: &Clock) -> Option<Self> {
         let starts = runs.windows(2);
         let gaps = starts.map(|pair| count(pair[1].start - pair[0].start));
         let often = whole(median(gaps.collect())?) < OFTEN;
-        let slots = || slots::learn(runs, unseen).filter(|slots| !slots::too_many(slots));
-        let slots = || slots().map(Self::Slots);
+        let slots = || {
+            let slots = slots::learn(runs, unseen, clock)?;
+            (!slots::too_many(&slots)).then_some(Self::Slots(slots))
+        };
         let interval =
             || interval::learn(runs, unseen).map(|found| Self::Interval(Box::new(found)));
         if often {
@@ -117,17 +119,16 @@ impl Times {
 
     /// When the success after this one is due, in local time.
     fn due(&self, last: &Past, clock: &Clock) -> Option<Due> {
-        let may_change = |change, from, until| clock.may_change(change, from, until);
         match self {
             Self::Slots(slots) => {
-                let next = slots::next(slots, last, may_change)?;
+                let next = slots::next(slots, last, clock)?;
                 Some(Due::new(next.start, next.due - next.start))
             }
             Self::Interval(interval) => {
                 // What should have started during a long run is left out.
                 let after = last.start.max(last.end - interval.end);
                 let lately = after - CLOCK_CHANGE_LASTS;
-                let changed = |change| may_change(change, lately, after + DAY);
+                let changed = |change| clock.may_change(change, lately, after + DAY);
                 let shifted = !interval.is_always_active()
                     && (changed(Change::Forward) || changed(Change::Back));
                 let (start, at) = interval.next(after, shifted)?;

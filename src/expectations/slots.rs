@@ -7,7 +7,7 @@
 //! How late a run may start is measured on how late earlier ones started compared
 //! to the time that was then predicted.
 
-use super::clock::Change;
+use super::clock::{Change, Clock};
 use super::day_rule::{DAY, DayRule};
 use super::days;
 use super::statistics::{count, deviation, largest, median, share, whole};
@@ -56,13 +56,13 @@ pub(super) struct Next {
 }
 
 /// The slots of a feed, by the past runs in the order of their starts.
-pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Vec<Slot>> {
+pub(super) fn learn(runs: &[Past], unseen: &[Span], clock: &Clock) -> Option<Vec<Slot>> {
     let runs = recent(runs);
     let last_start = runs.last()?.start;
     let mut explained = 0;
     let mut slots = Vec::new();
     for group in times_of_day::groups(runs)? {
-        if let Some(slot) = slot(&group.days, last_start, unseen) {
+        if let Some(slot) = slot(&group.days, last_start, unseen, clock) {
             explained += group.runs;
             slots.push(slot);
         }
@@ -86,10 +86,11 @@ fn recent(runs: &[Past]) -> &[Past] {
     }
 }
 
-fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span]) -> Option<Slot> {
+fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span], clock: &Clock) -> Option<Slot> {
     let days: Vec<i64> = runs.iter().map(|run| run.day).collect();
     let times: Vec<i64> = runs.iter().map(|run| run.start - run.day * DAY).collect();
     let time = predicted(&times).filter(|_| is_punctual(&times))?;
+    let time = moved_by_clock(runs, time, clock).unwrap_or(time);
     let fitted = days::fit(&days, |day| {
         unseen.iter().any(|span| span.contains(day * DAY + time))
     })?;
@@ -142,6 +143,28 @@ fn predicted(times: &[i64]) -> Option<i64> {
     Some(usual)
 }
 
+/// The time of the last start if it moved by an hour as clocks may have since the
+/// one before, and earlier starts were punctual. Otherwise one start does not show
+/// that a schedule has moved.
+fn moved_by_clock(runs: &[DayRun], time: i64, clock: &Clock) -> Option<i64> {
+    let [.., first, second, before, last] = runs else {
+        return None;
+    };
+    let late = |run: &DayRun| run.start - run.day * DAY - time;
+    let is_punctual = |run: &DayRun| late(run).abs() <= 20 * MINUTE;
+    if ![first, second, before].into_iter().all(is_punctual) {
+        return None;
+    }
+    let moved = late(last);
+    let change = if moved < 0 {
+        Change::Forward
+    } else {
+        Change::Back
+    };
+    let is_hour = (moved.abs() - HOUR).abs() <= 10 * MINUTE;
+    (is_hour && clock.may_change(change, before.start, last.start)).then_some(time + moved)
+}
+
 /// When successes usually end after the start that was predicted, in seconds.
 fn usual_end(runs: &[DayRun], times: &[i64]) -> Option<i64> {
     let recent = runs.len().saturating_sub(40);
@@ -176,17 +199,12 @@ fn slack(times: &[i64], gap: i64) -> i64 {
 }
 
 /// When a feed should run next after `success`. A slot that passed while that
-/// took much longer than usual is left out. `may_change` says whether clocks may have changed between two
-/// times.
-pub(super) fn next(
-    slots: &[Slot],
-    success: &Past,
-    may_change: impl Fn(Change, i64, i64) -> bool,
-) -> Option<Next> {
+/// took much longer than usual is left out.
+pub(super) fn next(slots: &[Slot], success: &Past, clock: &Clock) -> Option<Next> {
     let after = success.start;
     let next = |slot: &Slot| {
         let last = slot.last_day * DAY + slot.time;
-        let lately = |change| may_change(change, last - 7 * DAY, after + 2 * DAY);
+        let lately = |change| clock.may_change(change, last - 7 * DAY, after + 2 * DAY);
         let early = early(slots, slot, lately(Change::Forward));
         // The last day whose run may have been this early.
         let day = (after - slot.time + early).div_euclid(DAY);
@@ -196,7 +214,7 @@ pub(super) fn next(
         let day = slot.rule.next_after(day.max(passed));
         let start = day * DAY + slot.time;
         let mut slack = slot.slack.min(until_next(slots, slot) / 2);
-        if lately(Change::Back) || may_change(Change::Back, last, start) {
+        if lately(Change::Back) || clock.may_change(Change::Back, last, start) {
             slack = slack.max(HOUR + slot.slack / 2);
         }
         Next {

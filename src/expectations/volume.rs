@@ -6,6 +6,7 @@
 
 use super::comparable::comparable;
 use super::grouping::Value;
+use super::schedule::Schedule;
 use super::{Past, longer_gap, statistics};
 
 /// A run that reads at least this share of the usual rows is never low, and
@@ -25,7 +26,7 @@ pub(super) struct Volume {
 }
 
 /// What the run at `start` usually reads, by the runs before it.
-pub(super) fn learn(before: &[Past], start: i64) -> Option<Volume> {
+pub(super) fn learn(before: &[Past], start: i64, schedule: Option<&Schedule>) -> Option<Volume> {
     let values: Vec<Value> = before
         .iter()
         .filter(|run| run.succeeded)
@@ -55,7 +56,7 @@ pub(super) fn learn(before: &[Past], start: i64) -> Option<Volume> {
     Some(Volume {
         usual,
         low,
-        high: (high * longer_gap(before, start)).ceil(),
+        high: (high * longer_gap(before, start, schedule)).ceil(),
     })
 }
 

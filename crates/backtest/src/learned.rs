@@ -140,6 +140,9 @@ impl Watch<'_> {
             });
             self.loaded.insert(job.clone(), before);
         }
+        if let Some(since) = failed_since {
+            self.alert(Concern::Failed, "warning", since, self.world.end);
+        }
     }
 
     /// Late from the time due on; after a while that is critical, too.

@@ -329,3 +329,35 @@ fn an_hourly_feed_is_not_late_in_an_hour_that_occurs_twice() {
         assert!((50..=130).contains(&minutes), "{hours}: {minutes}");
     }
 }
+
+#[test]
+fn the_first_run_after_a_night_may_take_no_longer_than_others() {
+    for every in [15, 60] {
+        let runs = intraday(every, 8..18, 12);
+        let limit = learn(&runs, &[], None)
+            .expected(None, None, &[])
+            .duration_limit;
+        assert_eq!(limit, Some(120.0 + 1_800.0), "every {every} min");
+        // Nor does it read more.
+        let mut monday = runs;
+        monday.push(run(MONDAY + 14 * DAY + 8 * HOUR, 120, 1_000));
+        let high = learn(&monday, &[], None)
+            .expected(None, None, &[])
+            .high_read_rows;
+        assert!(high.unwrap() < 4_000.0, "every {every} min: {high:?}");
+    }
+}
+
+#[test]
+fn one_start_an_hour_earlier_after_a_clock_change_moves_a_nightly_schedule() {
+    // Clocks are set forward on 29 March 2026 in Berlin, and somewhere else before.
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let at = |day: i8| {
+        let local = jiff::civil::date(2026, 3, day).at(4, 30, 0, 0);
+        zone.to_timestamp(local).unwrap().as_second()
+    };
+    let nights = |last: i8| (last - 9..=last).map(|day| run(at(day), 1_200, 100_000));
+    let due = |last: i8| due_after(&nights(last).collect::<Vec<_>>(), at(last + 1)).unwrap();
+    assert!(due(28) > 150);
+    assert!(on_time(Some(due(29))), "{}", due(29));
+}
