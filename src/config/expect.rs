@@ -86,6 +86,17 @@ impl Severity {
     }
 }
 
+#[cfg(test)]
+impl FeedRules {
+    /// What is known of all feeds.
+    pub(crate) fn of_all(known: Known) -> Self {
+        Self(vec![Arc::new(FeedRule {
+            known,
+            ..FeedRule::default()
+        })])
+    }
+}
+
 impl FeedRules {
     /// The first entry that matches the feed.
     #[must_use]

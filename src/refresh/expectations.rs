@@ -264,6 +264,7 @@ fn read_so_far(jobs: &[Arc<Job>]) -> HashMap<FeedId, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Known;
 
     #[test]
     fn only_longer_than_stale_after_is_an_outage() {
@@ -337,5 +338,33 @@ mod tests {
         // Forty minutes are too long for B: usually it takes ten.
         assert_eq!(can_start(&job, 59), Some(59));
         assert_eq!(can_start(&job, 300), Some(60));
+    }
+
+    #[tokio::test]
+    async fn a_configured_time_zone_is_learned_in_at_once() {
+        let night = |night: i64| Job {
+            id: format!("isj-{night}").into(),
+            tables: vec![table("Orders", Some(night * 1440), Some(night * 1440 + 10))],
+            ..Job::default()
+        };
+        let nights: Vec<Job> = (1..9).map(night).collect();
+        let mut history = RunHistory::default();
+        history.observe(&nights, at(9 * 1440));
+        let store = Store::in_memory();
+        let mut expectations = FeedExpectations::default();
+        let mut zones = Vec::new();
+        for name in [None, Some("America/Los_Angeles"), None] {
+            let known = Known {
+                timezone: name.map(|name| TimeZone::get(name).unwrap()),
+                ..Known::default()
+            };
+            let rules = Arc::new(FeedRules::of_all(known));
+            expectations
+                .learn("socktown", &rules, &mut history, &store)
+                .await;
+            let known = expectations.known.values().next().unwrap();
+            zones.push(known.learned.describe_schedule(None));
+        }
+        insta::assert_debug_snapshot!(zones, @"");
     }
 }
