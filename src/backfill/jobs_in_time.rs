@@ -25,15 +25,18 @@ pub(super) struct JobsInTime<I: Iterator> {
     begun: Vec<Begun>,
     /// How long a job stays once it is over.
     window: Duration,
+    /// Whether unfinished tables are taken to read their rows evenly.
+    reads_evenly: bool,
 }
 
 impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
     /// `jobs` in the order in which they started.
-    pub(super) fn new(jobs: I, window: Duration) -> Self {
+    pub(super) fn new(jobs: I, window: Duration, reads_evenly: bool) -> Self {
         Self {
             upcoming: jobs.peekable(),
             begun: Vec::new(),
             window,
+            reads_evenly,
         }
     }
 
@@ -59,8 +62,9 @@ impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
             .retain(|begun| !begun.shown.is_finished() || first_time(&begun.job) >= Some(horizon));
         let mut changed = Vec::new();
         for begun in &mut self.begun {
-            if begun.changes_at.is_some_and(|at| at <= now) {
-                (begun.shown, begun.changes_at) = as_of(&begun.job, now);
+            let progresses = self.reads_evenly && begun.changes_at.is_some();
+            if progresses || begun.changes_at.is_some_and(|at| at <= now) {
+                (begun.shown, begun.changes_at) = as_of(&begun.job, now, self.reads_evenly);
                 changed.push(Arc::clone(&begun.shown));
             } else if !begun.shown.is_finished() {
                 changed.push(Arc::clone(&begun.shown));
@@ -73,7 +77,7 @@ impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
         };
         while let Some(job) = self.upcoming.next_if(has_begun) {
             let job = Arc::new(job?);
-            let (shown, changes_at) = as_of(&job, now);
+            let (shown, changes_at) = as_of(&job, now, self.reads_evenly);
             changed.push(Arc::clone(&shown));
             self.begun.push(Begun {
                 job,
@@ -97,7 +101,7 @@ impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
 }
 
 /// A job as it was at a time, and when it changed next.
-fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
+fn as_of(job: &Arc<Job>, now: Timestamp, reads_evenly: bool) -> (Arc<Job>, Option<Timestamp>) {
     let last = job
         .tables
         .iter()
@@ -115,7 +119,11 @@ fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
             return table.clone();
         }
         is_final = false;
-        unfinished(table, start.is_some_and(|start| start <= now))
+        let mut shown = unfinished(table, start.is_some_and(|start| start <= now));
+        if reads_evenly {
+            shown.rows.read = read_by(table, now);
+        }
+        shown
     });
     let tables: Vec<Table> = tables.collect();
     if is_final {
@@ -129,6 +137,15 @@ fn as_of(job: &Arc<Job>, now: Timestamp) -> (Arc<Job>, Option<Timestamp>) {
         failure: None,
     };
     (Arc::new(shown), next)
+}
+
+/// The rows that a table has read by `now` if it reads them evenly.
+fn read_by(table: &Table, now: Timestamp) -> Option<u64> {
+    let (start, end) = table.started_at.zip(table.ended_at)?;
+    let milliseconds = |time: Timestamp| time.duration_since(start).as_millis();
+    let (passed, all) = (milliseconds(now), milliseconds(end).max(1));
+    let read = i128::from(table.rows.read?) * passed.clamp(0, all) / all;
+    u64::try_from(read).ok()
 }
 
 /// A table before its end. Its progress at that time is not known.
@@ -147,5 +164,46 @@ fn unfinished(table: &Table, started: bool) -> Table {
         started_at: table.started_at.filter(|_| started),
         ended_at: None,
         files: Files::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[test]
+    fn an_unfinished_table_may_read_its_rows_evenly() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let table = Table {
+            table: "Orders".into(),
+            feed: "df-1".into(),
+            state: Some(State::Succeeded),
+            finished: true,
+            rows: Rows {
+                read: Some(1_000),
+                ..Rows::default()
+            },
+            started_at: Some(at(0)),
+            ended_at: Some(at(100)),
+            files: Files::default(),
+        };
+        let job = Job {
+            tables: vec![table],
+            ..Job::default()
+        };
+        for (reads_evenly, expected) in [
+            (true, [Some(0), Some(250), Some(1_000)]),
+            (false, [None, None, Some(1_000)]),
+        ] {
+            let jobs = std::iter::once(Ok::<_, Infallible>(job.clone()));
+            let mut jobs = JobsInTime::new(jobs, Duration::from_hours(1), reads_evenly);
+            let read = [0, 25, 100].map(|second| {
+                let Ok(changed) = jobs.advance(at(second));
+                changed[0].tables[0].rows.read
+            });
+            assert_eq!(read, expected);
+        }
     }
 }

@@ -33,6 +33,9 @@ pub struct ReplayOptions {
     pub workflow_types: Arc<WorkflowTypes>,
     /// As `feeds.forget_after`.
     pub forget_after: Duration,
+    /// Whether unfinished tables are taken to read their rows evenly. Final records do
+    /// not say how a run progressed.
+    pub reads_evenly: bool,
     /// What is configured about the feeds, as `feeds.expect`.
     pub rules: Arc<FeedRules>,
 }
@@ -59,11 +62,11 @@ impl<I: Iterator<Item = Result<Job, JobsError>>> Replay<I> {
     /// the order in which they started.
     pub fn new(options: ReplayOptions, jobs: I, workflow_runs: Option<I>) -> Self {
         let workflows = workflow_runs.map(|runs| ReplayedWorkflows {
-            runs: JobsInTime::new(runs, options.window),
+            runs: JobsInTime::new(runs, options.window, false),
             known: Workflows::new(RunHistory::of_workflows()),
         });
         Self {
-            jobs: JobsInTime::new(jobs, options.window),
+            jobs: JobsInTime::new(jobs, options.window, options.reads_evenly),
             options,
             feeds: RunHistory::new(),
             expectations: FeedExpectations::default(),

@@ -26,6 +26,7 @@ fn replay_with(jobs: &[&str], workflow_runs: Option<&[&str]>) -> FileReplay {
         |lines: &[&str], records| JobsFile::new(std::io::Cursor::new(lines.join("\n")), records);
     let runs = workflow_runs.map(|runs| file(runs, Records::WorkflowRuns));
     let options = ReplayOptions {
+        reads_evenly: false,
         tenant: Arc::from("socktown"),
         window: Duration::from_hours(1),
         jobs: true,

@@ -123,6 +123,7 @@ fn tenant_of_file(
     let Some(settings) = settings else {
         let tenant = name.context("name the tenant of these jobs with --tenant")?;
         return Ok(ReplayOptions {
+            reads_evenly: false,
             tenant: tenant.into(),
             window: DEFAULT_WINDOW,
             jobs: true,
@@ -150,6 +151,7 @@ fn tenant_of_file(
 
 fn replay_options(tenant: &Tenant, forget_after: Duration) -> ReplayOptions {
     ReplayOptions {
+        reads_evenly: false,
         tenant: Arc::clone(&tenant.tenant),
         window: tenant.discovery.unwrap_or(DEFAULT_WINDOW),
         jobs: tenant.collect.jobs,

@@ -45,7 +45,7 @@ impl<'a> Exporter<'a> {
             let options = ReplayOptions {
                 tenant: tenant.into(),
                 window: Duration::from_hours(7 * 24),
-                // Final records do not say how a run progressed.
+                reads_evenly: true,
                 jobs: false,
                 files: false,
                 workflow_types: std::sync::Arc::default(),
