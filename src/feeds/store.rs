@@ -40,7 +40,7 @@ mod row;
 mod tests;
 mod write;
 
-/// How long a refresh waits for the disk. The write goes on, but until it
+/// How long a refresh waits for a disk. The write goes on, but until it
 /// ends nobody waits for the disk again.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -52,6 +52,9 @@ pub struct Store {
 
 struct Shared {
     path: PathBuf,
+    /// [`TIMEOUT`], unless the database is in memory: it waits for no disk, and a
+    /// replay on a busy machine must not end.
+    timeout: Option<Duration>,
     histories: Mutex<Histories>,
     /// Whether the last access for writing failed, to log it once.
     failing: AtomicBool,
@@ -66,7 +69,7 @@ impl Store {
     #[must_use]
     pub fn in_memory() -> Self {
         let path = Path::new(":memory:");
-        Self::new(path, Database::in_memory(), read::Histories::new())
+        Self::new(path, None, Database::in_memory(), read::Histories::new())
     }
 
     /// Opens, locks and verifies the database, and reads what it holds; a
@@ -81,10 +84,15 @@ impl Store {
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let path = file::resolved(path);
         let (database, histories) = Database::open(&path, now)?;
-        Ok(Self::new(&path, database, histories))
+        Ok(Self::new(&path, Some(TIMEOUT), database, histories))
     }
 
-    fn new(path: &Path, database: Database, histories: read::Histories) -> Self {
+    fn new(
+        path: &Path,
+        timeout: Option<Duration>,
+        database: Database,
+        histories: read::Histories,
+    ) -> Self {
         let tenants = histories.into_iter().map(|(id, history)| {
             let entry = Entry {
                 history,
@@ -99,6 +107,7 @@ impl Store {
         Self {
             shared: Arc::new(Shared {
                 path: path.to_path_buf(),
+                timeout,
                 histories: Mutex::new(histories),
                 failing: AtomicBool::new(database.is_unavailable()),
                 stuck: AtomicBool::new(false),
@@ -208,7 +217,7 @@ impl Store {
     }
 
     /// Runs `work` on the database off the async threads, for [`TIMEOUT`] at
-    /// most. Work that takes longer goes on without its caller.
+    /// most if it is on a disk. Work that takes longer goes on without its caller.
     async fn access<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Database) -> T + Send + 'static,
@@ -229,7 +238,10 @@ impl Store {
             let outcome = work.await;
             outcome.map_err(|error| StoreError::write(&self.shared.path, &error))
         };
-        let outcome = tokio::time::timeout(TIMEOUT, access).await;
+        let Some(timeout) = self.shared.timeout else {
+            return access.await;
+        };
+        let outcome = tokio::time::timeout(timeout, access).await;
         self.shared.stuck.store(outcome.is_err(), Ordering::Relaxed);
         outcome.unwrap_or_else(|_| Err(stuck()))
     }
