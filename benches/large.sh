@@ -7,8 +7,8 @@
 # By default 50 feeds with 951 runs each, which are 1,000,000 series, refreshed
 # every ten seconds. In each row the page is scraped in one more form for two
 # refreshes: a form that was scraped in the last ten minutes is kept up to date.
-# The first form is what most users have. With all of them, the resident memory
-# should stay within three times the page as text.
+# The first form is what most users have. With all compressed forms, the resident
+# memory should stay within three times the page as text.
 # EXPORTER, another binary to measure, may be set in the environment.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -62,8 +62,8 @@ impl<E, I: Iterator<Item = Result<Job, E>>> JobsInTime<I> {
             .retain(|begun| !begun.shown.is_finished() || first_time(&begun.job) >= Some(horizon));
         let mut changed = Vec::new();
         for begun in &mut self.begun {
-            let progresses = self.reads_evenly && begun.changes_at.is_some();
-            if progresses || begun.changes_at.is_some_and(|at| at <= now) {
+            let is_different = |at| self.reads_evenly || at <= now;
+            if begun.changes_at.is_some_and(is_different) {
                 (begun.shown, begun.changes_at) = as_of(&begun.job, now, self.reads_evenly);
                 changed.push(Arc::clone(&begun.shown));
             } else if !begun.shown.is_finished() {

@@ -88,7 +88,7 @@ impl Severity {
 
 #[cfg(test)]
 impl FeedRules {
-    /// What is known of all feeds.
+    /// One entry, which matches every feed.
     pub(crate) fn of_all(known: Known) -> Self {
         Self(vec![Arc::new(FeedRule {
             known,

@@ -42,9 +42,9 @@ impl Run {
     }
 }
 
-/// As how many usual gaps between successes the time before `start` counts, at
-/// least 1. A run may read what the missing ones would have read. A pause that
-/// recurs, such as a night, is no longer than usual.
+/// How many times longer than usual the feed has not succeeded before `start`, at
+/// least 1. Its run may read what the missing ones would have read. A scheduled
+/// pause, such as a night, is not longer than usual.
 pub(super) fn longer_gap(before: &[Past], start: i64, schedule: Option<&Schedule>) -> f64 {
     let starts = before.iter().filter(|run| run.succeeded);
     let starts: Vec<i64> = starts.map(|run| run.start).collect();
@@ -67,7 +67,7 @@ pub(super) fn longer_gap(before: &[Past], start: i64, schedule: Option<&Schedule
 /// From the start of the last success to that of the next run.
 fn scheduled_gap(before: &[Past], schedule: Option<&Schedule>) -> Option<f64> {
     let last = before.iter().rev().find(|run| run.succeeded)?;
-    // What piled up while it ran long is missing as well.
+    // Rows that arrived while it ran are not loaded yet either.
     let short = Past {
         end: last.start,
         ..*last

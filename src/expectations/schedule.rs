@@ -63,7 +63,7 @@ impl Schedule {
 
     fn by_clock(runs: &[Past], unseen: &[Span], clock: Clock) -> Option<Self> {
         let mut runs: Vec<Past> = runs.iter().map(|run| clock.local_run(run)).collect();
-        // An hour that occurs twice.
+        // Local times are out of order where an hour occurs twice.
         runs.sort_unstable();
         let unseen: Vec<Span> = unseen.iter().map(|span| clock.local_span(span)).collect();
         let times = Times::learn(&runs, &unseen, &clock)?;

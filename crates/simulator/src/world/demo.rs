@@ -123,7 +123,7 @@ const DEMO_PIPELINES: &[PipelineSpec] = &[
         &[("Loyalty points", 1_200_000)],
         &[],
     ),
-    // It has not started for more than three hours, and starts again in two.
+    // Its last run started four hours ago, and the next one starts in less than three.
     (
         "Call center",
         -10 * 60,
