@@ -43,8 +43,9 @@
 //!
 //! - Nothing is expected of a feed that runs irregularly, and of any other
 //!   before it has run often enough: 4 nights, 3 weeks or months, 12
-//!   intervals. Times of the week not seen yet are never active, unless there
-//!   was no pause in a whole day.
+//!   intervals; 7, 4 and 24 if its starts vary widely, as they may look like a
+//!   schedule by chance. Times of the week not seen yet are never active, unless
+//!   there was no pause in a whole day.
 //! - Public holidays are not known: a feed that does not run on them is late.
 //! - A schedule that moves is late at most two or three times.
 //! - For three weeks after clocks changed, a feed that runs in active hours only is

@@ -16,8 +16,35 @@ use super::statistics::count;
 const MISSING: f64 = 0.7;
 /// Two rules whose costs differ by less explain the history equally well.
 const TIE: f64 = 0.3;
-/// The least share of a rule's days and of the history that must agree.
-const LEAST_AGREEMENT: f64 = 0.7;
+
+/// How much must show a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// Of what happens at an exact time of day.
+    Usual,
+    /// Of what may happen at about this time of day by chance.
+    Strong,
+}
+
+impl Evidence {
+    /// The least share of a rule's days and of the history that must agree.
+    fn least_agreement(self) -> f64 {
+        match self {
+            Self::Usual => 0.7,
+            Self::Strong => 0.85,
+        }
+    }
+
+    /// How many days must agree: the more a rule names, the less a day shows.
+    fn least_hits(self, rule: DayRule) -> usize {
+        let more = match self {
+            Self::Usual => 0,
+            Self::Strong if rule.usual_gap() <= 3 => 3,
+            Self::Strong => 1,
+        };
+        rule.least_hits() + more
+    }
+}
 
 /// Days older than this, or than this many of the usual gaps, are not considered.
 const MOST_DAYS: i64 = 800;
@@ -38,7 +65,11 @@ pub(super) struct Fitted {
 /// The rule that explains best on which days something happened. `days` are
 /// in ascending order, each once. A day for which `unseen` is true proves
 /// nothing if nothing happened on it.
-pub(super) fn fit(days: &[i64], unseen: impl Fn(i64) -> bool) -> Option<Fitted> {
+pub(super) fn fit(
+    days: &[i64],
+    evidence: Evidence,
+    unseen: impl Fn(i64) -> bool,
+) -> Option<Fitted> {
     let last = *days.last()?;
     let oldest = last - (usual_gap(days) * MOST_GAPS).min(MOST_DAYS);
     let days = &days[days.partition_point(|day| *day < oldest)..];
@@ -60,14 +91,14 @@ pub(super) fn fit(days: &[i64], unseen: impl Fn(i64) -> bool) -> Option<Fitted> 
     let mut fitted: Vec<Fitted> = candidates(days)
         .into_iter()
         .filter(is_settled)
-        .filter_map(|rule| explain(rule, &history))
+        .filter_map(|rule| explain(rule, evidence, &history))
         .collect();
     fitted.sort_by(|one, two| one.cost.total_cmp(&two.cost));
     let best = fitted.first()?.cost;
     fitted
         .into_iter()
         .take_while(|fitted| fitted.cost <= best + TIE)
-        .filter(|fitted| fitted.agreement >= LEAST_AGREEMENT)
+        .filter(|fitted| fitted.agreement >= evidence.least_agreement())
         .max_by_key(|fitted| fitted.rule.next_after(last))
 }
 
@@ -117,7 +148,7 @@ struct Day {
 }
 
 /// How well a rule explains the days, if there are enough of them to tell.
-fn explain(rule: DayRule, history: &[Day]) -> Option<Fitted> {
+fn explain(rule: DayRule, evidence: Evidence, history: &[Day]) -> Option<Fitted> {
     let (mut named, mut hits) = (0, 0);
     let (mut explained, mut missing, mut extra) = (0.0, 0.0, 0.0);
     let mut missed_before = false;
@@ -140,7 +171,7 @@ fn explain(rule: DayRule, history: &[Day]) -> Option<Fitted> {
             _ => {}
         }
     }
-    (hits >= rule.least_hits()).then(|| Fitted {
+    (hits >= evidence.least_hits(rule)).then(|| Fitted {
         rule,
         named,
         hits,

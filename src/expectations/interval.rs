@@ -4,13 +4,14 @@
 //! The interval is the middle one of the gaps between starts, if most gaps are
 //! like it. Longer gaps are either pauses, which recur at the same time of the
 //! week, or outages, which do not. When a feed is active is therefore decided
-//! per quarter of an hour of the week, by the majority of the last four weeks.
+//! per quarter of an hour of the week, by the majority of the last four weeks, and
+//! where these do not tell, by the same time of all days.
 //! The next run should start an interval after the last one, or when the next
 //! pause is over. It is due after its usual duration and a slack, also if a pause
 //! has begun by then: the last run before a night is due in the evening.
 
 use super::day_rule::DAY;
-use super::statistics::{count, largest, median, share, whole};
+use super::statistics::{count, deviation, largest, median, share, whole};
 use super::{Past, Span};
 
 const MINUTE: i64 = 60;
@@ -19,7 +20,8 @@ const WEEK: i64 = 7 * DAY;
 
 /// The resolution of the week.
 const BIN: i64 = 15 * MINUTE;
-const BINS: usize = 672;
+const BINS_A_DAY: usize = 96;
+const BINS: usize = 7 * BINS_A_DAY;
 /// The weeks that decide when the feed is active.
 const WEEKS: i64 = 4;
 
@@ -27,10 +29,9 @@ const WEEKS: i64 = 4;
 /// of more than a day.
 const NEW: i64 = 2 * DAY;
 
-/// The number of starts needed to learn an interval.
-const LEAST_RUNS: usize = 12;
-/// The least share of gaps that must be like the interval.
-const LEAST_REGULAR: f64 = 0.65;
+/// Gaps that usually differ by more than this share of the interval may be like it by
+/// chance: more of them must be.
+const EXACT: f64 = 0.25;
 /// However regular a feed is, it is not late before this slack: its interval,
 /// between these bounds. Less is over before anybody acts on it.
 const LEAST_SLACK: i64 = 50 * MINUTE;
@@ -64,9 +65,6 @@ struct Week([u64; BINS / 64 + 1]);
 /// The interval of a feed, by the past runs in the order of their starts.
 pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
     let (first, last) = (runs.first()?.start, runs.last()?.start);
-    if runs.len() < LEAST_RUNS {
-        return None;
-    }
     let gaps: Vec<f64> = runs
         .windows(2)
         .map(|pair| count(pair[1].start - pair[0].start))
@@ -74,8 +72,10 @@ pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
     let period = median(gaps.clone()).filter(|period| *period >= 30.0)?;
     let like = |gap: &&f64| (0.6 * period..=1.4 * period).contains(*gap);
     let regular = share(gaps.iter().filter(like).count(), gaps.len());
+    let is_exact = deviation(&gaps, period) <= EXACT * period;
+    let (least_runs, least_regular) = if is_exact { (12, 0.65) } else { (24, 0.8) };
     let period = whole(period);
-    if regular < LEAST_REGULAR || period > MOST_INTERVAL {
+    if runs.len() < least_runs || regular < least_regular || period > MOST_INTERVAL {
         return None;
     }
     let end = usual_end(runs)?;
@@ -147,12 +147,26 @@ fn active(
     }
     let is_always_active = last - first >= DAY && !paused.contains(&true);
     let mut week = Week([0; BINS / 64 + 1]);
-    for (bin, (active, all)) in votes.into_iter().enumerate() {
-        if is_always_active || (all > 0 && active * 2 >= all) {
+    for bin in 0..BINS {
+        if is_always_active || is_active(&votes, bin) {
             week.0[bin / 64] |= 1 << (bin % 64);
         }
     }
     week
+}
+
+/// Whether the feed was mostly active in a quarter of an hour of the week, by the
+/// weeks in which it was and all weeks. If it was in half of them, or in the only
+/// one, all days decide.
+fn is_active(votes: &[(u8, u8); BINS], bin: usize) -> bool {
+    let (active, all) = votes[bin];
+    let is_certain = active == 0 || (active * 2 != all && all > 1);
+    if is_certain {
+        return active * 2 > all;
+    }
+    let days = votes.iter().skip(bin % BINS_A_DAY).step_by(BINS_A_DAY);
+    let (active, all) = days.fold((0, 0), |(active, all), day| (active + day.0, all + day.1));
+    active * 2 >= all
 }
 
 fn bin(time: i64) -> usize {

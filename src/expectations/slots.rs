@@ -9,7 +9,7 @@
 
 use super::clock::{Change, Clock};
 use super::day_rule::{DAY, DayRule};
-use super::days;
+use super::days::{self, Evidence};
 use super::statistics::{count, deviation, largest, median, share, whole};
 use super::times_of_day::{self, DayRun};
 use super::{Past, Span};
@@ -22,6 +22,9 @@ const RECENT: i64 = 22 * DAY;
 /// The share of starts that must be this near the expected time of day.
 const LEAST_NEAR: f64 = 0.7;
 const NEAR: i64 = 2 * HOUR;
+/// Starts that usually differ more from what was predicted may be at this time of day
+/// by chance, in seconds.
+const EXACT: f64 = 1_200.0;
 /// More slots are a feed that runs at intervals.
 const MOST_SLOTS: usize = 14;
 /// The least share of recent runs that must belong to slots.
@@ -91,7 +94,13 @@ fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span], clock: &Clock) -> Opt
     let times: Vec<i64> = runs.iter().map(|run| run.start - run.day * DAY).collect();
     let time = predicted(&times).filter(|_| is_punctual(&times))?;
     let time = moved_by_clock(runs, time, clock).unwrap_or(time);
-    let fitted = days::fit(&days, |day| {
+    let late = lateness(&times);
+    let evidence = if deviation(&late, 0.0) <= EXACT {
+        Evidence::Usual
+    } else {
+        Evidence::Strong
+    };
+    let fitted = days::fit(&days, evidence, |day| {
         unseen.iter().any(|span| span.contains(day * DAY + time))
     })?;
     let last_day = *days.last()?;
@@ -107,7 +116,7 @@ fn slot(runs: &[DayRun], last_start: i64, unseen: &[Span], clock: &Clock) -> Opt
         rule: fitted.rule,
         time,
         usual_end: usual_end(runs, &times)?,
-        slack: slack(&times, fitted.rule.usual_gap() * DAY),
+        slack: slack(late, fitted.rule.usual_gap() * DAY),
         last_day,
         named: fitted.named,
         hits: fitted.hits,
@@ -180,11 +189,15 @@ fn usual_end(runs: &[DayRun], times: &[i64]) -> Option<i64> {
     median((recent..runs.len()).filter_map(after).collect()).map(whole)
 }
 
-/// How much later than predicted a run may start, in seconds.
-fn slack(times: &[i64], gap: i64) -> i64 {
+/// How much later than predicted recent runs started, in seconds.
+fn lateness(times: &[i64]) -> Vec<f64> {
     let recent = times.len().saturating_sub(40).max(2)..times.len();
     let late = |index: usize| Some(count(times[index] - predicted(&times[..index])?));
-    let late: Vec<f64> = recent.filter_map(late).collect();
+    recent.filter_map(late).collect()
+}
+
+/// How much later than predicted a run may start, in seconds.
+fn slack(late: Vec<f64>, gap: i64) -> i64 {
     let least = match gap / DAY {
         ..=3 => 90 * MINUTE,
         4..=20 => 2 * HOUR,
@@ -192,8 +205,9 @@ fn slack(times: &[i64], gap: i64) -> i64 {
     };
     // A few runs, and at least one, may have been late for a reason.
     let rank = 2 + late.len() / 15;
-    let seen = largest(late.clone(), rank).map_or(0.0, |late| late + 600.0);
-    let slack = (4.0 * deviation(&late, 0.0)).max(seen).max(count(least));
+    let usual = 4.0 * deviation(&late, 0.0);
+    let seen = largest(late, rank).map_or(0.0, |late| late + 600.0);
+    let slack = usual.max(seen).max(count(least));
     let most = count(gap.min(7 * DAY)) * 0.35;
     whole(slack.min(most))
 }

@@ -361,3 +361,42 @@ fn one_start_an_hour_earlier_after_a_clock_change_moves_a_nightly_schedule() {
     assert!(due(28) > 150);
     assert!(on_time(Some(due(29))), "{}", due(29));
 }
+
+#[test]
+fn a_catch_up_at_night_makes_no_feed_of_business_hours_due_at_night() {
+    let mut runs = intraday(60, 9..18, 12);
+    let night = MONDAY + 4 * DAY + 20 * HOUR;
+    runs.push(run(night, 120, 1_000));
+    // It ran until Friday evening, a week later.
+    let due = due_after(&runs, MONDAY + 14 * DAY + 9 * HOUR);
+    assert!(on_time(due), "{due:?}");
+}
+
+#[test]
+fn a_day_without_runs_in_the_first_weeks_changes_no_business_hours() {
+    let holiday = MONDAY..MONDAY + DAY;
+    let mut runs = intraday(60, 9..18, 14);
+    runs.retain(|run| !holiday.contains(&(run.started_at.as_second() - 7 * DAY)));
+    let due = due_after(&runs, MONDAY + 14 * DAY + 9 * HOUR);
+    assert!(on_time(due), "{due:?}");
+}
+
+#[test]
+fn hardly_any_feed_that_runs_at_random_has_a_schedule() {
+    let mut random = Rng::with_seed(11);
+    let (mut all, mut due) = (0, 0);
+    for _ in 0..60 {
+        let starts = (0..21).flat_map(|day| (0..random.i64(0..5)).map(move |_| MONDAY + day * DAY));
+        let starts: Vec<i64> = starts.collect();
+        let mut runs: Vec<Run> = starts
+            .into_iter()
+            .map(|day| run(day + random.i64(0..DAY), 600, 1_000))
+            .collect();
+        runs.sort_by_key(|run| run.started_at);
+        for known in 8..=runs.len() {
+            all += 1;
+            due += usize::from(due_after(&runs[..known], 0).is_some());
+        }
+    }
+    assert!(due * 1_000 < all, "{due} of {all}");
+}
