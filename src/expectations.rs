@@ -78,7 +78,7 @@ mod times_of_day;
 mod volume;
 
 use duration::Duration;
-use past::{Past, Span, longer_gap, spans};
+use past::{Past, Span, is_early, longer_gap, spans};
 use ratio::Ratio;
 use schedule::{Due, Schedule};
 use volume::Volume;

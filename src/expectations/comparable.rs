@@ -50,15 +50,17 @@ struct Residual {
 
 /// What a run that starts at `start` is compared with, by time of day and of
 /// the week where that matters. `values` are those of the runs before it,
-/// oldest first.
-pub(super) fn comparable(values: &[Value], start: i64) -> Option<Comparable> {
+/// oldest first. The value of a new feed may differ by `a_week_apart` from what
+/// it was at the same time of the week.
+pub(super) fn comparable(values: &[Value], start: i64, a_week_apart: f64) -> Option<Comparable> {
     let values = recent(values);
-    compared(values, start, |ordered| best_grouping(values, ordered))
+    let grouping = |ordered: &[usize]| best_grouping(values, ordered);
+    compared(values, start, a_week_apart, grouping)
 }
 
 /// The same, compared with all runs.
 pub(super) fn comparable_to_all(values: &[Value], start: i64) -> Option<Comparable> {
-    compared(recent(values), start, |_| Grouping::All)
+    compared(recent(values), start, 0.0, |_| Grouping::All)
 }
 
 /// Those values that are compared with.
@@ -69,6 +71,7 @@ pub(super) fn recent<T>(values: &[T]) -> &[T] {
 fn compared(
     values: &[Value],
     start: i64,
+    a_week_apart: f64,
     grouping: impl FnOnce(&[usize]) -> Grouping,
 ) -> Option<Comparable> {
     let (first, last) = (values.first()?.start, values.last()?.start);
@@ -115,11 +118,13 @@ fn compared(
     } else {
         Vec::new()
     };
-    let (smallest, largest) = extremes(&seen, &lately, provisional);
+    let (smallest, largest) = extremes(&seen, provisional);
+    let smaller = lately.iter().map(|value| value - a_week_apart);
+    let larger = lately.iter().map(|value| value + a_week_apart);
     Some(Comparable {
         usual,
-        smallest,
-        largest,
+        smallest: smaller.fold(smallest, f64::min),
+        largest: larger.fold(largest, f64::max),
         deviation: deviation(&differences, 0.0),
         weekly,
         residuals,
@@ -157,8 +162,8 @@ fn at_the_same_time_of_the_week(values: &[Value], start: i64, weekly: f64) -> Ve
 }
 
 /// The smallest and the largest usual value: the outliers of each group are
-/// left out, but not what runs at the same time of the week had `lately`.
-fn extremes(groups: &[Vec<f64>], lately: &[f64], provisional: bool) -> (f64, f64) {
+/// left out.
+fn extremes(groups: &[Vec<f64>], provisional: bool) -> (f64, f64) {
     let most = |sign: f64| {
         let of_group = |group: &Vec<f64>| {
             let outliers = if provisional {
@@ -171,11 +176,9 @@ fn extremes(groups: &[Vec<f64>], lately: &[f64], provisional: bool) -> (f64, f64
                 1 + outliers,
             )
         };
-        let lately = lately.iter().map(|value| sign * value);
         groups
             .iter()
             .filter_map(of_group)
-            .chain(lately)
             .fold(f64::NEG_INFINITY, f64::max)
     };
     (-most(-1.0), most(1.0))

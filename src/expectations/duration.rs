@@ -46,7 +46,7 @@ pub(super) fn learn(before: &[Past], start: i64, schedule: Option<&Schedule>) ->
         start: run.start,
         value: count(run.end - run.start).ln(),
     });
-    let durations = comparable(&durations.collect::<Vec<_>>(), start)?;
+    let durations = comparable(&durations.collect::<Vec<_>>(), start, 0.0)?;
     let usual = durations.usual.exp();
     let width = durations.width_above(0.1).min(MOST_FACTOR.ln());
     let limit = (durations.usual + width).exp();

@@ -64,6 +64,21 @@ pub(super) fn longer_gap(before: &[Past], start: i64, schedule: Option<&Schedule
     longest.map_or(1.0, |longest| (gap / longest.max(60.0)).max(1.0))
 }
 
+/// Whether the run at `start` followed a success sooner than any usually do, such as
+/// one by hand. It may read little.
+pub(super) fn is_early(before: &[Past], start: i64) -> bool {
+    let starts = before.iter().filter(|run| run.succeeded);
+    let starts: Vec<i64> = starts.map(|run| run.start).collect();
+    let gaps = starts.windows(2).map(|pair| pair[0] - pair[1]);
+    let gaps: Vec<f64> = gaps.map(statistics::count).collect();
+    let outliers = gaps.len() / 12;
+    let shortest = statistics::largest(gaps, 1 + outliers);
+    starts
+        .last()
+        .zip(shortest)
+        .is_some_and(|(last, shortest)| statistics::count(start - last) < -shortest / 2.0)
+}
+
 /// From the start of the last success to that of the next run.
 fn scheduled_gap(before: &[Past], schedule: Option<&Schedule>) -> Option<f64> {
     let last = before.iter().rev().find(|run| run.succeeded)?;

@@ -400,3 +400,41 @@ fn hardly_any_feed_that_runs_at_random_has_a_schedule() {
     }
     assert!(due * 1_000 < all, "{due} of {all}");
 }
+
+#[test]
+fn a_run_by_hand_just_after_another_may_read_nothing() {
+    let mut runs = nightly(14);
+    let last = runs.last().unwrap().ended_at.as_second();
+    runs.push(run(last + HOUR, 20, 0));
+    let low = |runs: &[Run]| {
+        learn(runs, &[], None)
+            .expected(None, None, &[])
+            .low_read_rows
+    };
+    assert_eq!(low(&runs), Some(0.0));
+    runs.pop();
+    assert!(low(&runs) > Some(30_000.0));
+}
+
+#[test]
+fn a_new_feed_may_read_half_of_what_it_read_at_the_same_time_a_week_before() {
+    let hourly = |days: i64| {
+        let hours = (0..days * 24).map(|hour| {
+            let weekend = hour / 24 % 7 >= 5;
+            let rows = if weekend { 2_000 } else { 10_000 };
+            run(
+                MONDAY + hour * HOUR,
+                120,
+                rows + hour.unsigned_abs() % 24 * rows / 10,
+            )
+        });
+        hours.collect::<Vec<Run>>()
+    };
+    let mut runs = hourly(12);
+    let saturday = MONDAY + 12 * DAY;
+    runs.push(run(saturday, 120, 1_050));
+    let low = learn(&runs, &[], None)
+        .expected(None, None, &[])
+        .low_read_rows;
+    assert!(low < Some(1_050.0), "{low:?}");
+}
