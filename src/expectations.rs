@@ -23,7 +23,8 @@
 //!   for large and small. Bounds widen with the number of runs a week, and
 //!   include what comparable runs did before, apart from a few.
 //! - *Which share* (`ratio`): the same, of all runs.
-//! - After a longer pause than usual a run may read and take as much more.
+//! - After a longer pause than usual a run may read and take as much more. One that
+//!   follows a success much sooner than usual may read nothing.
 //! - The history ends with the last run. A feed that stops running changes
 //!   nothing about what is expected of it.
 //!
