@@ -81,6 +81,22 @@ enum Meaning {
     False,
 }
 
+impl Meaning {
+    fn of(alert: &Alert, world: &World) -> Self {
+        let labels = world.labels.iter();
+        let mut explanations = labels
+            .filter(|label| alert.is_explained_by(label))
+            .peekable();
+        if explanations.peek().is_none() {
+            Self::False
+        } else if explanations.any(|label| label.kind.is_incident()) {
+            Self::True
+        } else {
+            Self::Excused
+        }
+    }
+}
+
 /// The scores of one or more worlds.
 #[derive(Debug, Default)]
 pub(crate) struct Scores {
@@ -89,8 +105,9 @@ pub(crate) struct Scores {
     alerts: BTreeMap<(String, String), BTreeMap<Meaning, usize>>,
     /// False alarms during an outage or in the two hours after it.
     after_outages: usize,
-    /// Messages while many feeds fail at once and are run again, and those
-    /// during an outage and in the two hours after it, by world.
+    /// Messages while many feeds fail at once and are run again, and those with a
+    /// feed's alert that is not about an incident during an outage and in the two
+    /// hours after it, by world.
     messages: Vec<(Vec<String>, Vec<String>)>,
     sent: usize,
     misses: Vec<String>,
@@ -114,16 +131,7 @@ impl Scores {
             }
         }
         for alert in alerts {
-            let mut explanations = world
-                .labels
-                .iter()
-                .filter(|label| alert.is_explained_by(label));
-            let meaning = match explanations.next() {
-                Some(label) if label.kind.is_incident() => Meaning::True,
-                Some(_) if explanations.any(|label| label.kind.is_incident()) => Meaning::True,
-                Some(_) => Meaning::Excused,
-                None => Meaning::False,
-            };
+            let meaning = Meaning::of(alert, world);
             let key = (alert.name.clone(), alert.severity.clone());
             *self
                 .alerts
@@ -163,8 +171,10 @@ impl Scores {
         let about_outages = |message: &&Notification| {
             let tenant = message.group.get("tenant").map_or("", String::as_str);
             let of_feeds = message.group.get("alertname");
+            let mut alerts = message.alerts.iter().map(|index| &alerts[*index]);
             of_feeds.is_some_and(|name| name.contains("Feed"))
                 && is_after_outage(world, tenant, message.time)
+                && alerts.any(|alert| Meaning::of(alert, world) != Meaning::True)
         };
         self.sent += sent.len();
         self.messages.push((
@@ -307,7 +317,7 @@ impl Scores {
             for (many, outages) in &self.messages {
                 let _ = writeln!(
                     out,
-                    "While many feeds fail at once and are run again: {} ({}). About feeds during an outage and two hours after: {} ({}).",
+                    "While many feeds fail at once and are run again: {} ({}). About feeds without an incident, during an outage and two hours after: {} ({}).",
                     many.len(),
                     many.join("; "),
                     outages.len(),
