@@ -92,6 +92,7 @@ impl Series {
         for name in names {
             if let Some(mut values) = self.by_name.remove(&name) {
                 values.flush();
+                values.skip_to(self.steps.min(values.next + 1));
                 let name = String::from_utf8_lossy(&name).replace('\'', "''");
                 let _ = writeln!(
                     out,
@@ -118,10 +119,22 @@ impl Values {
             }
         }
         self.flush();
-        if step > self.next {
-            let _ = write!(self.written, "_x{} ", step - self.next);
-        }
+        self.skip_to(step);
         (self.first, self.delta, self.count, self.next) = (value, 0.0, 1, step + 1);
+    }
+
+    /// Steps without a sample. The first one after a sample is stale, as in a scrape
+    /// that does not have the series any more.
+    fn skip_to(&mut self, step: usize) {
+        let ends = usize::from(self.next > 0 && step > self.next);
+        if ends == 1 {
+            self.written.push_str("stale ");
+        }
+        let missing = step.saturating_sub(self.next + ends);
+        if missing > 0 {
+            let _ = write!(self.written, "_x{missing} ");
+        }
+        self.next = step;
     }
 
     fn flush(&mut self) {
@@ -143,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_and_even_values_become_runs_and_gaps_are_kept() {
+    fn equal_and_even_values_become_runs_and_gaps_begin_stale() {
         let mut series = Series::new(1000, 60);
         for (step, value) in [(0, 5.0), (1, 5.0), (2, 5.0), (4, 7.5), (5, 7.5), (6, 8.0)] {
             series.take(format!("a{{b=\"c d\"}} {value} {}\n", 1000 + step * 60).as_bytes());
@@ -156,8 +169,8 @@ mod tests {
         assert_eq!(series.steps(), 7);
         assert_eq!(
             series.write(),
-            "  - series: 'a{b=\"c d\"}'\n    values: '5+0x2 _x1 7.5+0x1 8+0x0'\n  \
-             - series: 'x_timestamp_seconds{b=\"c\"}'\n    values: '_x1 60+60x2'\n"
+            "  - series: 'a{b=\"c d\"}'\n    values: '5+0x2 stale 7.5+0x1 8+0x0'\n  \
+             - series: 'x_timestamp_seconds{b=\"c\"}'\n    values: '_x1 60+60x2 stale'\n"
         );
     }
 }
