@@ -1,9 +1,8 @@
 //! On which days something happens: learned from the days on which it did.
 //!
-//! Of all rules that are considered, the one
-//! is chosen that explains the history best: a day that the rule names and on
-//! which nothing happened counts against it, and so does a day on which
-//! something happened without the rule naming it. Consecutive missing days
+//! Of all rules that are considered, the one is chosen that explains the history
+//! best: a day that the rule names and on which nothing happened counts against
+//! it, and so does a day on which something happened without the rule naming it. Consecutive missing days
 //! count once, so that an outage of a week weighs no more than a holiday.
 //! Recent days count for more. Where two rules explain the history almost
 //! equally well, the one that expects the next day later is chosen.
@@ -17,12 +16,12 @@ const MISSING: f64 = 0.7;
 /// Two rules whose costs differ by less explain the history equally well.
 const TIE: f64 = 0.3;
 
-/// How much must show a rule.
+/// How much evidence a rule needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// Of what happens at an exact time of day.
+    /// For what happens at an exact time of day.
     Usual,
-    /// Of what may happen at about this time of day by chance.
+    /// For what may happen at about this time of day by chance.
     Strong,
 }
 
@@ -35,7 +34,7 @@ impl Evidence {
         }
     }
 
-    /// How many days must agree: the more a rule names, the less a day shows.
+    /// How many days must agree. The more of them a rule names, the less each shows.
     fn least_hits(self, rule: DayRule) -> usize {
         let more = match self {
             Self::Usual => 0,

@@ -30,7 +30,7 @@ const WEEKS: i64 = 4;
 const NEW: i64 = 2 * DAY;
 
 /// Gaps that usually differ by more than this share of the interval may be like it by
-/// chance: more of them must be.
+/// chance, so that more of them must be.
 const EXACT: f64 = 0.25;
 /// However regular a feed is, it is not late before this slack: its interval,
 /// between these bounds. Less is over before anybody acts on it.
