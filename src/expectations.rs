@@ -79,7 +79,7 @@ mod times_of_day;
 mod volume;
 
 use duration::Duration;
-use past::{Past, Span, is_early, longer_gap, spans};
+use past::{Past, Span, gaps, is_early, longer_gap, spans};
 use ratio::Ratio;
 use schedule::{Due, Schedule};
 use volume::Volume;

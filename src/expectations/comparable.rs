@@ -50,12 +50,12 @@ struct Residual {
 
 /// What a run that starts at `start` is compared with, by time of day and of
 /// the week where that matters. `values` are those of the runs before it,
-/// oldest first. The value of a new feed may differ by `a_week_apart` from what
-/// it was at the same time of the week.
-pub(super) fn comparable(values: &[Value], start: i64, a_week_apart: f64) -> Option<Comparable> {
+/// oldest first. The value of a new feed may differ by `tolerance` from what it was
+/// at the same time of the week.
+pub(super) fn comparable(values: &[Value], start: i64, tolerance: f64) -> Option<Comparable> {
     let values = recent(values);
     let grouping = |ordered: &[usize]| best_grouping(values, ordered);
-    compared(values, start, a_week_apart, grouping)
+    compared(values, start, tolerance, grouping)
 }
 
 /// The same, compared with all runs.
@@ -71,7 +71,7 @@ pub(super) fn recent<T>(values: &[T]) -> &[T] {
 fn compared(
     values: &[Value],
     start: i64,
-    a_week_apart: f64,
+    tolerance: f64,
     grouping: impl FnOnce(&[usize]) -> Grouping,
 ) -> Option<Comparable> {
     let (first, last) = (values.first()?.start, values.last()?.start);
@@ -119,8 +119,8 @@ fn compared(
         Vec::new()
     };
     let (smallest, largest) = extremes(&seen, provisional);
-    let smaller = lately.iter().map(|value| value - a_week_apart);
-    let larger = lately.iter().map(|value| value + a_week_apart);
+    let smaller = lately.iter().map(|value| value - tolerance);
+    let larger = lately.iter().map(|value| value + tolerance);
     Some(Comparable {
         usual,
         smallest: smaller.fold(smallest, f64::min),

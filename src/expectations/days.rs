@@ -2,10 +2,10 @@
 //!
 //! Of all rules that are considered, the one is chosen that explains the history
 //! best: a day that the rule names and on which nothing happened counts against
-//! it, and so does a day on which something happened without the rule naming it. Consecutive missing days
-//! count once, so that an outage of a week weighs no more than a holiday.
-//! Recent days count for more. Where two rules explain the history almost
-//! equally well, the one that expects the next day later is chosen.
+//! it, and so does a day on which something happened without the rule naming it.
+//! Consecutive missing days count once, so that an outage of a week weighs no more
+//! than a holiday. Recent days count for more. Where two rules explain the history
+//! almost equally well, the one that expects the next day later is chosen.
 
 use super::day_rule::{DayRule, MonthDay, bit, date, rotated, weekday};
 use super::statistics::count;
@@ -15,6 +15,10 @@ use super::statistics::count;
 const MISSING: f64 = 0.7;
 /// Two rules whose costs differ by less explain the history equally well.
 const TIE: f64 = 0.3;
+
+/// Days older than this, or than this many of the usual gaps, are not considered.
+const MOST_DAYS: i64 = 800;
+const MOST_GAPS: i64 = 60;
 
 /// How much evidence a rule needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +48,6 @@ impl Evidence {
         rule.least_hits() + more
     }
 }
-
-/// Days older than this, or than this many of the usual gaps, are not considered.
-const MOST_DAYS: i64 = 800;
-const MOST_GAPS: i64 = 60;
 
 /// A rule and how well it explains the history.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,7 +12,7 @@
 
 use super::day_rule::DAY;
 use super::statistics::{count, deviation, largest, median, share, whole};
-use super::{Past, Span};
+use super::{Past, Span, gaps};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;
@@ -65,10 +65,7 @@ struct Week([u64; BINS / 64 + 1]);
 /// The interval of a feed, by the past runs in the order of their starts.
 pub(super) fn learn(runs: &[Past], unseen: &[Span]) -> Option<Interval> {
     let (first, last) = (runs.first()?.start, runs.last()?.start);
-    let gaps: Vec<f64> = runs
-        .windows(2)
-        .map(|pair| count(pair[1].start - pair[0].start))
-        .collect();
+    let gaps = gaps(runs);
     let period = median(gaps.clone()).filter(|period| *period >= 30.0)?;
     let like = |gap: &&f64| (0.6 * period..=1.4 * period).contains(*gap);
     let regular = share(gaps.iter().filter(like).count(), gaps.len());
@@ -160,8 +157,8 @@ fn active(
 /// one, all days decide.
 fn is_active(votes: &[(u8, u8); BINS], bin: usize) -> bool {
     let (active, all) = votes[bin];
-    let is_certain = active == 0 || (active * 2 != all && all > 1);
-    if is_certain {
+    let is_undecided = active > 0 && (all == 1 || active * 2 == all);
+    if !is_undecided {
         return active * 2 > all;
     }
     let days = votes.iter().skip(bin % BINS_A_DAY).step_by(BINS_A_DAY);

@@ -42,41 +42,51 @@ impl Run {
     }
 }
 
+/// The times from start to start of runs in the order of their starts, in seconds.
+pub(super) fn gaps<'a>(runs: impl IntoIterator<Item = &'a Past>) -> Vec<f64> {
+    let starts: Vec<i64> = runs.into_iter().map(|run| run.start).collect();
+    let gaps = starts.windows(2).map(|pair| pair[1] - pair[0]);
+    gaps.map(statistics::count).collect()
+}
+
+/// The gaps between the successes, and the time from the last one to `start`.
+fn success_gaps(before: &[Past], start: i64) -> Option<(Vec<f64>, f64)> {
+    let successes = || before.iter().filter(|run| run.succeeded);
+    let last = successes().next_back()?;
+    Some((gaps(successes()), statistics::count(start - last.start)))
+}
+
+/// How many of this many gaps may be out of line.
+fn outliers(gaps: usize) -> usize {
+    gaps / 12
+}
+
 /// How many times longer than usual the feed has not succeeded before `start`, at
 /// least 1. Its run may read what the missing ones would have read. A scheduled
 /// pause, such as a night, is not longer than usual.
 pub(super) fn longer_gap(before: &[Past], start: i64, schedule: Option<&Schedule>) -> f64 {
-    let starts = before.iter().filter(|run| run.succeeded);
-    let starts: Vec<i64> = starts.map(|run| run.start).collect();
-    let gaps = starts.windows(2).map(|pair| pair[1] - pair[0]);
-    let gaps: Vec<f64> = gaps.map(statistics::count).collect();
-    let Some(last) = starts.last() else {
+    let Some((gaps, gap)) = success_gaps(before, start) else {
         return 1.0;
     };
-    let gap = statistics::count(start - last);
     if let Some(scheduled) = scheduled_gap(before, schedule)
         && let Some(usual) = statistics::median(gaps.clone())
     {
         return 1.0 + (gap - scheduled).max(0.0) / usual.max(60.0);
     }
-    let outliers = gaps.len() / 12;
-    let longest = statistics::largest(gaps, 1 + outliers);
+    let rank = 1 + outliers(gaps.len());
+    let longest = statistics::largest(gaps, rank);
     longest.map_or(1.0, |longest| (gap / longest.max(60.0)).max(1.0))
 }
 
-/// Whether the run at `start` followed a success sooner than any usually do, such as
-/// one by hand. It may read little.
+/// Whether a run at `start` follows the last success in less than half the shortest
+/// usual gap, as a manual one may. It may read nothing.
 pub(super) fn is_early(before: &[Past], start: i64) -> bool {
-    let starts = before.iter().filter(|run| run.succeeded);
-    let starts: Vec<i64> = starts.map(|run| run.start).collect();
-    let gaps = starts.windows(2).map(|pair| pair[0] - pair[1]);
-    let gaps: Vec<f64> = gaps.map(statistics::count).collect();
-    let outliers = gaps.len() / 12;
-    let shortest = statistics::largest(gaps, 1 + outliers);
-    starts
-        .last()
-        .zip(shortest)
-        .is_some_and(|(last, shortest)| statistics::count(start - last) < -shortest / 2.0)
+    let Some((mut gaps, gap)) = success_gaps(before, start) else {
+        return false;
+    };
+    gaps.sort_unstable_by(f64::total_cmp);
+    let shortest = gaps.get(outliers(gaps.len()));
+    shortest.is_some_and(|shortest| gap < shortest / 2.0)
 }
 
 /// From the start of the last success to that of the next run.

@@ -6,8 +6,8 @@ use super::clock::{Change, Clock};
 use super::day_rule::DAY;
 use super::interval::{self, Interval};
 use super::slots::{self, Slot};
-use super::statistics::{count, median, whole};
-use super::{Past, Span};
+use super::statistics::{median, whole};
+use super::{Past, Span, gaps};
 
 /// A feed that runs more often is tried as an interval first.
 const OFTEN: i64 = 100 * 60;
@@ -101,9 +101,7 @@ impl Times {
     }
 
     fn learn(runs: &[Past], unseen: &[Span], clock: &Clock) -> Option<Self> {
-        let starts = runs.windows(2);
-        let gaps = starts.map(|pair| count(pair[1].start - pair[0].start));
-        let often = whole(median(gaps.collect())?) < OFTEN;
+        let often = whole(median(gaps(runs))?) < OFTEN;
         let slots = || {
             let slots = slots::learn(runs, unseen, clock)?;
             (!slots::too_many(&slots)).then_some(Self::Slots(slots))

@@ -1,8 +1,8 @@
 //! Runs at about the same time of the day, day by day.
 
-use super::Past;
 use super::day_rule::DAY;
 use super::statistics::{count, median, whole};
+use super::{Past, gaps};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;
@@ -88,10 +88,7 @@ fn separated(runs: &[Past]) -> Option<Vec<Vec<Timed>>> {
 
 /// How far apart times of day must be to be different slots.
 fn apart(runs: &[Past]) -> i64 {
-    let gaps = runs
-        .windows(2)
-        .map(|pair| count(pair[1].start - pair[0].start));
-    let usual = median(gaps.collect()).map_or(DAY, whole);
+    let usual = median(gaps(runs)).map_or(DAY, whole);
     (usual / 8).clamp(LEAST_APART, MOST_APART)
 }
 

@@ -13,9 +13,9 @@ use super::{Past, is_early, longer_gap, statistics};
 /// one that reads at most this many times the usual rows is never high.
 const LEAST_LOW: f64 = 0.4;
 const LEAST_HIGH: f64 = 3.0;
-/// A run of a new feed may read this many times the rows of the one a week before, or
-/// as much less.
-const A_WEEK_APART: f64 = 2.0;
+/// By which factor the rows of a new feed may differ from those of the run a week
+/// before.
+const FROM_WEEK_TO_WEEK: f64 = 2.0;
 /// Of a feed with more runs a week, one run with few rows is not unusual; the
 /// second in a row is.
 const OFTEN: f64 = 250.0;
@@ -41,7 +41,7 @@ pub(super) fn learn(before: &[Past], start: i64, schedule: Option<&Schedule>) ->
             })
         })
         .collect();
-    let comparable = comparable(&values, start, A_WEEK_APART.ln())?;
+    let comparable = comparable(&values, start, FROM_WEEK_TO_WEEK.ln())?;
     let usual = comparable.usual.exp_m1().max(0.0);
     let chance = 4.0 * usual.sqrt();
     let width = comparable.width(0.04);
@@ -54,7 +54,7 @@ pub(super) fn learn(before: &[Past], start: i64, schedule: Option<&Schedule>) ->
         usual >= 20.0 && comparable.smallest > 0.0 && comparable.is_never_zero(5.0_f64.ln_1p());
     let mut low = low.max(f64::from(u8::from(never_empty)));
     let is_first = !before.last().is_some_and(|run| is_below(run, low));
-    if is_early(before, start) || (comparable.weekly > OFTEN && is_first) {
+    if (comparable.weekly > OFTEN && is_first) || is_early(before, start) {
         low = 0.0;
     }
     Some(Volume {

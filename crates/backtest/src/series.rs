@@ -126,13 +126,12 @@ impl Values {
     /// Steps without a sample. The first one after a sample is stale, as in a scrape
     /// that does not have the series any more.
     fn skip_to(&mut self, step: usize) {
-        let ends = usize::from(self.next > 0 && step > self.next);
-        if ends == 1 {
+        if self.next > 0 && step > self.next {
             self.written.push_str("stale ");
+            self.next += 1;
         }
-        let missing = step.saturating_sub(self.next + ends);
-        if missing > 0 {
-            let _ = write!(self.written, "_x{missing} ");
+        if step > self.next {
+            let _ = write!(self.written, "_x{} ", step - self.next);
         }
         self.next = step;
     }

@@ -402,7 +402,7 @@ fn hardly_any_feed_that_runs_at_random_has_a_schedule() {
 }
 
 #[test]
-fn a_run_by_hand_just_after_another_may_read_nothing() {
+fn a_manual_run_just_after_another_may_read_nothing() {
     let mut runs = nightly(14);
     let last = runs.last().unwrap().ended_at.as_second();
     runs.push(run(last + HOUR, 20, 0));
