@@ -1,27 +1,10 @@
-//! Histories with something in them that must not, or must, change what is
-//! expected.
+//! Histories with something in them that must not, or must, change when a feed is
+//! due.
 
 use fastrand::Rng;
 
 use super::*;
 use crate::config::{Known, KnownSchedule};
-
-/// 2026-06-01 00:00, a Monday.
-const MONDAY: i64 = 1_780_272_000;
-
-/// A nightly feed at 02:30 for this many nights.
-fn nightly(nights: i64) -> Vec<Run> {
-    let mut random = Rng::with_seed(7);
-    let mut night = |night: i64| {
-        let start = MONDAY + night * DAY + 2 * HOUR + 30 * MINUTE + random.i64(0..300);
-        run(
-            start,
-            1_200 + random.i64(0..240),
-            100_000 + random.u64(0..8_000),
-        )
-    };
-    (0..nights).map(&mut night).collect()
-}
 
 /// When a feed is due, in minutes after a time.
 fn due_after(runs: &[Run], time: i64) -> Option<i64> {
@@ -42,16 +25,6 @@ fn a_nightly_feed_is_due_two_hours_after_its_time_from_the_first_day() {
         learned.describe_schedule(None),
         "daily about 02:33 UTC, 7 of 7"
     );
-}
-
-/// At an interval in minutes between two times of working days, for this many days.
-fn intraday(every: i64, hours: std::ops::Range<i64>, days: i64) -> Vec<Run> {
-    let days = (0..days).filter(|day| day % 7 < 5);
-    let starts = days.flat_map(|day| {
-        let begin = MONDAY + day * DAY + hours.start * HOUR;
-        (0..(hours.end - hours.start) * 60 / every).map(move |run| begin + run * every * MINUTE)
-    });
-    starts.map(|start| run(start, 120, 1_000)).collect()
 }
 
 #[test]
@@ -160,20 +133,6 @@ fn a_feed_that_stopped_stays_due() {
 }
 
 #[test]
-fn a_backfill_may_take_as_much_longer_as_it_has_more_rows() {
-    let learned = learn(&nightly(14), &[], None);
-    let open = |read| OpenRun {
-        started_at: time(MONDAY + 14 * DAY),
-        read: Some(read),
-    };
-    let usual = learned.expected(None, Some(open(100_000)), &[]);
-    let backfill = learned.expected(None, Some(open(1_040_000)), &[]);
-    let ratio = backfill.duration_limit.unwrap() / usual.duration_limit.unwrap();
-    assert!((9.0..11.0).contains(&ratio), "{ratio}");
-    assert!(backfill.due.unwrap() > usual.due.unwrap());
-}
-
-#[test]
 fn a_run_in_progress_is_not_late_before_it_takes_too_long() {
     let started = MONDAY + 14 * DAY + 6 * HOUR;
     let open = OpenRun {
@@ -190,71 +149,6 @@ fn a_run_in_progress_is_not_late_before_it_takes_too_long() {
     };
     let expected = learned.expected(Some(&known), Some(open), &[]);
     assert_eq!(expected.due, Some(time(started + 3 * HOUR)));
-}
-
-/// The bounds of the rows of the last run, whatever it read.
-fn bounds(rows: impl Fn(i64) -> u64, days: i64, hours: i64) -> (f64, f64) {
-    let start = |index: i64| MONDAY + index * hours * HOUR + 2 * HOUR;
-    let runs: Vec<Run> = (0..days * 24 / hours)
-        .map(|index| run(start(index), 600, rows(index * hours / 24)))
-        .collect();
-    let expected = learn(&runs, &[], None).expected(None, None, &[]);
-    (
-        expected.low_read_rows.unwrap(),
-        expected.high_read_rows.unwrap(),
-    )
-}
-
-#[test]
-fn weekends_are_compared_with_weekends() {
-    let weekly = |day: i64| if day % 7 >= 5 { 2_000 } else { 10_000 };
-    // The last day is a Sunday, and then a Tuesday.
-    let (low, high) = bounds(|day| weekly(day) + day.unsigned_abs() % 3 * 100, 28, 24);
-    assert!((500.0..2_000.0).contains(&low), "{low}");
-    assert!((4_000.0..9_000.0).contains(&high), "{high}");
-    let (low, _) = bounds(|day| weekly(day) + day.unsigned_abs() % 3 * 100, 30, 24);
-    assert!(low > 2_500.0, "{low}");
-    // In the first week everything seen is normal.
-    let (low, _) = bounds(weekly, 8, 24);
-    assert!(low < 2_000.0, "{low}");
-}
-
-#[test]
-fn no_rows_are_low_only_where_there_always_were_some() {
-    let (low, _) = bounds(|day| 200 + day.unsigned_abs() % 5, 20, 24);
-    assert!(low >= 1.0);
-    let (low, _) = bounds(|day| if day % 7 == 6 { 0 } else { 10_000 }, 35, 24);
-    assert!(low < 1.0, "{low}");
-    let mut random = Rng::with_seed(3);
-    let tiny: Vec<u64> = (0..40).map(|_| random.u64(0..=20)).collect();
-    let (low, high) = bounds(|day| tiny[usize::try_from(day).unwrap()], 40, 24);
-    assert!(low < 1.0 && high > 20.0, "{low} {high}");
-}
-
-#[test]
-fn growth_is_followed() {
-    let (low, high) = bounds(|day| 10_000 + 500 * day.unsigned_abs(), 35, 24);
-    assert!(low < 27_000.0 && high > 27_000.0);
-    // A feed that has three times the rows since four days.
-    let (_, high) = bounds(|day| if day >= 26 { 40_000 } else { 10_000 }, 31, 24);
-    assert!(high > 40_000.0, "{high}");
-}
-
-#[test]
-fn many_errors_are_unusual_and_a_few_of_a_small_run_are_not() {
-    let mut runs = nightly(14);
-    for run in &mut runs {
-        run.errors = Some(run.read.unwrap() / 1_000);
-        run.rejected = Some(run.read.unwrap() / 10);
-    }
-    let expected = learn(&runs, &[], None).expected(None, None, &[]);
-    let limit = expected.error_ratio_limit.unwrap();
-    assert!((0.005..0.02).contains(&limit), "{limit}");
-    let limit = expected.rejected_ratio_limit.unwrap();
-    assert!((0.15..0.3).contains(&limit), "{limit}");
-    runs.push(run(MONDAY + 14 * DAY + 9_000, 100, 10));
-    let expected = learn(&runs, &[], None).expected(None, None, &[]);
-    assert!(expected.error_ratio_limit.unwrap() > 0.3);
 }
 
 #[test]
@@ -331,24 +225,6 @@ fn an_hourly_feed_is_not_late_in_an_hour_that_occurs_twice() {
 }
 
 #[test]
-fn the_first_run_after_a_night_may_take_no_longer_than_others() {
-    for every in [15, 60] {
-        let runs = intraday(every, 8..18, 12);
-        let limit = learn(&runs, &[], None)
-            .expected(None, None, &[])
-            .duration_limit;
-        assert_eq!(limit, Some(120.0 + 1_800.0), "every {every} min");
-        // Nor does it read more.
-        let mut monday = runs;
-        monday.push(run(MONDAY + 14 * DAY + 8 * HOUR, 120, 1_000));
-        let high = learn(&monday, &[], None)
-            .expected(None, None, &[])
-            .high_read_rows;
-        assert!(high.unwrap() < 4_000.0, "every {every} min: {high:?}");
-    }
-}
-
-#[test]
 fn one_start_an_hour_earlier_after_a_clock_change_moves_a_nightly_schedule() {
     // Clocks are set forward on 29 March 2026 in Berlin, and somewhere else before.
     let zone = TimeZone::get("Europe/Berlin").unwrap();
@@ -399,42 +275,4 @@ fn hardly_any_feed_that_runs_at_random_has_a_schedule() {
         }
     }
     assert!(due * 1_000 < all, "{due} of {all}");
-}
-
-#[test]
-fn a_manual_run_just_after_another_may_read_nothing() {
-    let mut runs = nightly(14);
-    let last = runs.last().unwrap().ended_at.as_second();
-    runs.push(run(last + HOUR, 20, 0));
-    let low = |runs: &[Run]| {
-        learn(runs, &[], None)
-            .expected(None, None, &[])
-            .low_read_rows
-    };
-    assert_eq!(low(&runs), Some(0.0));
-    runs.pop();
-    assert!(low(&runs) > Some(30_000.0));
-}
-
-#[test]
-fn a_new_feed_may_read_half_of_what_it_read_at_the_same_time_a_week_before() {
-    let hourly = |days: i64| {
-        let hours = (0..days * 24).map(|hour| {
-            let weekend = hour / 24 % 7 >= 5;
-            let rows = if weekend { 2_000 } else { 10_000 };
-            run(
-                MONDAY + hour * HOUR,
-                120,
-                rows + hour.unsigned_abs() % 24 * rows / 10,
-            )
-        });
-        hours.collect::<Vec<Run>>()
-    };
-    let mut runs = hourly(12);
-    let saturday = MONDAY + 12 * DAY;
-    runs.push(run(saturday, 120, 1_050));
-    let low = learn(&runs, &[], None)
-        .expected(None, None, &[])
-        .low_read_rows;
-    assert!(low < Some(1_050.0), "{low:?}");
 }
